@@ -1,0 +1,158 @@
+#include "core/base/json.h"
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "core/base/text.h"
+
+namespace quantoscope {
+
+namespace {
+
+using Library = nlohmann::ordered_json;
+
+constexpr std::size_t kMaxDepth = 200;
+
+Library toLibrary(const Json& value) {
+  if (const bool* flag = value.asBool()) return *flag;
+  if (const std::int64_t* integer = value.asInteger()) return *integer;
+  if (const std::string* text = value.asString()) return *text;
+  if (value.isNumber()) {
+    const double number = value.asNumber(0);
+    return std::isfinite(number) ? Library(number) : Library(formatNumber(number));
+  }
+  if (const Json::Array* array = value.asArray()) {
+    Library out = Library::array();
+    for (const Json& item : *array) out.push_back(toLibrary(item));
+    return out;
+  }
+  if (const Json::Object* object = value.asObject()) {
+    Library out = Library::object();
+    for (const auto& [key, item] : *object) out[key] = toLibrary(item);
+    return out;
+  }
+  return nullptr;
+}
+
+/// Builds a Json from the parser's events, so that depth and duplicate keys are checked on the way.
+class Builder : public nlohmann::json_sax<Library> {
+ public:
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(std::int64_t value) override { return add(value); }
+  bool number_unsigned(std::uint64_t value) override {
+    if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+      return add(static_cast<double>(value));
+    }
+    return add(static_cast<std::int64_t>(value));
+  }
+  bool number_float(double value, const std::string&) override { return add(value); }
+  bool string(std::string& value) override { return add(std::move(value)); }
+  bool binary(nlohmann::json::binary_t&) override { return fail("binary data"); }
+  bool start_object(std::size_t) override { return open(Json::Object{}); }
+  bool start_array(std::size_t) override { return open(Json::Array{}); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+
+  bool key(std::string& name) override {
+    if (stack_.back().value.find(name) != nullptr) return fail("the key '" + name + "' twice");
+    stack_.back().key = name;
+    return true;
+  }
+
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::json::exception&) override {
+    return fail("no valid JSON at byte " + std::to_string(position));
+  }
+
+  Json root;
+  std::string problem;
+
+ private:
+  struct Level {
+    Json value;
+    std::string key;
+  };
+
+  bool fail(std::string what) {
+    problem = std::move(what);
+    return false;
+  }
+
+  bool open(Json value) {
+    if (stack_.size() >= kMaxDepth) return fail("nesting deeper than 200 levels");
+    stack_.push_back({std::move(value), {}});
+    return true;
+  }
+
+  bool close() {
+    Json value = std::move(stack_.back().value);
+    stack_.pop_back();
+    return add(std::move(value));
+  }
+
+  bool add(Json value) {
+    if (stack_.empty()) {
+      root = std::move(value);
+    } else if (Level& level = stack_.back(); level.value.isArray()) {
+      const_cast<Json::Array*>(level.value.asArray())->push_back(std::move(value));
+    } else {
+      const_cast<Json::Object*>(level.value.asObject())
+          ->emplace_back(std::move(level.key), std::move(value));
+    }
+    return true;
+  }
+
+  std::vector<Level> stack_;
+};
+
+}  // namespace
+
+bool Json::isNumber() const {
+  return std::holds_alternative<std::int64_t>(value_) || std::holds_alternative<double>(value_);
+}
+
+double Json::asNumber(double otherwise) const {
+  if (const auto* integer = std::get_if<std::int64_t>(&value_))
+    return static_cast<double>(*integer);
+  if (const auto* real = std::get_if<double>(&value_)) return *real;
+  return otherwise;
+}
+
+const Json* Json::find(std::string_view key) const {
+  const Object* object = asObject();
+  if (object == nullptr) return nullptr;
+  for (const auto& [name, value] : *object) {
+    if (name == key) return &value;
+  }
+  return nullptr;
+}
+
+void Json::set(std::string key, Json value) {
+  if (isNull()) value_ = Object{};
+  auto* object = std::get_if<Object>(&value_);
+  if (object == nullptr) return;
+  for (auto& [name, old] : *object) {
+    if (name == key) {
+      old = std::move(value);
+      return;
+    }
+  }
+  object->emplace_back(std::move(key), std::move(value));
+}
+
+std::string Json::text(int indent) const {
+  // Bytes that are no UTF-8 (a tensor's name may hold any) are replaced, not refused.
+  return toLibrary(*this).dump(indent, ' ', false, Library::error_handler_t::replace);
+}
+
+Result<Json> parseJson(std::string_view text, const std::string& name) {
+  Builder builder;
+  if (!Library::sax_parse(text.begin(), text.end(), &builder)) {
+    return Error{ErrorCode::UnreadableFile, name + ": " + builder.problem};
+  }
+  return std::move(builder.root);
+}
+
+}  // namespace quantoscope

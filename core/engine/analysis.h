@@ -1,0 +1,74 @@
+// One question about one tensor, answered whole: the numbers behind every view.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/metrics/error_metrics.h"
+#include "core/metrics/histogram.h"
+#include "core/metrics/weight_statistics.h"
+#include "core/quant/clip_search.h"
+#include "core/quant/storage_cost.h"
+#include "core/tensor/health.h"
+
+namespace quantoscope {
+
+/// Which group a view shows: a row and the group's index in it.
+struct GroupIndex {
+  std::size_t row = 0;
+  std::size_t group = 0;
+  bool operator==(const GroupIndex&) const = default;
+};
+
+struct AnalysisRequest {
+  std::uint64_t id = 0;  ///< copied into the result, so that stale answers can be told apart
+  std::shared_ptr<const WeightTensor> tensor;
+  QuantSpec spec;  ///< valid
+  std::size_t bins = 512;
+  std::optional<GroupIndex> group;  ///< absent, or outside the tensor: a typical one
+};
+
+/// One group as it is decoded.
+struct GroupDetail {
+  GroupIndex index;
+  bool typical = false;  ///< chosen by us: the group with the median |scale|
+  double clipRatio = 1;
+  float scale = 0;  ///< the decoding scale
+  float zeroPoint = 0;
+  float min = 0;  ///< of its weights
+  float max = 0;
+  std::vector<float> levels;  ///< every value it can decode to, ascending
+};
+
+/// Immutable once made; sizes are fit for plotting, not those of the tensor.
+struct AnalysisResult {
+  std::uint64_t id = 0;
+  TensorInfo info;
+  QuantSpec spec;
+
+  TensorHealth health;
+  WeightStatistics statistics;
+  Histogram weightHistogram;
+  StorageCost storage;
+
+  /// Absent where the tensor is not finite; then there is no clip choice and no group either.
+  std::optional<ErrorMetrics> metrics;
+  std::optional<Histogram> errorHistogram;  ///< of y - w over [-R, R], R the largest |e|
+  ClipChoice clip;
+  std::optional<GroupDetail> group;
+
+  double elapsedMs = 0;
+};
+
+using SharedResult = std::shared_ptr<const AnalysisResult>;
+
+/// Answers a request. Errors: an invalid spec, DoesNotFit, Cancelled. Thread-safe.
+Result<SharedResult> analyse(const AnalysisRequest& request, const Executor& executor,
+                             const TaskControl& control = {});
+
+/// Every value that a group with this scale and zero point can decode to, ascending.
+std::vector<float> levelsOf(const Codec& codec, float scale, float zeroPoint);
+
+}  // namespace quantoscope

@@ -1,0 +1,46 @@
+// Finding clip ratios.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/quant/quantizer.h"
+
+namespace quantoscope {
+
+/// The error of a whole tensor over the clip ratios of a grid.
+struct ClipCurve {
+  std::vector<double> ratios;
+  std::vector<double> mse;  ///< mean of e^2 at each ratio, double quantization included
+  std::size_t best = 0;     ///< index of the smallest, the first of equals
+  double unclippedMse = 0;  ///< at ratio 1, whether or not the grid has it
+
+  double bestRatio() const { return ratios[best]; }
+  double bestMse() const { return mse[best]; }
+  /// What clipping gains: 10 log10(unclipped / best); 0 where both are 0.
+  double gainDb() const;
+  /// Whether the optimum is an end of the grid beyond which there are ratios still: a wider grid
+  /// may find a better one.
+  bool atEdge() const;
+};
+
+/// What a policy chose for a tensor.
+struct ClipChoice {
+  ClipRatios ratios;
+  ClipCurve curve;  ///< of the tensor; empty where nothing was searched
+  /// How often each ratio of the grid was chosen, for rows and groups; else empty.
+  std::vector<std::uint64_t> ratioCounts;
+};
+
+/// Applies `spec.clip`: searches evaluate every ratio of `spec.grid` in the reference's own
+/// arithmetic, e = float32(w - y) squared and summed in float64 in a fixed order, and take the
+/// first smallest. The search per tensor evaluates with double quantization at every ratio; per row
+/// and per group choose on plain scales. Deterministic for any number of threads.
+Result<ClipChoice> chooseClip(const WeightTensor& tensor, const QuantSpec& spec,
+                              const Executor& executor, const TaskControl& control = {});
+
+/// The curve over `spec.grid`, whatever `spec.clip` says.
+Result<ClipCurve> clipCurveOf(const WeightTensor& tensor, const QuantSpec& spec,
+                              const Executor& executor, const TaskControl& control = {});
+
+}  // namespace quantoscope

@@ -1,0 +1,110 @@
+// How a tensor is to be quantized: the choices a user makes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/json.h"
+#include "core/base/result.h"
+#include "core/kernels/codec.h"
+#include "core/tensor/group_layout.h"
+#include "core/tensor/tensor_info.h"
+
+namespace quantoscope {
+
+/// Number formats by their published names.
+enum class Dtype { Int, Nf4, Fp4, Fp4E2m1Bnb, Fp4E2m1 };
+
+enum class Scheme { Asym, Sym };
+
+/// The clip ratios that a search tries: from + (to - from) * i / (count - 1), and for the default
+/// exactly 1 - i / 200, in double.
+struct RatioGrid {
+  double from = 1.0;
+  double to = 0.805;
+  int count = 40;
+
+  std::vector<double> ratios() const;
+  /// FROM:TO:COUNT.
+  static Result<RatioGrid> parse(std::string_view text);
+  std::string text() const;
+  bool operator==(const RatioGrid&) const = default;
+};
+
+/// How the clip ratio of each group is chosen. (The reference's functions call it `quantile`.)
+struct ClipPolicy {
+  enum class Kind {
+    None,          ///< ratio 1
+    Ratio,         ///< the given ratio
+    SearchTensor,  ///< one ratio, the best of the grid for the whole tensor
+    SearchRows,    ///< the best of the grid for each row
+    SearchGroups,  ///< the best of the grid for each group
+  };
+
+  Kind kind = Kind::None;
+  double ratio = 1.0;  ///< Kind::Ratio only
+
+  bool searches() const { return kind >= Kind::SearchTensor; }
+  /// "none", a ratio, "search", "search-rows" or "search-groups".
+  static Result<ClipPolicy> parse(std::string_view text);
+  std::string text() const;
+  static ClipPolicy fixed(double value) { return {Kind::Ratio, value}; }
+  bool operator==(const ClipPolicy&) const = default;
+};
+
+/// Quantization of the scales themselves. The defaults are the reference's.
+struct DoubleQuant {
+  Dtype dtype = Dtype::Int;
+  int bits = 8;
+  Scheme scheme = Scheme::Asym;  ///< asym subtracts the mean of the scales first
+  long long groupSize = 256;
+  bool operator==(const DoubleQuant&) const = default;
+};
+
+struct QuantSpec {
+  Dtype dtype = Dtype::Int;
+  int bits = 4;
+  long long groupSize = 32;  ///< -1 or more than a row has: one group a row
+  Scheme scheme = Scheme::Asym;
+  bool fullRange = false;
+  ClipPolicy clip;
+  RatioGrid grid;  ///< of a clip search
+  std::optional<DoubleQuant> doubleQuant;
+
+  bool isFloat() const { return dtype != Dtype::Int; }
+
+  /// Whether the choices make sense together; the error names the field, its value and what is
+  /// allowed. All functions of core that take a spec expect a valid one.
+  Status validate() const;
+
+  bool operator==(const QuantSpec&) const = default;
+};
+
+const char* nameOf(Dtype dtype);
+const char* nameOf(Scheme scheme);
+Result<Dtype> parseDtype(std::string_view text);
+Result<Scheme> parseScheme(std::string_view text);
+const std::vector<Dtype>& allDtypes();
+
+/// The number format of a valid spec.
+Codec codecOf(const QuantSpec& spec);
+/// The number format of a valid double quantization: always symmetric.
+Codec codecOf(const DoubleQuant& doubleQuant);
+
+GroupLayout layoutOf(const QuantSpec& spec, std::size_t rows, std::size_t cols);
+
+/// One line for people: "int4 g128 asym, clip search".
+std::string describe(const QuantSpec& spec);
+
+/// The options of the command line that give this spec: "--bits 4 --group-size 128 ...".
+std::string commandLineOptions(const QuantSpec& spec);
+
+/// A spec as flat JSON keys named like the options of the command line.
+Json toJson(const QuantSpec& spec);
+/// Reads such an object; absent keys keep their defaults, unknown ones are an error, the result is
+/// validated. `name` begins the message of an error.
+Result<QuantSpec> specFromJson(const Json& json, const std::string& name);
+
+}  // namespace quantoscope

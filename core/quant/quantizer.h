@@ -1,0 +1,83 @@
+// Quantizing a whole tensor with chosen clip ratios.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <variant>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/kernels/kernels.h"
+#include "core/metrics/error_metrics.h"
+#include "core/parallel/executor.h"
+#include "core/quant/quant_spec.h"
+#include "core/tensor/weight_tensor.h"
+
+namespace quantoscope {
+
+/// The clip ratio of every group: one for the tensor, one a row, or one a group (row-major).
+struct ClipRatios {
+  enum class Granularity { Tensor, Row, Group };
+  Granularity granularity = Granularity::Tensor;
+  std::vector<double> values = {1.0};
+
+  static ClipRatios whole(double ratio) { return {Granularity::Tensor, {ratio}}; }
+  double at(std::size_t row, std::size_t group, std::size_t groupsPerRow) const;
+};
+
+/// Scale and zero point of every group, row-major [rows, groupsPerRow].
+struct GroupParameters {
+  GroupLayout layout;
+  std::vector<float> scale;        ///< with which codes are found
+  std::vector<float> zeroPoint;    ///< empty for formats without
+  std::vector<float> decodeScale;  ///< multiplies the codes; empty: the same as `scale`
+
+  const std::vector<float>& decoding() const { return decodeScale.empty() ? scale : decodeScale; }
+};
+
+/// A quantized tensor: codes [rows, cols] and the parameters that decode them. int8 for symmetric
+/// formats and 4-bit codebooks, uint8 for asymmetric, int32 where codes are not clamped.
+struct QuantizedTensor {
+  using Codes =
+      std::variant<std::vector<std::int8_t>, std::vector<std::uint8_t>, std::vector<std::int32_t>>;
+
+  QuantSpec spec;
+  Codes codes;
+  GroupParameters parameters;
+  ClipRatios ratios;
+};
+
+/// The parameters of every group. DoesNotFit where a group's scale is no usable float32 number
+/// (weights so large or so small that it overflows or vanishes), naming the group.
+Result<GroupParameters> groupParametersOf(const WeightTensor& tensor, const QuantSpec& spec,
+                                          const ClipRatios& ratios, const Executor& executor,
+                                          const TaskControl& control = {});
+
+/// The dequantized values of rows [firstRow, firstRow + w.rows) into y, [w.rows, w.cols].
+void dequantizeRows(const Codec& codec, const GroupParameters& parameters, MatrixView w,
+                    std::size_t firstRow, float* y);
+
+/// Calls work(block index, first row, weights, dequantized values) for every block of rows, on
+/// several threads.
+using DequantizedBlock =
+    std::function<void(std::size_t block, std::size_t firstRow, MatrixView w, const float* y)>;
+Status forEachDequantizedBlock(const WeightTensor& tensor, const QuantSpec& spec,
+                               const GroupParameters& parameters, const Executor& executor,
+                               const TaskControl& control, const DequantizedBlock& work);
+
+/// Error sums of the whole tensor, the same bits for any number of threads.
+Result<ErrorSums> errorSumsOf(const WeightTensor& tensor, const QuantSpec& spec,
+                              const GroupParameters& parameters, const Executor& executor,
+                              const TaskControl& control = {});
+
+/// The dequantized tensor.
+Result<Matrix> dequantized(const WeightTensor& tensor, const QuantSpec& spec,
+                           const GroupParameters& parameters, const Executor& executor,
+                           const TaskControl& control = {});
+
+/// The codes with their parameters.
+Result<QuantizedTensor> quantized(const WeightTensor& tensor, const QuantSpec& spec,
+                                  const ClipRatios& ratios, const Executor& executor,
+                                  const TaskControl& control = {});
+
+}  // namespace quantoscope

@@ -1,0 +1,28 @@
+#include "core/quant/storage_cost.h"
+
+namespace quantoscope {
+
+namespace {
+constexpr std::uint64_t kScaleBits = 16;
+constexpr std::uint64_t kSecondLevelBits = 32;
+}  // namespace
+
+StorageCost storageCostOf(const QuantSpec& spec, std::size_t rows, std::size_t cols) {
+  const GroupLayout layout = layoutOf(spec, rows, cols);
+  const auto bits = static_cast<std::uint64_t>(spec.bits);
+  StorageCost cost;
+  cost.weights = rows * cols;
+  cost.codeBits = bits * cost.weights;
+  if (codecOf(spec).hasZeroPoint()) cost.zeroPointBits = bits * layout.groups();
+  if (const auto& dq = spec.doubleQuant) {
+    const GroupLayout second = GroupLayout::of(1, layout.groups(), dq->groupSize);
+    cost.scaleBits = static_cast<std::uint64_t>(dq->bits) * layout.groups();
+    cost.doubleQuantBits = kSecondLevelBits * second.groups();
+    if (dq->scheme == Scheme::Asym) cost.doubleQuantBits += kSecondLevelBits;
+  } else {
+    cost.scaleBits = kScaleBits * layout.groups();
+  }
+  return cost;
+}
+
+}  // namespace quantoscope

@@ -1,0 +1,36 @@
+// Chosen specifications for the tensors of a model.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "core/metrics/error_metrics.h"
+#include "core/quant/quant_spec.h"
+
+namespace quantoscope {
+
+/// One tensor's chosen spec.
+struct TensorPlan {
+  QuantSpec spec;
+  /// What a search found, where the spec searches and one ratio serves the whole tensor.
+  std::optional<double> clipRatio;
+  bool pinned = false;  ///< the user's own choice, which tuning leaves alone
+  /// What the choice leads to, where it was measured.
+  std::optional<double> mse;
+  std::optional<double> sqnrDb;
+  std::optional<double> bitsPerWeight;
+};
+
+/// The choices for all tensors of one file: those not listed get the default.
+struct TuningPlan {
+  std::string sourceFile;
+  std::string sourceSha256;
+  QuantSpec defaultSpec;
+  std::map<std::string, TensorPlan> tensors;
+
+  /// The spec to use for a tensor. A resolved clip ratio replaces a search.
+  QuantSpec specFor(const std::string& tensor) const;
+};
+
+}  // namespace quantoscope

@@ -1,0 +1,221 @@
+#include "core/quant/weight_only.h"
+
+#include <cmath>
+#include <string>
+
+#include "core/base/text.h"
+#include "core/quant/codebooks.h"
+#include "core/quant/double_quant.h"
+
+namespace quantoscope {
+
+namespace {
+
+/// A tensor over rows that the caller owns; valid as long as they are.
+WeightTensor borrowed(MatrixView weight, const char* name) {
+  TensorInfo info;
+  info.name = name;
+  info.shape = {weight.rows, weight.cols};
+  setAxes(info, AxisMap::rows(2));
+  const std::shared_ptr<const void> caller(weight.data, [](const void*) {});
+  return WeightTensor(std::move(info), StoredType::Float32, caller, weight.data);
+}
+
+Status checkFinite(const WeightTensor& tensor, const Executor& executor) {
+  auto health = healthOf(tensor, executor);
+  if (!health) return health.error();
+  return health->finite() ? ok() : Status(notFiniteError(tensor.info().name, *health));
+}
+
+/// A spec from published arguments; scheme, bits and full_range do not matter to a codebook.
+Result<QuantSpec> specOf(int bits, long long groupSize, std::string_view scheme, double quantile,
+                         std::string_view dtype, bool fullRange) {
+  QuantSpec spec;
+  auto parsedDtype = parseDtype(dtype);
+  if (!parsedDtype) return parsedDtype.error();
+  auto parsedScheme = parseScheme(scheme);
+  if (!parsedScheme) return parsedScheme.error();
+  spec.dtype = *parsedDtype;
+  spec.groupSize = groupSize;
+  spec.clip = ClipPolicy::fixed(quantile);
+  if (!spec.isFloat()) {
+    spec.bits = bits;
+    spec.scheme = *parsedScheme;
+    // The reference takes full_range with scheme asym and does not look at it.
+    spec.fullRange = fullRange && *parsedScheme == Scheme::Sym;
+  }
+  if (auto status = spec.validate(); !status) {
+    return Error{ErrorCode::InvalidArgument, status.error().message};
+  }
+  return spec;
+}
+
+Matrix floatsFromCodes(const QuantizedTensor::Codes& codes, std::size_t rows, std::size_t cols) {
+  return std::visit(
+      [&](const auto& values) {
+        return Matrix(rows, cols, std::vector<float>(values.begin(), values.end()));
+      },
+      codes);
+}
+
+Matrix perGroup(const GroupLayout& layout, std::vector<float> values) {
+  return {layout.rows, layout.groupsPerRow(), std::move(values)};
+}
+
+Result<WeightOnlyResult> quantizeWith(const QuantSpec& spec, MatrixView weight, const char* name,
+                                      bool returnInt, const Executor& executor) {
+  if (weight.rows == 0 || weight.cols == 0) return WeightOnlyResult{};
+  const WeightTensor tensor = borrowed(weight, name);
+  if (auto status = checkFinite(tensor, executor); !status) return status.error();
+  const ClipRatios ratios = ClipRatios::whole(spec.clip.ratio);
+  auto parameters = groupParametersOf(tensor, spec, ratios, executor);
+  if (!parameters) return parameters.error();
+
+  WeightOnlyResult result;
+  if (returnInt) {
+    auto codes = quantized(tensor, spec, ratios, executor);
+    if (!codes) return codes.error();
+    result.values = floatsFromCodes(codes->codes, weight.rows, weight.cols);
+  } else {
+    auto values = dequantized(tensor, spec, *parameters, executor);
+    if (!values) return values.error();
+    result.values = std::move(*values);
+  }
+  const GroupLayout& layout = parameters->layout;
+  result.scale = perGroup(layout, parameters->decoding());
+  if (!parameters->zeroPoint.empty()) {
+    result.zeroPoint = perGroup(layout, std::move(parameters->zeroPoint));
+  }
+  return result;
+}
+
+std::string shapeText(const Matrix& matrix) {
+  return std::to_string(matrix.rows) + "x" + std::to_string(matrix.cols);
+}
+
+Status checkScaleShape(const char* what, const Matrix& given, const GroupLayout& layout) {
+  if (given.rows == layout.rows && given.cols == layout.groupsPerRow()) return ok();
+  return Error{ErrorCode::DoesNotFit, std::string(what) + " has shape " + shapeText(given) +
+                                          ": allowed is " + std::to_string(layout.rows) + "x" +
+                                          std::to_string(layout.groupsPerRow()) +
+                                          " (rows x groups)"};
+}
+
+Result<WeightOnlyResult> quantize4bitWithScale(MatrixView tensor, const QuantSpec& spec,
+                                               bool returnInt, const Matrix& scale) {
+  const GroupLayout layout = GroupLayout::of(tensor.rows, tensor.cols, -1);
+  if (auto status = checkScaleShape("scale", scale, layout); !status) return status.error();
+  const WeightTensor weights = borrowed(tensor, "tensor");
+  if (auto status = checkFinite(weights, Executor(1)); !status) return status.error();
+  const Codec codec = codecOf(spec);
+  const kernels::BlockShape shape{tensor.rows, tensor.cols, layout.groupSize};
+  WeightOnlyResult result{Matrix(tensor.rows, tensor.cols), scale, std::nullopt};
+  if (returnInt) {
+    std::vector<std::int32_t> codes(tensor.rows * tensor.cols);
+    kernels::activeKernels().encode(codec, shape, tensor.data, scale.values.data(), nullptr,
+                                    codes.data());
+    result.values.values.assign(codes.begin(), codes.end());
+  } else {
+    kernels::activeKernels().quantizeDequantize(codec, shape, tensor.data, scale.values.data(),
+                                                nullptr, scale.values.data(),
+                                                result.values.values.data());
+  }
+  return result;
+}
+
+}  // namespace
+
+Result<WeightOnlyResult> quantize_4bit(MatrixView tensor, double quantile, std::string_view dtype,
+                                       bool return_int, const Matrix* scale) {
+  auto spec = specOf(4, -1, "sym", quantile, dtype, false);
+  if (!spec) return spec.error();
+  if (!spec->isFloat()) {
+    return Error{ErrorCode::InvalidArgument,
+                 "dtype int: allowed are nf4, fp4, fp4_e2m1_bnb, fp4_e2m1"};
+  }
+  if (scale != nullptr) return quantize4bitWithScale(tensor, *spec, return_int, *scale);
+  return quantizeWith(*spec, tensor, "tensor", return_int, Executor(1));
+}
+
+Result<WeightOnlyResult> qdq_weight_asym(MatrixView weight, int bits, double quantile,
+                                         bool return_int) {
+  return qdq_weight_actor(weight, bits, "asym", quantile, "int", return_int, false);
+}
+
+Result<WeightOnlyResult> qdq_weight_sym(MatrixView weight, int bits, double quantile,
+                                        bool return_int, bool full_range) {
+  return qdq_weight_actor(weight, bits, "sym", quantile, "int", return_int, full_range);
+}
+
+Result<WeightOnlyResult> qdq_weight_actor(MatrixView weight, int bits, std::string_view scheme,
+                                          double quantile, std::string_view dtype, bool return_int,
+                                          bool full_range) {
+  auto spec = specOf(bits, -1, scheme, quantile, dtype, full_range);
+  if (!spec) return spec.error();
+  return quantizeWith(*spec, weight, "weight", return_int, Executor(1));
+}
+
+Result<WeightOnlyResult> quant_tensor(MatrixView weight, int bits, long long group_size,
+                                      std::string_view scheme, double quantile,
+                                      std::string_view dtype, bool return_int, bool full_range,
+                                      const DoubleQuantArguments& double_quant,
+                                      const Executor& executor) {
+  if (bits <= 0) {
+    return WeightOnlyResult{
+        Matrix(weight.rows, weight.cols, {weight.all().begin(), weight.all().end()}), {}, {}};
+  }
+  auto spec = specOf(bits, group_size, scheme, quantile, dtype, full_range);
+  if (!spec) return spec.error();
+  if (double_quant.double_quant) {
+    auto dqDtype = parseDtype(double_quant.double_quant_dtype);
+    if (!dqDtype) return dqDtype.error();
+    auto dqScheme = parseScheme(double_quant.double_quant_scheme);
+    if (!dqScheme) return dqScheme.error();
+    spec->doubleQuant = DoubleQuant{*dqDtype, double_quant.double_quant_bits, *dqScheme,
+                                    double_quant.double_quant_group_size};
+    if (auto status = spec->validate(); !status) return status.error();
+  }
+  return quantizeWith(*spec, weight, "weight", return_int, executor);
+}
+
+Result<ClipCurve> search_clip(MatrixView m, int bits, long long group_size, std::string_view scheme,
+                              std::string_view dtype, bool enable_full_range,
+                              const Executor& executor) {
+  auto spec = specOf(bits, group_size, scheme, 1.0, dtype, enable_full_range);
+  if (!spec) return spec.error();
+  const WeightTensor tensor = borrowed(m, "m");
+  if (auto status = checkFinite(tensor, executor); !status) return status.error();
+  return clipCurveOf(tensor, *spec, executor);
+}
+
+Result<Matrix> quant_weight_w_scale(MatrixView weight, const Matrix& scale,
+                                    const std::optional<Matrix>& zp, long long group_size,
+                                    std::string_view dtype) {
+  auto spec = specOf(4, group_size, "sym", 1.0, dtype, false);
+  if (!spec) return spec.error();
+  const GroupLayout layout = GroupLayout::of(weight.rows, weight.cols, group_size);
+  if (auto status = checkScaleShape("scale", scale, layout); !status) return status.error();
+  if (zp) {
+    if (auto status = checkScaleShape("zero point", *zp, layout); !status) return status.error();
+  }
+  const WeightTensor tensor = borrowed(weight, "weight");
+  if (auto status = checkFinite(tensor, Executor(1)); !status) return status.error();
+
+  const Codec codec = codecOf(*spec);
+  Matrix codes(weight.rows, weight.cols);
+  for (std::size_t r = 0; r < weight.rows; ++r) {
+    for (std::size_t c = 0; c < weight.cols; ++c) {
+      const std::size_t g = c / layout.groupSize;
+      const float t = weight.row(r)[c] / scale.row(r)[g];
+      if (codec.kind == CodecKind::Codebook) {
+        const std::size_t index = kernels::codebookIndex(*codec.codebook, t);
+        codes.row(r)[c] = static_cast<float>(codec.codebook->codes[index]);
+      } else {
+        codes.row(r)[c] = std::nearbyintf(zp ? t + zp->row(r)[g] : t);
+      }
+    }
+  }
+  return codes;
+}
+
+}  // namespace quantoscope

@@ -1,0 +1,39 @@
+// Values that do not belong into a weight tensor.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/base/result.h"
+#include "core/parallel/executor.h"
+#include "core/tensor/weight_tensor.h"
+
+namespace quantoscope {
+
+/// Where an element is: row = output channel, col = input channel.
+struct Position {
+  std::size_t row = 0;
+  std::size_t col = 0;
+  bool operator==(const Position&) const = default;
+};
+
+/// How many elements are not ordinary numbers.
+struct TensorHealth {
+  std::uint64_t nan = 0;
+  std::uint64_t inf = 0;
+  std::uint64_t zero = 0;
+  std::uint64_t subnormal = 0;             ///< as float32
+  std::optional<Position> firstNonFinite;  ///< in row-major order
+
+  bool finite() const { return nan == 0 && inf == 0; }
+};
+
+/// Counts them in one parallel pass.
+Result<TensorHealth> healthOf(const WeightTensor& tensor, const Executor& executor,
+                              const TaskControl& control = {});
+
+/// The error with which a tensor that is not finite is refused: its name, the counts, the first
+/// position.
+Error notFiniteError(const std::string& tensor, const TensorHealth& health);
+
+}  // namespace quantoscope

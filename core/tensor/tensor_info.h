@@ -1,0 +1,67 @@
+// What is known about a tensor without its data.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace quantoscope {
+
+/// How the weights are stored, in the file and in memory.
+enum class StoredType { Float32, Float64, Float16, BFloat16 };
+
+/// "float32", "float64", "float16" or "bfloat16".
+const char* nameOf(StoredType type);
+
+/// Which matrix a user asks for; see AxisMap.
+enum class Orientation {
+  Auto,     ///< what the file's layout says
+  Rows,     ///< axis 0 holds the output channels
+  Columns,  ///< the last axis holds the output channels
+};
+
+/// How a stored array is read as a matrix: its axes in a new order, the first `rowAxes` of them
+/// spanning the rows (output channels), the rest the columns (input channels, slowest first).
+/// A Keras Conv2D kernel [kh, kw, in, out] has order {3, 2, 0, 1} and rowAxes 1.
+struct AxisMap {
+  std::vector<int> order;
+  int rowAxes = 1;
+  /// The index taken along stored axis 0 where a stack (of experts, say) holds one matrix each;
+  /// that axis is then absent from `order`.
+  std::optional<std::size_t> slice;
+
+  bool operator==(const AxisMap&) const = default;
+
+  /// Axis 0 = rows, the others flattened as stored.
+  static AxisMap rows(std::size_t rank);
+  /// Last axis = rows; the columns are the last but one, then the others as stored.
+  static AxisMap columns(std::size_t rank);
+};
+
+/// A description of one array in a file. Immutable once listed.
+struct TensorInfo {
+  std::string name;                ///< the path or key it is asked for by
+  std::vector<std::size_t> shape;  ///< as stored
+  std::string dtype;               ///< as stored: "float32", ..., or what else it is: "int64"
+  std::uint64_t bytes = 0;         ///< of the elements, uncompressed
+  std::string layer;               ///< the layer it belongs to, for people; may be empty
+  AxisMap axes;                    ///< how Orientation::Auto reads it
+  bool transposed = false;         ///< whether `axes` is anything but AxisMap::rows
+  std::size_t rows = 0;            ///< output channels under `axes`
+  std::size_t cols = 0;            ///< input channels under `axes`
+  bool quantizable = false;
+  std::string reason;  ///< why not, when it is not; else empty
+
+  std::size_t elements() const;
+};
+
+/// `info` with the axes that the user asked for: rows, cols, axes and transposed follow
+/// `orientation`. Auto returns it unchanged.
+TensorInfo oriented(TensorInfo info, Orientation orientation);
+
+/// Rows and columns of `shape` under `axes` (one matrix of a stack, where there is one).
+void setAxes(TensorInfo& info, AxisMap axes);
+
+}  // namespace quantoscope

@@ -1,0 +1,72 @@
+#include "core/tensor/weight_tensor.h"
+
+#include <cassert>
+#include <cstdint>
+#include <cstring>
+
+#include "core/base/half.h"
+
+namespace quantoscope {
+
+namespace {
+
+/// About 256 KiB of float32: large against the cost of a task, small against a core's cache.
+constexpr std::size_t kBlockElements = 65536;
+
+template <typename T>
+std::shared_ptr<const std::vector<T>> shared(std::vector<T> values) {
+  return std::make_shared<const std::vector<T>>(std::move(values));
+}
+
+}  // namespace
+
+WeightTensor::WeightTensor(TensorInfo info, std::vector<float> values) : info_(std::move(info)) {
+  assert(values.size() == elements());
+  auto owner = shared(std::move(values));
+  elements_ = owner->data();
+  owner_ = std::move(owner);
+}
+
+WeightTensor::WeightTensor(TensorInfo info, StoredType type, std::vector<std::uint16_t> values)
+    : info_(std::move(info)), type_(type) {
+  assert(values.size() == elements());
+  assert(type == StoredType::Float16 || type == StoredType::BFloat16);
+  auto owner = shared(std::move(values));
+  elements_ = owner->data();
+  owner_ = std::move(owner);
+}
+
+WeightTensor::WeightTensor(TensorInfo info, StoredType type, std::shared_ptr<const void> owner,
+                           const void* elements)
+    : info_(std::move(info)), type_(type), owner_(std::move(owner)), elements_(elements) {
+  assert(type != StoredType::Float64);
+}
+
+MatrixView WeightTensor::block(std::size_t first, std::size_t count,
+                               std::vector<float>& scratch) const {
+  const std::size_t begin = first * cols();
+  const std::size_t size = count * cols();
+  if (type_ == StoredType::Float32) {
+    const char* from = static_cast<const char*>(elements_) + begin * sizeof(float);
+    if (reinterpret_cast<std::uintptr_t>(from) % alignof(float) == 0) {
+      return {reinterpret_cast<const float*>(from), count, cols()};
+    }
+    scratch.resize(size);
+    std::memcpy(scratch.data(), from, size * sizeof(float));
+    return {scratch.data(), count, cols()};
+  }
+  scratch.resize(size);
+  const auto* from = static_cast<const std::uint16_t*>(elements_) + begin;
+  if (type_ == StoredType::Float16) {
+    floatsFromHalfs(from, size, scratch.data());
+  } else {
+    floatsFromBfloat16s(from, size, scratch.data());
+  }
+  return {scratch.data(), count, cols()};
+}
+
+RowBlocks RowBlocks::of(std::size_t rows, std::size_t cols) {
+  return {rows, std::max<std::size_t>(1, kBlockElements / std::max<std::size_t>(1, cols))};
+}
+
+}  // namespace quantoscope

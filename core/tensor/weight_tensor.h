@@ -1,0 +1,86 @@
+// The weights themselves.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/tensor/tensor_info.h"
+
+namespace quantoscope {
+
+/// Row-major float32 values that somebody else owns.
+struct MatrixView {
+  const float* data = nullptr;
+  std::size_t rows = 0;
+  std::size_t cols = 0;
+
+  std::span<const float> row(std::size_t r) const { return {data + r * cols, cols}; }
+  std::span<const float> all() const { return {data, rows * cols}; }
+};
+
+/// Row-major float32 values.
+struct Matrix {
+  std::size_t rows = 0;
+  std::size_t cols = 0;
+  std::vector<float> values;
+
+  Matrix() = default;
+  Matrix(std::size_t r, std::size_t c) : rows(r), cols(c), values(r * c) {}
+  Matrix(std::size_t r, std::size_t c, std::vector<float> v)
+      : rows(r), cols(c), values(std::move(v)) {}
+
+  MatrixView view() const { return {values.data(), rows, cols}; }
+  std::span<float> row(std::size_t r) { return {values.data() + r * cols, cols}; }
+  std::span<const float> row(std::size_t r) const { return {values.data() + r * cols, cols}; }
+};
+
+/// An immutable weight matrix, rows = output channels, columns = input channels, in the type it is
+/// stored as (float64 is rounded to float32 when it is loaded). Copies share the elements; reading
+/// is thread-safe.
+class WeightTensor {
+ public:
+  /// Takes the elements of an oriented matrix. `info.rows * info.cols` must equal the size.
+  WeightTensor(TensorInfo info, std::vector<float> values);
+  /// The same for 16-bit elements; `type` is Float16 or BFloat16.
+  WeightTensor(TensorInfo info, StoredType type, std::vector<std::uint16_t> values);
+  /// Elements that `owner` keeps alive, for instance a mapped file; any alignment.
+  WeightTensor(TensorInfo info, StoredType type, std::shared_ptr<const void> owner,
+               const void* elements);
+
+  const TensorInfo& info() const { return info_; }
+  std::size_t rows() const { return info_.rows; }
+  std::size_t cols() const { return info_.cols; }
+  std::size_t elements() const { return info_.rows * info_.cols; }
+  StoredType storedType() const { return type_; }
+
+  /// Rows [first, first + count) as float32. Points into the tensor where it already is float32
+  /// and aligned, else into `scratch`, which is resized; valid until either changes.
+  MatrixView block(std::size_t first, std::size_t count, std::vector<float>& scratch) const;
+
+ private:
+  TensorInfo info_;
+  StoredType type_ = StoredType::Float32;
+  std::shared_ptr<const void> owner_;
+  const void* elements_ = nullptr;
+};
+
+/// How a tensor is cut into blocks of whole rows for parallel passes. It depends on the shape
+/// alone, so that sums in block order have the same bits everywhere.
+struct RowBlocks {
+  std::size_t rows = 0;
+  std::size_t rowsPerBlock = 1;
+
+  static RowBlocks of(std::size_t rows, std::size_t cols);
+
+  std::size_t count() const { return (rows + rowsPerBlock - 1) / rowsPerBlock; }
+  std::size_t first(std::size_t block) const { return block * rowsPerBlock; }
+  std::size_t size(std::size_t block) const {
+    return std::min(rowsPerBlock, rows - block * rowsPerBlock);
+  }
+};
+
+}  // namespace quantoscope

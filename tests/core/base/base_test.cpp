@@ -1,0 +1,145 @@
+#include <bit>
+#include <clocale>
+#include <cmath>
+#include <limits>
+
+#include <QtTest>
+
+#include "core/base/half.h"
+#include "core/base/json.h"
+#include "core/base/sha256.h"
+#include "core/base/text.h"
+
+using namespace quantoscope;
+
+class BaseTest : public QObject {
+  Q_OBJECT
+
+ private slots:
+  void everyHalfConvertsBothWays() {
+    for (std::uint32_t bits = 0; bits < 65536; ++bits) {
+      const auto half = static_cast<std::uint16_t>(bits);
+      const float value = floatFromHalf(half);
+      if (std::isnan(value)) {
+        QVERIFY(std::isnan(floatFromHalf(halfFromFloat(value))));
+      } else {
+        QCOMPARE(halfFromFloat(value), half);
+      }
+    }
+  }
+
+  void blocksOfHalfsHaveTheSameBitsAsSingleOnes() {
+    std::vector<std::uint16_t> halfs(65536);
+    for (std::size_t i = 0; i < halfs.size(); ++i) halfs[i] = static_cast<std::uint16_t>(i);
+    std::vector<float> block(halfs.size());
+    floatsFromHalfs(halfs.data() + 1, halfs.size() - 1, block.data());  // an odd address and length
+    for (std::size_t i = 1; i < halfs.size(); ++i) {
+      QCOMPARE(std::bit_cast<std::uint32_t>(block[i - 1]),
+               std::bit_cast<std::uint32_t>(floatFromHalf(halfs[i])));
+    }
+  }
+
+  void floatsRoundToTheNearestHalfAndTiesToEven() {
+    QCOMPARE(halfFromFloat(1.0f + 0x1p-11f), halfFromFloat(1.0f));             // tie: even below
+    QCOMPARE(halfFromFloat(1.0f + 0x3p-11f), halfFromFloat(1.0f + 0x2p-10f));  // tie: even above
+    QCOMPARE(halfFromFloat(65519.9f), std::uint16_t(0x7bff));
+    QCOMPARE(halfFromFloat(65520.0f), std::uint16_t(0x7c00));
+    QCOMPARE(halfFromFloat(0x1p-25f), std::uint16_t(0));
+    QCOMPARE(halfFromFloat(std::nextafter(0x1p-25f, 1.0f)), std::uint16_t(1));
+  }
+
+  void bfloat16RoundsToNearestEven() {
+    QCOMPARE(bfloat16FromFloat(std::bit_cast<float>(0x3f808000u)), std::uint16_t(0x3f80));
+    QCOMPARE(bfloat16FromFloat(std::bit_cast<float>(0x3f818000u)), std::uint16_t(0x3f82));
+    QVERIFY(std::isnan(floatFromBfloat16(bfloat16FromFloat(NAN))));
+    QCOMPARE(floatFromBfloat16(0xc000), -2.0f);
+  }
+
+  void numbersDoNotDependOnTheLocale() {
+    const char* old = std::setlocale(LC_ALL, nullptr);
+    const std::string saved = old != nullptr ? old : "C";
+    for (const char* name : {"de_DE.UTF-8", "fr_FR.UTF-8"}) {
+      if (std::setlocale(LC_ALL, name) == nullptr) continue;  // not every machine has it
+      QCOMPARE(formatNumber(0.5), std::string("0.5"));
+      QCOMPARE(parseNumber("0.5"), std::optional<double>(0.5));
+    }
+    std::setlocale(LC_ALL, saved.c_str());
+    QCOMPARE(parseNumber("0,5"), std::optional<double>());
+    QCOMPARE(parseNumber("1e-3"), std::optional<double>(1e-3));
+    QCOMPARE(parseNumber("+2"), std::optional<double>(2));
+    QCOMPARE(parseNumber("2 "), std::optional<double>());
+    QCOMPARE(parseNumber(""), std::optional<double>());
+    QCOMPARE(parseInteger("99999999999999999999"), std::optional<long long>());
+  }
+
+  void numbersReadBackAsTheSameDouble() {
+    for (const double value : {0.1, 1.0 / 3, 1e-310, 1.7976931348623157e308, -0.0, 12345678.9}) {
+      QCOMPARE(parseNumber(formatNumber(value)), std::optional<double>(value));
+    }
+    QCOMPARE(formatNumber(-std::numeric_limits<double>::infinity()), std::string("-inf"));
+  }
+
+  void namesSortAsPeopleCount() {
+    QVERIFY(naturalLess("layers.2.w", "layers.10.w"));
+    QVERIFY(!naturalLess("layers.10.w", "layers.2.w"));
+    QVERIFY(naturalLess("a01", "a1"));
+    QVERIFY(!naturalLess("a1", "a01"));
+    QVERIFY(!naturalLess("a1", "a1"));
+    QVERIFY(naturalLess("a", "a1"));
+    QVERIFY(naturalLess("x99999999999999999999998", "x99999999999999999999999"));
+  }
+
+  void globsMatchAcrossSlashes() {
+    QVERIFY(matchesGlob("*attn*", "model/layers.0/self_attn/q"));
+    QVERIFY(matchesGlob("a?c", "abc"));
+    QVERIFY(!matchesGlob("a?c", "ac"));
+    QVERIFY(matchesGlob("*", ""));
+    QVERIFY(!matchesGlob("*b", "ba"));
+    QVERIFY(matchesGlob("*ab*ab", "abxabab"));
+  }
+
+  void bytesReadWell() {
+    QCOMPARE(formatBytes(832), std::string("832 B"));
+    QCOMPARE(formatBytes(1234567), std::string("1.2 MB"));
+    QCOMPARE(formatBytes(999999), std::string("1.0 MB"));
+  }
+
+  void jsonRoundTrips() {
+    const char* text = "{\"a\":[1,2.5,\"x/y\",null,true],\"b\":{\"c\":-7}}";
+    const auto json = parseJson(text, "test");
+    QVERIFY(json);
+    QCOMPARE(json->text(-1), std::string(text));
+    QCOMPARE(json->find("b")->find("c")->asNumber(0), -7.0);
+    QVERIFY(json->find("z") == nullptr);
+  }
+
+  void jsonWritesNonFiniteNumbersAsText() {
+    QCOMPARE(Json(std::numeric_limits<double>::infinity()).text(), std::string("\"inf\""));
+    QCOMPARE(Json(NAN).text(), std::string("\"nan\""));
+    QCOMPARE(Json(0.1).text(), std::string("0.1"));
+    QCOMPARE(Json(1.0).text(), std::string("1.0"));
+  }
+
+  void badJsonIsOneErrorThatNamesTheFile() {
+    for (const char* text : {"{", "{\"a\":1,\"a\":2}", "[1,]", "", "nan"}) {
+      const auto json = parseJson(text, "plan.json");
+      QVERIFY2(!json, text);
+      QVERIFY(json.error().message.starts_with("plan.json: "));
+    }
+    QVERIFY(!parseJson(std::string(100000, '['), "deep"));
+  }
+
+  void sha256IsThePublishedFunction() {
+    QCOMPARE(sha256OfBytes("abc", 3),
+             std::string("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+    QTemporaryFile file;
+    QVERIFY(file.open());
+    file.write("abc");
+    file.close();
+    QCOMPARE(*sha256OfFile(file.fileName().toStdString()), sha256OfBytes("abc", 3));
+    QVERIFY(!sha256OfFile("/nonexistent/file"));
+  }
+};
+
+QTEST_GUILESS_MAIN(BaseTest)
+#include "base_test.moc"
