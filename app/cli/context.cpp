@@ -1,0 +1,106 @@
+#include "app/cli/context.h"
+
+#include <filesystem>
+#include <signal.h>
+#include <unistd.h>
+
+namespace quantoscope::cli {
+
+namespace {
+
+const CancelToken* g_cancel = nullptr;
+
+void onSignal(int) {
+  g_cancel->cancel();  // an atomic store: all that a signal handler may do
+}
+
+void catchSignals() {
+  struct sigaction action = {};
+  action.sa_handler = onSignal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+}  // namespace
+
+Context::Context(const GeneralOptions& options)
+    : options_(options),
+      executor_(options.threads),
+      showsProgress_(!options.quiet && isatty(STDERR_FILENO) != 0) {
+  static const CancelToken cancel = cancel_;
+  g_cancel = &cancel;
+  catchSignals();
+}
+
+TaskControl Context::control(const std::string& what) const {
+  TaskControl control;
+  control.cancel = cancel_;
+  if (showsProgress_) {
+    control.progress = [what, last = -1](std::uint64_t done, std::uint64_t total) mutable {
+      const int percent = total == 0 ? 100 : static_cast<int>(done * 100 / total);
+      if (percent == last) return;
+      last = percent;
+      std::cerr << "\r\033[K" << what << ": " << percent << " %" << std::flush;
+    };
+  }
+  return control;
+}
+
+void Context::note(const std::string& line) const {
+  if (options_.quiet) return;
+  clearProgress();
+  std::cerr << line << "\n";
+}
+
+void Context::clearProgress() const {
+  if (showsProgress_) std::cerr << "\r\033[K" << std::flush;
+}
+
+Status Context::checkOutput(const std::string& path, const std::string& source) const {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return ok();
+  if (std::filesystem::equivalent(path, source, ignored)) {
+    return Error{
+        ErrorCode::OutputFailed,
+        path + ": is the source file, which is never written to; allowed is another --out"};
+  }
+  if (options_.force) return ok();
+  return Error{ErrorCode::OutputFailed, path + ": exists; --force allows to replace it"};
+}
+
+Result<Target> targetOf(const std::string& file, const std::string& tensor) {
+  if (!tensor.empty()) return Target{file, tensor};
+  const FileAndPath parts = splitFileAndPath(file);
+  if (parts.path.empty()) {
+    return Error{ErrorCode::InvalidArgument,
+                 file + ": no tensor is named; write FILE TENSOR or FILE::/TENSOR"};
+  }
+  const bool absolute = parts.path.starts_with('/');
+  return Target{parts.file, absolute ? parts.path.substr(1) : parts.path};
+}
+
+Result<std::shared_ptr<const WeightTensor>> loadTensor(const Context& context,
+                                                       const TensorSource& source,
+                                                       const TensorInfo& info,
+                                                       Orientation orientation) {
+  if (!info.quantizable) {
+    return Error{ErrorCode::DoesNotFit, source.path() + ": " + info.name + ": " + info.reason};
+  }
+  auto tensor = source.load(info, orientation, context.control("reading " + info.name));
+  context.clearProgress();
+  if (!tensor) return tensor.error();
+  return std::make_shared<const WeightTensor>(std::move(*tensor));
+}
+
+Result<LoadedTensor> loadTarget(const Context& context, const Target& target,
+                                Orientation orientation) {
+  auto source = openTensorSource(target.file);
+  if (!source) return source.error();
+  auto info = findTensor(**source, target.tensor);
+  if (!info) return info.error();
+  auto tensor = loadTensor(context, **source, *info, orientation);
+  if (!tensor) return tensor.error();
+  return LoadedTensor{*source, *tensor};
+}
+
+}  // namespace quantoscope::cli

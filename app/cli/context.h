@@ -1,0 +1,78 @@
+// What every verb of the command line needs: threads, cancelling, progress, output.
+#pragma once
+
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "core/base/json.h"
+#include "core/base/result.h"
+#include "core/io/tensor_source.h"
+#include "core/parallel/executor.h"
+
+namespace quantoscope::cli {
+
+/// The options that every verb has.
+struct GeneralOptions {
+  int threads = 0;
+  bool quiet = false;  ///< no notes and no progress
+  bool force = false;  ///< an existing output may be replaced
+};
+
+/// One run of the program.
+class Context {
+ public:
+  /// Catches SIGINT and SIGTERM from here on: they cancel `control()`.
+  explicit Context(const GeneralOptions& options);
+
+  const Executor& executor() const { return executor_; }
+  bool force() const { return options_.force; }
+
+  /// Cancelled by Ctrl-C; shows progress on stderr, labelled `what`, when that is a terminal.
+  TaskControl control(const std::string& what) const;
+
+  /// Text for people on stdout.
+  std::ostream& out() const { return std::cout; }
+  void print(const Json& json) const { std::cout << json.text() << "\n"; }
+
+  /// A line on stderr that is no error; silent with --quiet.
+  void note(const std::string& line) const;
+
+  /// Takes away the line that progress has left.
+  void clearProgress() const;
+
+  /// Whether `path` may be written: OutputFailed where it exists and --force is absent, or where it
+  /// is the source itself.
+  Status checkOutput(const std::string& path, const std::string& source) const;
+
+ private:
+  GeneralOptions options_;
+  Executor executor_;
+  CancelToken cancel_;
+  bool showsProgress_ = false;
+};
+
+/// A file and the tensor in it, as two words or as FILE::/tensor.
+struct Target {
+  std::string file;
+  std::string tensor;
+};
+
+/// InvalidArgument where no tensor is named.
+Result<Target> targetOf(const std::string& file, const std::string& tensor);
+
+/// An opened file, one of its tensors, and the weights.
+struct LoadedTensor {
+  SharedSource source;
+  std::shared_ptr<const WeightTensor> tensor;
+};
+Result<LoadedTensor> loadTarget(const Context& context, const Target& target,
+                                Orientation orientation);
+
+/// A tensor of an opened file. DoesNotFit, with the reason, where it cannot be quantized.
+Result<std::shared_ptr<const WeightTensor>> loadTensor(const Context& context,
+                                                       const TensorSource& source,
+                                                       const TensorInfo& info,
+                                                       Orientation orientation);
+
+}  // namespace quantoscope::cli

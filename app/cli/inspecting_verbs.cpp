@@ -1,0 +1,252 @@
+// list, inspect, search: they answer and write nothing.
+#include <CLI/CLI.hpp>
+#include <chrono>
+
+#include "app/cli/exit_status.h"
+#include "app/cli/report.h"
+#include "app/cli/spec_options.h"
+#include "app/cli/verbs.h"
+#include "core/base/text.h"
+#include "core/exporting/csv.h"
+
+namespace quantoscope::cli {
+
+namespace {
+
+Error wrongUsage(const std::string& message) {
+  return {ErrorCode::InvalidArgument, message};
+}
+
+class Stopwatch {
+ public:
+  double milliseconds() const {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_)
+        .count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+struct ListOptions {
+  std::string file;
+  bool all = false;
+  bool json = false;
+};
+
+Result<int> list(const ListOptions& options, const Context& context) {
+  auto source = openTensorSource(options.file);
+  if (!source) return source.error();
+  Json::Array array;
+  std::vector<std::vector<std::string>> rows;
+  for (const TensorInfo& info : (*source)->tensors()) {
+    if (!info.quantizable && !options.all) continue;
+    array.push_back(toJson(info));
+    const std::string matrix =
+        info.quantizable ? std::to_string(info.rows) + "x" + std::to_string(info.cols) : "-";
+    rows.push_back({info.name, shapeText(info.shape), info.dtype, matrix,
+                    formatBytes(static_cast<double>(info.bytes)), info.layer});
+    if (options.all) rows.back().push_back(info.reason);
+  }
+  if (options.json) {
+    context.print(Json::object(
+        {{"file", options.file}, {"format", (*source)->format()}, {"tensors", std::move(array)}}));
+    return kDone;
+  }
+  std::vector<std::string> header = {"tensor", "stored", "dtype", "out x in", "size", "layer"};
+  if (options.all) header.emplace_back("why not");
+  context.out() << tableText(header, rows);
+  context.note(options.file + ": " + (*source)->format() + ", " + std::to_string(rows.size()) +
+               (options.all ? " arrays" : " tensors that can be quantized"));
+  return kDone;
+}
+
+struct InspectOptions {
+  std::string file;
+  std::string tensor;
+  int bins = 512;
+  bool json = false;
+  SpecOptions spec;
+};
+
+Result<int> inspect(const InspectOptions& options, const Context& context) {
+  auto spec = options.spec.spec();
+  if (!spec) return spec.error();
+  auto orientation = options.spec.orientation();
+  if (!orientation) return orientation.error();
+  auto target = targetOf(options.file, options.tensor);
+  if (!target) return target.error();
+  auto loaded = loadTarget(context, *target, *orientation);
+  if (!loaded) return loaded.error();
+
+  AnalysisRequest request;
+  request.tensor = loaded->tensor;
+  request.spec = *spec;
+  request.bins = static_cast<std::size_t>(options.bins);
+  auto result = analyse(request, context.executor(), context.control("analysing"));
+  context.clearProgress();
+  if (!result) return result.error();
+  if (options.json) {
+    context.print(toJson(**result));
+  } else {
+    context.out() << text(**result);
+  }
+  if ((*result)->health.finite()) return kDone;
+  context.out().flush();
+  return notFiniteError(target->tensor, (*result)->health);
+}
+
+struct SearchOptions {
+  std::string file;
+  std::string tensor;
+  std::string granularity;
+  bool json = false;
+  bool csv = false;
+  SpecOptions spec;
+};
+
+/// The search that --granularity asks for, or --clip in its place.
+Result<ClipPolicy> searchPolicy(const SearchOptions& options, const QuantSpec& spec) {
+  if (options.granularity.empty()) {
+    if (spec.clip.searches()) return spec.clip;
+    if (!options.spec.clipGiven()) return ClipPolicy{ClipPolicy::Kind::SearchTensor, 1.0};
+    return wrongUsage("--clip " + spec.clip.text() +
+                      ": search finds the ratio; allowed are search, search-rows, search-groups");
+  }
+  if (options.spec.clipGiven()) {
+    return wrongUsage("--clip and --granularity say the same: allowed is one of them");
+  }
+  if (options.granularity == "tensor") return ClipPolicy{ClipPolicy::Kind::SearchTensor, 1.0};
+  if (options.granularity == "row") return ClipPolicy{ClipPolicy::Kind::SearchRows, 1.0};
+  if (options.granularity == "group") return ClipPolicy{ClipPolicy::Kind::SearchGroups, 1.0};
+  return wrongUsage("--granularity " + options.granularity + ": allowed are tensor, row, group");
+}
+
+const char* granularityName(ClipPolicy::Kind kind) {
+  if (kind == ClipPolicy::Kind::SearchRows) return "row";
+  return kind == ClipPolicy::Kind::SearchGroups ? "group" : "tensor";
+}
+
+struct SearchAnswer {
+  ClipChoice choice;
+  double searchedMse = 0;  ///< with the ratios that were chosen
+};
+
+Result<SearchAnswer> runSearch(const WeightTensor& tensor, const QuantSpec& spec,
+                               const Context& context) {
+  auto health = healthOf(tensor, context.executor());
+  if (!health) return health.error();
+  if (!health->finite()) return notFiniteError(tensor.info().name, *health);
+  const TaskControl control = context.control("searching");
+  auto choice = chooseClip(tensor, spec, context.executor(), control);
+  if (!choice) return choice.error();
+  auto parameters = groupParametersOf(tensor, spec, choice->ratios, context.executor(), control);
+  if (!parameters) return parameters.error();
+  auto sums = errorSumsOf(tensor, spec, *parameters, context.executor(), control);
+  if (!sums) return sums.error();
+  return SearchAnswer{std::move(*choice), ErrorMetrics::from(*sums).mse};
+}
+
+Json searchJson(const std::string& tensor, const QuantSpec& spec, const SearchAnswer& answer,
+                double elapsedMs) {
+  const ClipCurve& curve = answer.choice.curve;
+  Json json = Json::object({{"tensor", tensor},
+                            {"spec", quantoscope::toJson(spec)},
+                            {"granularity", granularityName(spec.clip.kind)},
+                            {"ratio", Json::arrayOf(curve.ratios)},
+                            {"mse", Json::arrayOf(curve.mse)},
+                            {"best_ratio", curve.bestRatio()},
+                            {"best_mse", curve.bestMse()},
+                            {"unclipped_mse", curve.unclippedMse},
+                            {"gain_db", curve.gainDb()},
+                            {"at_edge", curve.atEdge()}});
+  if (spec.clip.kind != ClipPolicy::Kind::SearchTensor) {
+    json.set("searched_mse", answer.searchedMse);
+    json.set("ratio_histogram", Json::arrayOf(answer.choice.ratioCounts));
+  }
+  json.set("elapsed_ms", elapsedMs);
+  return json;
+}
+
+std::string curveCsv(const ClipCurve& curve) {
+  std::vector<std::vector<std::string>> rows;
+  for (std::size_t i = 0; i < curve.ratios.size(); ++i) {
+    rows.push_back({formatNumber(curve.ratios[i]), formatNumber(curve.mse[i])});
+  }
+  return csvText({"ratio", "mse"}, rows);
+}
+
+Result<int> search(const SearchOptions& options, const Context& context) {
+  auto spec = options.spec.spec();
+  if (!spec) return spec.error();
+  if (options.json && options.csv) {
+    return wrongUsage("--json and --csv: allowed is one of them");
+  }
+  auto policy = searchPolicy(options, *spec);
+  if (!policy) return policy.error();
+  spec->clip = *policy;
+  auto orientation = options.spec.orientation();
+  if (!orientation) return orientation.error();
+  auto target = targetOf(options.file, options.tensor);
+  if (!target) return target.error();
+  auto loaded = loadTarget(context, *target, *orientation);
+  if (!loaded) return loaded.error();
+
+  const Stopwatch stopwatch;
+  auto answer = runSearch(*loaded->tensor, *spec, context);
+  context.clearProgress();
+  if (!answer) return answer.error();
+  const ClipCurve& curve = answer->choice.curve;
+  if (options.json) {
+    context.print(searchJson(target->tensor, *spec, *answer, stopwatch.milliseconds()));
+  } else if (options.csv) {
+    context.out() << curveCsv(curve);
+  } else {
+    context.out() << target->tensor << ", " << describe(*spec) << "\n" << text(curve);
+    if (spec->clip.kind != ClipPolicy::Kind::SearchTensor) {
+      context.out() << "with a ratio for each " << granularityName(spec->clip.kind) << ": mse "
+                    << formatRounded(answer->searchedMse, 6) << "\n";
+    }
+  }
+  return kDone;
+}
+
+}  // namespace
+
+Verb addList(CLI::App& program) {
+  auto options = std::make_shared<ListOptions>();
+  CLI::App* verb = program.add_subcommand("list", "Show what a file holds and can be quantized");
+  verb->add_option("FILE", options->file, "a weight file")->required();
+  verb->add_flag("--all", options->all, "also what cannot be quantized, with the reason");
+  verb->add_flag("--json", options->json, "print JSON");
+  return [options](const Context& context) { return list(*options, context); };
+}
+
+Verb addInspect(CLI::App& program) {
+  auto options = std::make_shared<InspectOptions>();
+  CLI::App* verb =
+      program.add_subcommand("inspect", "Quantize a tensor and show what that does to it");
+  verb->add_option("FILE", options->file, "a weight file, or FILE::/TENSOR")->required();
+  verb->add_option("TENSOR", options->tensor, "a name that list prints");
+  verb->add_option("--bins", options->bins, "bins of the histograms")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000000));
+  verb->add_flag("--json", options->json, "print JSON");
+  options->spec.addTo(*verb);
+  return [options](const Context& context) { return inspect(*options, context); };
+}
+
+Verb addSearch(CLI::App& program) {
+  auto options = std::make_shared<SearchOptions>();
+  CLI::App* verb = program.add_subcommand("search", "Find the clip ratio with the smallest error");
+  verb->add_option("FILE", options->file, "a weight file, or FILE::/TENSOR")->required();
+  verb->add_option("TENSOR", options->tensor, "a name that list prints");
+  verb->add_option("--granularity", options->granularity,
+                   "one ratio for the tensor, each row or each group");
+  verb->add_flag("--json", options->json, "print JSON");
+  verb->add_flag("--csv", options->csv, "print the curve as CSV");
+  options->spec.addTo(*verb);
+  return [options](const Context& context) { return search(*options, context); };
+}
+
+}  // namespace quantoscope::cli

@@ -1,0 +1,202 @@
+#include "app/cli/report.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "core/base/text.h"
+
+namespace quantoscope::cli {
+
+namespace {
+
+Json count(std::uint64_t value) {
+  return Json(value);
+}
+
+Json healthJson(const TensorHealth& health) {
+  Json json = Json::object({{"nan", count(health.nan)},
+                            {"inf", count(health.inf)},
+                            {"zero", count(health.zero)},
+                            {"subnormal", count(health.subnormal)}});
+  if (health.firstNonFinite) {
+    json.set("first_non_finite", Json::object({{"row", count(health.firstNonFinite->row)},
+                                               {"col", count(health.firstNonFinite->col)}}));
+  }
+  return json;
+}
+
+Json statisticsJson(const WeightStatistics& stats) {
+  return Json::object({{"min", stats.min},
+                       {"max", stats.max},
+                       {"mean", stats.mean},
+                       {"std", stats.std},
+                       {"kurtosis", stats.kurtosis}});
+}
+
+bool looksLikeNumber(const std::string& text) {
+  return text.empty() || text == "-" || text == "inf" || parseNumber(text).has_value();
+}
+
+std::string line(const char* label, const std::string& value) {
+  std::string text = std::string("  ") + label;
+  text.resize(std::max<std::size_t>(text.size() + 1, 22), ' ');
+  return text + value + "\n";
+}
+
+std::string at(Position position) {
+  return "row " + std::to_string(position.row) + ", column " + std::to_string(position.col);
+}
+
+std::string metricsText(const ErrorMetrics& metrics) {
+  return line("MSE", formatRounded(metrics.mse, 6)) + line("RMSE", formatRounded(metrics.rmse, 6)) +
+         line("SQNR", formatRounded(metrics.sqnrDb, 6) + " dB") +
+         line("relative error", formatRounded(100 * metrics.relativeError, 4) + " %") +
+         line("max |error|",
+              formatRounded(metrics.maxAbsError, 6) + " at " + at(metrics.maxAbsErrorAt)) +
+         line("mean error", formatRounded(metrics.meanError, 6)) +
+         line("cosine", formatRounded(metrics.cosine, 8));
+}
+
+}  // namespace
+
+Json toJson(const TensorInfo& info) {
+  std::vector<std::uint64_t> shape(info.shape.begin(), info.shape.end());
+  return Json::object({{"name", info.name},
+                       {"shape", Json::arrayOf(shape)},
+                       {"dtype", info.dtype},
+                       {"rows", count(info.rows)},
+                       {"cols", count(info.cols)},
+                       {"bytes", count(info.bytes)},
+                       {"layer", info.layer},
+                       {"orientation", info.transposed ? "columns" : "rows"},
+                       {"quantizable", info.quantizable},
+                       {"reason", info.reason}});
+}
+
+Json toJson(const ErrorMetrics& metrics) {
+  return Json::object(
+      {{"mse", metrics.mse},
+       {"rmse", metrics.rmse},
+       {"sqnr_db", metrics.sqnrDb},
+       {"max_abs_error", metrics.maxAbsError},
+       {"max_abs_error_at", Json::object({{"row", count(metrics.maxAbsErrorAt.row)},
+                                          {"col", count(metrics.maxAbsErrorAt.col)}})},
+       {"mean_error", metrics.meanError},
+       {"cosine", metrics.cosine},
+       {"relative_error", metrics.relativeError}});
+}
+
+Json toJson(const StorageCost& storage) {
+  return Json::object({{"bits_per_weight", storage.bitsPerWeight()},
+                       {"bytes", count(storage.bytes())},
+                       {"code_bits", count(storage.codeBits)},
+                       {"scale_bits", count(storage.scaleBits)},
+                       {"zero_point_bits", count(storage.zeroPointBits)},
+                       {"double_quant_bits", count(storage.doubleQuantBits)}});
+}
+
+Json toJson(const Histogram& histogram) {
+  return Json::object(
+      {{"edges", Json::arrayOf(histogram.edges())}, {"counts", Json::arrayOf(histogram.counts)}});
+}
+
+Json toJson(const AnalysisResult& result) {
+  Json json = Json::object({{"tensor", result.info.name},
+                            {"spec", quantoscope::toJson(result.spec)},
+                            {"rows", count(result.info.rows)},
+                            {"cols", count(result.info.cols)},
+                            {"health", healthJson(result.health)},
+                            {"stats", statisticsJson(result.statistics)},
+                            {"metrics", result.metrics ? toJson(*result.metrics) : Json()}});
+  if (result.metrics && result.spec.clip.searches() && result.clip.ratios.values.size() == 1) {
+    json.set("clip_ratio", result.clip.ratios.values.front());
+  }
+  json.set("storage", toJson(result.storage));
+  json.set("error_histogram", result.errorHistogram ? toJson(*result.errorHistogram) : Json());
+  json.set("weight_histogram", toJson(result.weightHistogram));
+  json.set("elapsed_ms", result.elapsedMs);
+  return json;
+}
+
+std::string tableText(const std::vector<std::string>& header,
+                      const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  std::vector<bool> numeric;
+  for (std::size_t c = 0; c < header.size(); ++c) {
+    widths.push_back(header[c].size());
+    numeric.push_back(!rows.empty());
+    for (const auto& row : rows) {
+      widths[c] = std::max(widths[c], row[c].size());
+      if (!looksLikeNumber(row[c])) numeric[c] = false;
+    }
+  }
+  std::string text;
+  const auto append = [&](const std::vector<std::string>& row) {
+    std::string lineText;
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      const std::string padding(widths[c] - row[c].size(), ' ');
+      if (c > 0) lineText += "  ";
+      lineText += numeric[c] ? padding + row[c] : row[c] + padding;
+    }
+    lineText.erase(lineText.find_last_not_of(' ') + 1);
+    text += lineText + "\n";
+  };
+  append(header);
+  for (const auto& row : rows) append(row);
+  return text;
+}
+
+std::string shapeText(const std::vector<std::size_t>& shape) {
+  if (shape.empty()) return "scalar";
+  std::vector<std::string> parts;
+  for (const std::size_t extent : shape) parts.push_back(std::to_string(extent));
+  return join(parts, "x");
+}
+
+std::string text(const AnalysisResult& result) {
+  std::ostringstream out;
+  const TensorInfo& info = result.info;
+  out << info.name << "\n"
+      << line("stored as", shapeText(info.shape) + " " + info.dtype + ", " +
+                               formatBytes(static_cast<double>(info.bytes)))
+      << line("read as", std::to_string(info.rows) + " output x " + std::to_string(info.cols) +
+                             " input channels" + (info.transposed ? " (transposed)" : ""))
+      << line("specification", describe(result.spec))
+      << line("min, max", formatRounded(result.statistics.min, 6) + ", " +
+                              formatRounded(result.statistics.max, 6))
+      << line("mean, std", formatRounded(result.statistics.mean, 6) + ", " +
+                               formatRounded(result.statistics.std, 6))
+      << line("kurtosis", formatRounded(result.statistics.kurtosis, 5))
+      << line("zeros, subnormals",
+              std::to_string(result.health.zero) + ", " + std::to_string(result.health.subnormal));
+  if (result.metrics) out << metricsText(*result.metrics);
+  if (result.metrics && result.spec.clip.searches() && result.clip.ratios.values.size() == 1) {
+    out << line("clip ratio", formatNumber(result.clip.ratios.values.front()));
+  }
+  out << line("storage", formatRounded(result.storage.bitsPerWeight(), 6) + " bits a weight, " +
+                             formatBytes(static_cast<double>(result.storage.bytes())));
+  return out.str();
+}
+
+std::string text(const ClipCurve& curve) {
+  constexpr double kBarWidth = 40;
+  const double lowest = *std::min_element(curve.mse.begin(), curve.mse.end());
+  const double highest = *std::max_element(curve.mse.begin(), curve.mse.end());
+  std::vector<std::vector<std::string>> rows;
+  for (std::size_t i = 0; i < curve.ratios.size(); ++i) {
+    const double share = highest > lowest ? (curve.mse[i] - lowest) / (highest - lowest) : 0;
+    const auto bar = static_cast<std::size_t>(share * kBarWidth + 0.5);
+    rows.push_back({formatRounded(curve.ratios[i], 6), formatRounded(curve.mse[i], 6),
+                    std::string(bar, '#') + (i == curve.best ? "<- best" : "")});
+  }
+  std::string out = tableText({"ratio", "mse", ""}, rows);
+  out += "best ratio " + formatNumber(curve.bestRatio()) + ", mse " +
+         formatRounded(curve.bestMse(), 6) + "; unclipped " + formatRounded(curve.unclippedMse, 6) +
+         "; clipping gains " + formatRounded(curve.gainDb(), 3) + " dB\n";
+  if (curve.atEdge()) {
+    out += "the optimum lies at the edge of the searched ratios: --ratios can widen them\n";
+  }
+  return out;
+}
+
+}  // namespace quantoscope::cli

@@ -1,0 +1,31 @@
+// Results as JSON and as text.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/json.h"
+#include "core/engine/analysis.h"
+
+namespace quantoscope::cli {
+
+Json toJson(const TensorInfo& info);
+Json toJson(const AnalysisResult& result);
+Json toJson(const ErrorMetrics& metrics);
+Json toJson(const StorageCost& storage);
+Json toJson(const Histogram& histogram);
+
+/// Columns of text, left-aligned but for those that look like numbers in every row.
+std::string tableText(const std::vector<std::string>& header,
+                      const std::vector<std::vector<std::string>>& rows);
+
+/// "512x257".
+std::string shapeText(const std::vector<std::size_t>& shape);
+
+/// Everything that inspect says to people.
+std::string text(const AnalysisResult& result);
+
+/// A clip curve for people: a line a ratio with a bar, the best one marked.
+std::string text(const ClipCurve& curve);
+
+}  // namespace quantoscope::cli

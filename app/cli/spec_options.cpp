@@ -1,0 +1,142 @@
+#include "app/cli/spec_options.h"
+
+#include <CLI/CLI.hpp>
+#include <limits>
+
+#include "core/base/text.h"
+
+namespace quantoscope::cli {
+
+namespace {
+
+Error wrongUsage(const std::string& message) {
+  return {ErrorCode::InvalidArgument, message};
+}
+
+template <typename T>
+Status readInteger(const char* option, const std::string& text, T& value) {
+  const auto number = parseInteger(text);
+  if (!number || *number < std::numeric_limits<T>::min() ||
+      *number > std::numeric_limits<T>::max()) {
+    return wrongUsage(std::string(option) + " " + text + ": allowed is an integer");
+  }
+  value = static_cast<T>(*number);
+  return ok();
+}
+
+/// Assigns a parsed value, or passes the error on.
+template <typename T>
+Status take(Result<T> parsed, T& value) {
+  if (!parsed) return parsed.error();
+  value = *parsed;
+  return ok();
+}
+
+}  // namespace
+
+void SpecOptions::addTo(CLI::App& verb) {
+  const std::string group = "Specification";
+  const auto option = [&](const char* name, std::string& value, const char* help) {
+    return verb.add_option(name, value, help)->capture_default_str()->group(group);
+  };
+  dtypeOption_ = option("--dtype", dtype_, "int, nf4, fp4, fp4_e2m1_bnb or fp4_e2m1");
+  bitsOption_ = option("--bits", bits_, "1 to 8; int only");
+  groupSizeOption_ = option("--group-size", groupSize_, "weights that share a scale; -1: a row");
+  schemeOption_ = option("--scheme", scheme_, "sym or asym; int only");
+  fullRangeOption_ = verb.add_flag("--full-range", fullRange_,
+                                   "sym only: the largest magnitude uses the lowest code")
+                         ->group(group);
+  clipOption_ = option("--clip", clip_, "none, a ratio, search, search-rows or search-groups");
+  ratiosOption_ = option("--ratios", ratios_, "FROM:TO:COUNT of a clip search");
+  doubleQuantOption_ =
+      verb.add_flag("--double-quant", doubleQuant_, "quantize the scales as well")->group(group);
+  dqDtypeOption_ = option("--double-quant-dtype", dqDtype_, "number format of the scales");
+  dqBitsOption_ = option("--double-quant-bits", dqBits_, "bits of a scale");
+  dqSchemeOption_ = option("--double-quant-scheme", dqScheme_, "asym takes the mean away first");
+  dqGroupSizeOption_ = option("--double-quant-group-size", dqGroupSize_, "scales in a group");
+  verb.add_option("--orientation", orientation_,
+                  "auto, rows (axis 0 = output channels) or columns (the last axis)")
+      ->capture_default_str()
+      ->group(group);
+}
+
+bool SpecOptions::has(const CLI::Option* option) const {
+  return option->count() > 0;
+}
+
+bool SpecOptions::given() const {
+  for (const CLI::Option* option :
+       {dtypeOption_, bitsOption_, groupSizeOption_, schemeOption_, fullRangeOption_, clipOption_,
+        ratiosOption_, doubleQuantOption_, dqDtypeOption_, dqBitsOption_, dqSchemeOption_,
+        dqGroupSizeOption_}) {
+    if (has(option)) return true;
+  }
+  return false;
+}
+
+bool SpecOptions::schemeGiven() const {
+  return has(schemeOption_);
+}
+
+bool SpecOptions::clipGiven() const {
+  return has(clipOption_);
+}
+
+Status SpecOptions::checkCodebook(const QuantSpec& spec) const {
+  if (!spec.isFloat()) return ok();
+  for (const auto& [option, name] :
+       {std::pair{schemeOption_, "--scheme"}, std::pair{fullRangeOption_, "--full-range"}}) {
+    if (has(option)) {
+      return wrongUsage(std::string(name) + " with --dtype " + nameOf(spec.dtype) +
+                        ": allowed only with --dtype int");
+    }
+  }
+  return ok();
+}
+
+Result<std::optional<DoubleQuant>> SpecOptions::doubleQuant() const {
+  if (!doubleQuant_) {
+    for (const CLI::Option* option :
+         {dqDtypeOption_, dqBitsOption_, dqSchemeOption_, dqGroupSizeOption_}) {
+      if (has(option)) {
+        return wrongUsage(option->get_name() + ": allowed only together with --double-quant");
+      }
+    }
+    return std::optional<DoubleQuant>();
+  }
+  DoubleQuant dq;
+  for (const Status& status :
+       {take(parseDtype(dqDtype_), dq.dtype), readInteger("--double-quant-bits", dqBits_, dq.bits),
+        take(parseScheme(dqScheme_), dq.scheme),
+        readInteger("--double-quant-group-size", dqGroupSize_, dq.groupSize)}) {
+    if (!status) return status.error();
+  }
+  return std::optional<DoubleQuant>(dq);
+}
+
+Result<QuantSpec> SpecOptions::spec() const {
+  QuantSpec spec;
+  for (const Status& status :
+       {take(parseDtype(dtype_), spec.dtype), readInteger("--bits", bits_, spec.bits),
+        readInteger("--group-size", groupSize_, spec.groupSize),
+        take(parseScheme(scheme_), spec.scheme), take(ClipPolicy::parse(clip_), spec.clip),
+        take(RatioGrid::parse(ratios_), spec.grid)}) {
+    if (!status) return status.error();
+  }
+  spec.fullRange = fullRange_;
+  if (auto status = checkCodebook(spec); !status) return status.error();
+  auto dq = doubleQuant();
+  if (!dq) return dq.error();
+  spec.doubleQuant = *dq;
+  if (auto status = spec.validate(); !status) return status.error();
+  return spec;
+}
+
+Result<Orientation> SpecOptions::orientation() const {
+  if (orientation_ == "auto") return Orientation::Auto;
+  if (orientation_ == "rows") return Orientation::Rows;
+  if (orientation_ == "columns") return Orientation::Columns;
+  return wrongUsage("--orientation " + orientation_ + ": allowed are auto, rows, columns");
+}
+
+}  // namespace quantoscope::cli

@@ -1,0 +1,65 @@
+// The options of the command line that make a QuantSpec.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/base/result.h"
+#include "core/quant/quant_spec.h"
+#include "core/tensor/tensor_info.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace quantoscope::cli {
+
+/// Adds the options to a verb, then turns what was given into a valid spec.
+class SpecOptions {
+ public:
+  void addTo(CLI::App& verb);
+
+  /// Whether any option of the spec was given (orientation, which is none of it, not counted).
+  bool given() const;
+  bool schemeGiven() const;
+  bool clipGiven() const;
+
+  /// InvalidArgument where options do not go together.
+  Result<QuantSpec> spec() const;
+  Result<Orientation> orientation() const;
+
+ private:
+  bool has(const CLI::Option* option) const;
+  Status checkCodebook(const QuantSpec& spec) const;
+  Result<std::optional<DoubleQuant>> doubleQuant() const;
+
+  std::string dtype_ = "int";
+  std::string bits_ = "4";
+  std::string groupSize_ = "32";
+  std::string scheme_ = "asym";
+  std::string clip_ = "none";
+  std::string ratios_ = "1:0.805:40";
+  std::string dqDtype_ = "int";
+  std::string dqBits_ = "8";
+  std::string dqScheme_ = "asym";
+  std::string dqGroupSize_ = "256";
+  std::string orientation_ = "auto";
+  bool fullRange_ = false;
+  bool doubleQuant_ = false;
+
+  CLI::Option* dtypeOption_ = nullptr;
+  CLI::Option* bitsOption_ = nullptr;
+  CLI::Option* groupSizeOption_ = nullptr;
+  CLI::Option* schemeOption_ = nullptr;
+  CLI::Option* fullRangeOption_ = nullptr;
+  CLI::Option* clipOption_ = nullptr;
+  CLI::Option* ratiosOption_ = nullptr;
+  CLI::Option* doubleQuantOption_ = nullptr;
+  CLI::Option* dqDtypeOption_ = nullptr;
+  CLI::Option* dqBitsOption_ = nullptr;
+  CLI::Option* dqSchemeOption_ = nullptr;
+  CLI::Option* dqGroupSizeOption_ = nullptr;
+};
+
+}  // namespace quantoscope::cli

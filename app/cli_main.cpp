@@ -1,0 +1,74 @@
+// quantoscope-cli: the engine without a display.
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "app/cli/context.h"
+#include "app/cli/exit_status.h"
+#include "app/cli/verbs.h"
+
+namespace {
+
+using namespace quantoscope;
+using namespace quantoscope::cli;
+
+/// A message as one line.
+std::string oneLine(std::string text) {
+  for (char& c : text) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  return text;
+}
+
+int fail(const std::string& message, int status) {
+  std::cerr << "quantoscope-cli: " << oneLine(message) << "\n";
+  return status;
+}
+
+int run(const Verb& verb, const GeneralOptions& options) {
+  const Context context(options);
+  const Result<int> result = verb(context);
+  context.clearProgress();
+  std::cout.flush();
+  if (!result) return fail(result.error().message, exitStatus(result.error().code));
+  if (!std::cout) return fail("standard output: writing failed", kOutputFailed);
+  return *result;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App program("Quantoscope: what quantization does to neural-network weights");
+  program.name("quantoscope-cli");
+  program.set_version_flag("--version", "quantoscope-cli " QUANTOSCOPE_VERSION);
+  program.require_subcommand(1);
+  program.fallthrough();
+
+  GeneralOptions options;
+  program.add_option("--threads", options.threads, "threads to work with; 0: all cores")
+      ->check(CLI::Range(0, Executor::kMaxThreads));
+  program.add_flag("--quiet", options.quiet, "no notes and no progress on stderr");
+  program.add_flag("--force", options.force, "replace an existing output");
+
+  const std::vector<std::pair<const char*, Verb>> verbs = {
+      {"list", addList(program)},         {"inspect", addInspect(program)},
+      {"search", addSearch(program)},     {"overview", addOverview(program)},
+      {"quantize", addQuantize(program)}, {"encode", addEncode(program)}};
+
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return program.exit(success);  // --help, --version
+  } catch (const CLI::ParseError& error) {
+    const auto unknown = program.remaining();
+    if (program.get_subcommands().empty() && !unknown.empty()) {
+      std::string allowed;
+      for (const auto& [name, verb] : verbs) allowed += std::string(" ") + name;
+      return fail(unknown.front() + ": unknown verb; allowed are" + allowed, kWrongUsage);
+    }
+    return fail(std::string(error.what()) + "; --help tells what is allowed", kWrongUsage);
+  }
+  for (const auto& [name, verb] : verbs) {
+    if (program.got_subcommand(name)) return run(verb, options);
+  }
+  return kWrongUsage;
+}

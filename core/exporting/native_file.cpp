@@ -1,0 +1,316 @@
+#include "core/exporting/native_file.h"
+
+#include <H5Cpp.h>
+#include <filesystem>
+#include <vector>
+
+#include "core/base/sha256.h"
+#include "core/base/text.h"
+#include "core/exporting/file_output.h"
+#include "core/io/array_box.h"
+#include "core/io/hdf5_border.h"
+
+namespace quantoscope {
+
+namespace {
+
+constexpr int kFormatVersion = 1;
+using Extents = std::vector<hsize_t>;
+
+/// HDF5's file type and memory type of an element.
+template <typename T>
+struct Hdf5Types;
+template <>
+struct Hdf5Types<float> {
+  static const H5::PredType& file() { return H5::PredType::IEEE_F32LE; }
+  static const H5::PredType& memory() { return H5::PredType::NATIVE_FLOAT; }
+};
+template <>
+struct Hdf5Types<double> {
+  static const H5::PredType& file() { return H5::PredType::IEEE_F64LE; }
+  static const H5::PredType& memory() { return H5::PredType::NATIVE_DOUBLE; }
+};
+template <>
+struct Hdf5Types<std::int8_t> {
+  static const H5::PredType& file() { return H5::PredType::STD_I8LE; }
+  static const H5::PredType& memory() { return H5::PredType::NATIVE_INT8; }
+};
+template <>
+struct Hdf5Types<std::uint8_t> {
+  static const H5::PredType& file() { return H5::PredType::STD_U8LE; }
+  static const H5::PredType& memory() { return H5::PredType::NATIVE_UINT8; }
+};
+template <>
+struct Hdf5Types<std::int32_t> {
+  static const H5::PredType& file() { return H5::PredType::STD_I32LE; }
+  static const H5::PredType& memory() { return H5::PredType::NATIVE_INT32; }
+};
+template <>
+struct Hdf5Types<std::int64_t> {
+  static const H5::PredType& file() { return H5::PredType::STD_I64LE; }
+  static const H5::PredType& memory() { return H5::PredType::NATIVE_INT64; }
+};
+
+H5::DataSpace spaceOf(const Extents& extents) {
+  if (extents.empty()) return H5::DataSpace(H5S_SCALAR);
+  return H5::DataSpace(static_cast<int>(extents.size()), extents.data());
+}
+
+void setAttribute(H5::H5Object& object, const char* name, const std::string& text) {
+  const H5::StrType type(H5::PredType::C_S1, H5T_VARIABLE);
+  H5Tset_cset(type.getId(), H5T_CSET_UTF8);
+  object.createAttribute(name, type, H5::DataSpace(H5S_SCALAR)).write(type, text);
+}
+
+template <typename T>
+void setNumber(H5::H5Object& object, const char* name, T value) {
+  object.createAttribute(name, Hdf5Types<T>::file(), H5::DataSpace(H5S_SCALAR))
+      .write(Hdf5Types<T>::memory(), &value);
+}
+
+/// A boolean as Python's h5py reads one: an enumeration of FALSE and TRUE.
+void setFlag(H5::H5Object& object, const char* name, bool value) {
+  H5::EnumType type(H5::PredType::STD_I8LE);
+  std::int8_t member = 0;
+  type.insert("FALSE", &member);
+  member = 1;
+  type.insert("TRUE", &member);
+  const std::int8_t stored = value ? 1 : 0;
+  object.createAttribute(name, type, H5::DataSpace(H5S_SCALAR)).write(type, &stored);
+}
+
+void setShape(H5::H5Object& object, const std::vector<std::size_t>& shape) {
+  const std::vector<std::int64_t> extents(shape.begin(), shape.end());
+  object.createAttribute("source_shape", Hdf5Types<std::int64_t>::file(), spaceOf({extents.size()}))
+      .write(Hdf5Types<std::int64_t>::memory(), extents.data());
+}
+
+/// A component that HDF5 cannot hold as it is: an empty one, "." and "..".
+std::string escapedComponent(const std::string& component) {
+  if (component.empty()) return "%";
+  if (component == ".") return "%2E";
+  if (component == "..") return "%2E%2E";
+  return component;
+}
+
+std::string groupPathOf(const std::string& tensor) {
+  std::string path = "/tensors";
+  for (const std::string& component : split(tensor, '/')) path += "/" + escapedComponent(component);
+  return path;
+}
+
+/// The values of a matrix in the order and shape of the file it came from.
+struct StoredValues {
+  Extents extents;
+  std::vector<float> values;
+};
+
+StoredValues inStoredOrder(const TensorInfo& info, const Matrix& matrix) {
+  StoredValues stored;
+  std::vector<std::size_t> strides = matrixStrides(info.shape, info.axes);
+  std::vector<std::size_t> shape = info.shape;
+  if (info.axes.slice) {  // one matrix of the stack
+    shape.erase(shape.begin());
+    strides.erase(strides.begin());
+  }
+  stored.extents.assign(shape.begin(), shape.end());
+  stored.values.resize(matrix.values.size());
+  std::vector<std::size_t> index(shape.size());
+  std::size_t from = 0;
+  for (float& value : stored.values) {
+    value = matrix.values[from];
+    for (std::size_t axis = shape.size(); axis-- > 0;) {
+      from += strides[axis];
+      if (++index[axis] < shape[axis]) break;
+      from -= strides[axis] * shape[axis];
+      index[axis] = 0;
+    }
+  }
+  return stored;
+}
+
+void setSpecAttributes(H5::H5Object& group, const QuantSpec& spec) {
+  setAttribute(group, "dtype", nameOf(spec.dtype));
+  setNumber<std::int64_t>(group, "bits", spec.bits);
+  setNumber<std::int64_t>(group, "group_size", spec.groupSize);
+  setAttribute(group, "scheme", nameOf(spec.scheme));
+  setFlag(group, "full_range", spec.fullRange);
+  setAttribute(group, "clip", spec.clip.text());
+  setFlag(group, "double_quant", spec.doubleQuant.has_value());
+  if (const auto& dq = spec.doubleQuant) {
+    setAttribute(group, "double_quant_dtype", nameOf(dq->dtype));
+    setNumber<std::int64_t>(group, "double_quant_bits", dq->bits);
+    setAttribute(group, "double_quant_scheme", nameOf(dq->scheme));
+    setNumber<std::int64_t>(group, "double_quant_group_size", dq->groupSize);
+  }
+}
+
+class Writer : public NativeFileWriter {
+ public:
+  Writer(std::unique_ptr<PendingFile> pending, const NativeFileSource& source)
+      : pending_(std::move(pending)), file_(pending_->temporaryPath(), H5F_ACC_TRUNC) {
+    H5::Group root = file_.openGroup("/");
+    setAttribute(root, "format", "quantoscope");
+    setNumber<std::int64_t>(root, "format_version", kFormatVersion);
+    setAttribute(root, "generator", "Quantoscope " QUANTOSCOPE_VERSION);
+    setAttribute(root, "source_file", source.file);
+    setAttribute(root, "source_sha256", source.sha256);
+    file_.createGroup("/tensors");
+  }
+
+  ~Writer() override {
+    const Hdf5Lock lock;
+    closeQuietly();
+  }
+
+  Status add(const NativeTensor& tensor) override {
+    return guarded([&] {
+      write(tensor);
+      return ok();
+    });
+  }
+
+  Status commit() override {
+    auto status = guarded([&] {
+      file_.flush(H5F_SCOPE_GLOBAL);
+      file_.close();
+      return verify();
+    });
+    if (!status) return status;
+    return pending_->commit();
+  }
+
+ private:
+  struct Written {
+    std::string path;
+    std::string sha256;
+  };
+
+  template <typename Work>
+  Status guarded(Work work) {
+    auto status = atHdf5Border(pending_->path(), work);
+    if (status) return status;
+    return Error{ErrorCode::OutputFailed, status.error().message};
+  }
+
+  void closeQuietly() {
+    try {
+      file_.close();
+    } catch (const H5::Exception&) {  // what could not be flushed is removed with the file
+    }
+  }
+
+  void write(const NativeTensor& tensor) {
+    const std::string path = groupPathOf(tensor.info.name);
+    H5::Group group = createGroups(path);
+    const GroupParameters& parameters = tensor.quantized.parameters;
+    const GroupLayout& layout = parameters.layout;
+    const Extents matrix = {layout.rows, layout.cols};
+    const Extents groups = {layout.rows, layout.groupsPerRow()};
+
+    std::visit([&](const auto& codes) { writeArray(path + "/codes", matrix, codes); },
+               tensor.quantized.codes);
+    writeArray(path + "/scale", groups, parameters.decoding());
+    if (!parameters.zeroPoint.empty()) {
+      const std::vector<std::int32_t> zeroPoint(parameters.zeroPoint.begin(),
+                                                parameters.zeroPoint.end());
+      writeArray(path + "/zero_point", groups, zeroPoint);
+    }
+    if (const Codebook* codebook = codecOf(tensor.quantized.spec).codebook) {
+      writeArray(path + "/codebook", {codebook->levels.size()}, codebook->levels);
+      writeArray(path + "/codebook_codes", {codebook->codes.size()},
+                 std::vector<std::int32_t>(codebook->codes.begin(), codebook->codes.end()));
+    }
+    writeRatios(path + "/clip_ratio", groups, layout, tensor.quantized.ratios);
+    if (tensor.dequantized) {
+      const StoredValues stored = inStoredOrder(tensor.info, *tensor.dequantized);
+      writeArray(path + "/dequantized", stored.extents, stored.values);
+    }
+
+    setAttribute(group, "source_name", tensor.info.name);
+    setShape(group, tensor.info.shape);
+    setAttribute(group, "source_dtype", tensor.info.dtype);
+    setAttribute(group, "orientation", tensor.info.transposed ? "columns" : "rows");
+    setSpecAttributes(group, tensor.quantized.spec);
+    if (tensor.metrics) {
+      setNumber(group, "mse", tensor.metrics->mse);
+      setNumber(group, "sqnr_db", tensor.metrics->sqnrDb);
+    }
+    if (tensor.storage) setNumber(group, "bits_per_weight", tensor.storage->bitsPerWeight());
+  }
+
+  void writeRatios(const std::string& path, const Extents& groups, const GroupLayout& layout,
+                   const ClipRatios& ratios) {
+    if (ratios.granularity == ClipRatios::Granularity::Tensor) {
+      writeArray(path, {}, ratios.values);
+      return;
+    }
+    std::vector<double> spread;
+    spread.reserve(layout.groups());
+    for (std::size_t r = 0; r < layout.rows; ++r) {
+      for (std::size_t g = 0; g < layout.groupsPerRow(); ++g) {
+        spread.push_back(ratios.at(r, g, layout.groupsPerRow()));
+      }
+    }
+    writeArray(path, groups, spread);
+  }
+
+  /// Creates the group at `path` and its parents where they are missing.
+  H5::Group createGroups(const std::string& path) {
+    const H5::PropList links(H5P_LINK_CREATE);
+    H5Pset_create_intermediate_group(links.getId(), 1);
+    const hid_t id =
+        H5Gcreate2(file_.getId(), path.c_str(), links.getId(), H5P_DEFAULT, H5P_DEFAULT);
+    if (id < 0) {
+      // One tensor's name may lead through another's group; that group then exists already.
+      return file_.openGroup(path);
+    }
+    H5::Group group(id);
+    H5Idec_ref(id);  // the object holds a reference of its own
+    return group;
+  }
+
+  template <typename T>
+  void writeArray(const std::string& path, const Extents& extents, const std::vector<T>& values) {
+    file_.createDataSet(path, Hdf5Types<T>::file(), spaceOf(extents))
+        .write(values.data(), Hdf5Types<T>::memory());
+    written_.push_back({path, sha256OfBytes(values.data(), values.size() * sizeof(T))});
+  }
+
+  /// Reads every array back from the closed file and compares its bytes.
+  Status verify() const {
+    const H5::H5File file(pending_->temporaryPath(), H5F_ACC_RDONLY);
+    for (const Written& array : written_) {
+      const H5::DataSet dataset = file.openDataSet(array.path);
+      const H5::DataType type = dataset.getDataType();
+      std::vector<char> bytes(
+          static_cast<std::size_t>(dataset.getSpace().getSimpleExtentNpoints()) * type.getSize());
+      dataset.read(bytes.data(), type);
+      if (sha256OfBytes(bytes.data(), bytes.size()) != array.sha256) {
+        return Error{ErrorCode::OutputFailed, pending_->path() + ": " + array.path +
+                                                  " read back differs from what was written"};
+      }
+    }
+    return ok();
+  }
+
+  std::unique_ptr<PendingFile> pending_;
+  H5::H5File file_;
+  std::vector<Written> written_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<NativeFileWriter>> NativeFileWriter::create(const std::string& path,
+                                                                   const NativeFileSource& source) {
+  // Created here first: HDF5's own words for a folder that is missing or read-only are a riddle.
+  auto pending = std::make_unique<PendingFile>(path);
+  if (auto status = pending->create(); !status) return status.error();
+  auto writer = atHdf5Border(path, [&]() -> Result<std::unique_ptr<NativeFileWriter>> {
+    return std::unique_ptr<NativeFileWriter>(std::make_unique<Writer>(std::move(pending), source));
+  });
+  if (!writer) return Error{ErrorCode::OutputFailed, writer.error().message};
+  return writer;
+}
+
+}  // namespace quantoscope

@@ -1,0 +1,121 @@
+#include "core/exporting/plan_file.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "core/exporting/file_output.h"
+
+namespace quantoscope {
+
+namespace {
+
+constexpr const char* kFormat = "quantoscope-plan";
+constexpr std::int64_t kVersion = 1;
+
+Json tensorToJson(const TensorPlan& plan) {
+  Json spec = toJson(plan.spec);
+  if (plan.clipRatio) spec.set("clip_ratio", *plan.clipRatio);
+  Json metrics = Json::object();
+  if (plan.mse) metrics.set("mse", *plan.mse);
+  if (plan.sqnrDb) metrics.set("sqnr_db", *plan.sqnrDb);
+  if (plan.bitsPerWeight) metrics.set("bits_per_weight", *plan.bitsPerWeight);
+  return Json::object({{"spec", spec}, {"pinned", plan.pinned}, {"metrics", metrics}});
+}
+
+std::optional<double> numberIn(const Json* object, const char* key) {
+  const Json* value = object != nullptr ? object->find(key) : nullptr;
+  if (value == nullptr) return std::nullopt;
+  if (value->isNumber()) return value->asNumber(0);
+  return std::nullopt;  // "inf" of a perfect tensor is a record, not a choice
+}
+
+Result<TensorPlan> tensorFromJson(const Json& json, const std::string& name) {
+  const Json* spec = json.find("spec");
+  if (spec == nullptr)
+    return Error{ErrorCode::InvalidArgument, name + ": the key 'spec' is missing"};
+  auto parsed = specFromJson(*spec, name);
+  if (!parsed) return parsed.error();
+  TensorPlan plan;
+  plan.spec = *parsed;
+  plan.clipRatio = numberIn(spec, "clip_ratio");
+  if (plan.clipRatio && !(*plan.clipRatio > 0 && *plan.clipRatio <= 1)) {
+    return Error{ErrorCode::InvalidArgument, name + ": clip_ratio must be above 0 and up to 1"};
+  }
+  if (const Json* pinned = json.find("pinned")) {
+    if (pinned->asBool() == nullptr) {
+      return Error{ErrorCode::InvalidArgument, name + ": pinned must be true or false"};
+    }
+    plan.pinned = *pinned->asBool();
+  }
+  const Json* metrics = json.find("metrics");
+  plan.mse = numberIn(metrics, "mse");
+  plan.sqnrDb = numberIn(metrics, "sqnr_db");
+  plan.bitsPerWeight = numberIn(metrics, "bits_per_weight");
+  return plan;
+}
+
+std::string textIn(const Json* object, const char* key) {
+  const Json* value = object != nullptr ? object->find(key) : nullptr;
+  return value != nullptr && value->isString() ? *value->asString() : "";
+}
+
+Result<TuningPlan> planFromJson(const Json& json, const std::string& path) {
+  const Json* version = json.find("version");
+  if (textIn(&json, "format") != kFormat || version == nullptr || !version->isNumber()) {
+    return Error{ErrorCode::InvalidArgument,
+                 path + ": is no quantoscope plan (\"format\":\"quantoscope-plan\" is missing)"};
+  }
+  if (version->asNumber(0) != kVersion) {
+    return Error{ErrorCode::InvalidArgument,
+                 path + ": plan version " + version->text(-1) + " is not known; allowed is 1"};
+  }
+  TuningPlan plan;
+  plan.sourceFile = textIn(json.find("source"), "file");
+  plan.sourceSha256 = textIn(json.find("source"), "sha256");
+  if (const Json* spec = json.find("default")) {
+    auto parsed = specFromJson(*spec, path + ": default");
+    if (!parsed) return parsed.error();
+    plan.defaultSpec = *parsed;
+  }
+  if (const Json* tensors = json.find("tensors")) {
+    if (!tensors->isObject()) {
+      return Error{ErrorCode::InvalidArgument, path + ": tensors must be a JSON object"};
+    }
+    for (const auto& [name, value] : *tensors->asObject()) {
+      auto tensor = tensorFromJson(value, path + ": " + name);
+      if (!tensor) return tensor.error();
+      plan.tensors[name] = std::move(*tensor);
+    }
+  }
+  return plan;
+}
+
+}  // namespace
+
+Json planToJson(const TuningPlan& plan) {
+  Json::Object members;
+  for (const auto& [name, tensor] : plan.tensors) members.emplace_back(name, tensorToJson(tensor));
+  return Json::object(
+      {{"format", kFormat},
+       {"version", kVersion},
+       {"source", Json::object({{"file", plan.sourceFile}, {"sha256", plan.sourceSha256}})},
+       {"default", toJson(plan.defaultSpec)},
+       {"tensors", Json(std::move(members))}});
+}
+
+Result<TuningPlan> readPlan(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) {
+    return Error{ErrorCode::UnreadableFile, path + ": cannot be read"};
+  }
+  auto json = parseJson(text.str(), path);
+  if (!json) return json.error();
+  return planFromJson(*json, path);
+}
+
+Status writePlan(const TuningPlan& plan, const std::string& path) {
+  return writeFile(path, planToJson(plan).text() + "\n");
+}
+
+}  // namespace quantoscope

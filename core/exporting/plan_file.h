@@ -1,0 +1,21 @@
+// The plan as a JSON file.
+#pragma once
+
+#include <string>
+
+#include "core/base/json.h"
+#include "core/base/result.h"
+#include "core/quant/tuning_plan.h"
+
+namespace quantoscope {
+
+/// `{"format":"quantoscope-plan","version":1,...}`, as docs of the command line describe it.
+Json planToJson(const TuningPlan& plan);
+
+/// Reads a plan; the error names the file, the tensor and the key.
+Result<TuningPlan> readPlan(const std::string& path);
+
+/// Writes a plan to a temporary name beside `path` and renames it. An existing file is replaced.
+Status writePlan(const TuningPlan& plan, const std::string& path);
+
+}  // namespace quantoscope

@@ -1,0 +1,291 @@
+#include "core/io/hdf5_array.h"
+
+#include <H5Cpp.h>
+#include <algorithm>
+#include <limits>
+
+#include "core/base/text.h"
+#include "core/io/hdf5_border.h"
+#include "core/io/hdf5_file.h"
+#include "core/io/hdf5_filters.h"
+
+namespace quantoscope {
+
+namespace {
+
+/// A claim of more than this many times the stored bytes is no compression: deflate, the strongest
+/// common one, reaches 1032.
+constexpr std::uint64_t kMostCompression = 1032;
+constexpr std::uint64_t kHarmlessBytes = std::uint64_t{4} << 30;
+
+/// Where the parts of a binary float lie, as HDF5 describes it.
+struct FloatLayout {
+  StoredType type;
+  std::size_t bytes;
+  std::size_t sign;
+  std::size_t exponent;
+  std::size_t exponentBits;
+  std::size_t mantissaBits;
+  std::size_t bias;
+};
+
+constexpr FloatLayout kFloatLayouts[] = {
+    {StoredType::Float32, 4, 31, 23, 8, 23, 127},
+    {StoredType::Float64, 8, 63, 52, 11, 52, 1023},
+    {StoredType::Float16, 2, 15, 10, 5, 10, 15},
+    {StoredType::BFloat16, 2, 15, 7, 8, 7, 127},
+};
+
+/// Which of the four formats a float type is, whatever it is called or however it was made.
+std::optional<StoredType> floatTypeOf(const H5::FloatType& type) {
+  std::size_t sign = 0;
+  std::size_t exponent = 0;
+  std::size_t exponentBits = 0;
+  std::size_t mantissa = 0;
+  std::size_t mantissaBits = 0;
+  type.getFields(sign, exponent, exponentBits, mantissa, mantissaBits);
+  H5std_string order;
+  const H5T_order_t byteOrder = type.getOrder(order);
+  H5std_string norm;
+  if (type.getNorm(norm) != H5T_NORM_IMPLIED) return std::nullopt;
+  if (byteOrder != H5T_ORDER_LE && byteOrder != H5T_ORDER_BE) return std::nullopt;
+  if (mantissa != 0 || type.getOffset() != 0) return std::nullopt;
+  for (const FloatLayout& layout : kFloatLayouts) {
+    if (type.getSize() == layout.bytes && sign == layout.sign && exponent == layout.exponent &&
+        exponentBits == layout.exponentBits && mantissaBits == layout.mantissaBits &&
+        type.getEbias() == layout.bias) {
+      return layout.type;
+    }
+  }
+  return std::nullopt;
+}
+
+Hdf5Element floatElement(const H5::DataSet& array) {
+  const H5::FloatType type = array.getFloatType();
+  Hdf5Element element;
+  element.bytes = type.getSize();
+  element.floatType = floatTypeOf(type);
+  element.name = element.floatType ? nameOf(*element.floatType)
+                                   : "float" + std::to_string(8 * element.bytes) + " (custom)";
+  H5std_string order;
+  element.bigEndian = element.floatType && type.getOrder(order) == H5T_ORDER_BE;
+  return element;
+}
+
+Hdf5Element integerElement(const H5::DataSet& array) {
+  const H5::IntType type = array.getIntType();
+  const char* sign = type.getSign() == H5T_SGN_NONE ? "uint" : "int";
+  Hdf5Element element;
+  element.bytes = type.getSize();
+  element.name = sign + std::to_string(8 * element.bytes);
+  element.integer = true;
+  return element;
+}
+
+/// Keras 3 writes bfloat16 as two opaque bytes and says so in an attribute.
+Hdf5Element opaqueElement(const H5::DataSet& array, std::size_t bytes) {
+  Hdf5Element element;
+  element.bytes = bytes;
+  element.name = "opaque" + std::to_string(8 * bytes);
+  if (bytes == 2 && textOf(array, "dtype") == "bfloat16") {
+    element.floatType = StoredType::BFloat16;
+    element.name = nameOf(StoredType::BFloat16);
+  }
+  return element;
+}
+
+Hdf5Element elementOf(const H5::DataSet& array) {
+  const H5::DataType type = array.getDataType();
+  const auto named = [&type](const char* name) {
+    Hdf5Element element;
+    element.name = name;
+    element.bytes = type.getSize();
+    return element;
+  };
+  switch (type.getClass()) {
+    case H5T_FLOAT:
+      return floatElement(array);
+    case H5T_INTEGER:
+      return integerElement(array);
+    case H5T_OPAQUE:
+      return opaqueElement(array, type.getSize());
+    case H5T_STRING:
+      return named("string");
+    case H5T_COMPOUND:
+      return named("compound");
+    case H5T_ENUM:
+      return named("enumeration");
+    case H5T_VLEN:
+      return named("variable-length list");
+    case H5T_ARRAY:
+      return named("array");
+    case H5T_REFERENCE:
+      return named("reference");
+    case H5T_BITFIELD:
+      return named("bitfield");
+    default:
+      return named("unknown type");
+  }
+}
+
+std::vector<hsize_t> shapeOf(const H5::DataSpace& space) {
+  if (!space.isSimple()) return {};
+  std::vector<hsize_t> shape(static_cast<std::size_t>(space.getSimpleExtentNdims()));
+  if (!shape.empty()) space.getSimpleExtentDims(shape.data());
+  return shape;
+}
+
+/// The bytes that the shape claims; the greatest number there is where it claims more.
+std::uint64_t claimedBytes(const StoredArray& array) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t bytes = std::max<std::uint64_t>(1, array.elementBytes);
+  for (const std::uint64_t side : array.shape) {
+    if (side == 0) return 0;
+    bytes = bytes > kMost / side ? kMost : bytes * side;
+  }
+  return bytes;
+}
+
+std::string bytesText(std::uint64_t bytes) {
+  return formatBytes(static_cast<double>(bytes));
+}
+
+/// Why the stored bytes cannot be what the shape says; empty if they can.
+std::string storageObstacle(const H5::DataSet& array, const StoredArray& described,
+                            H5D_layout_t layout, std::uint64_t fileBytes) {
+  const std::uint64_t claimed = claimedBytes(described);
+  if (claimed == 0) return {};  // no elements: told by its shape
+  const std::uint64_t stored = array.getStorageSize();
+  if (stored == 0) return "no data has ever been written to it";
+  if (stored > fileBytes) {
+    return "claims " + bytesText(stored) + " in a file of " + bytesText(fileBytes);
+  }
+  const bool canDiffer = layout == H5D_CHUNKED;
+  if (!canDiffer && stored < claimed) {
+    return "its shape claims " + bytesText(claimed) + ", but only " + bytesText(stored) +
+           " are stored";
+  }
+  if (claimed > kHarmlessBytes && claimed / stored > kMostCompression) {
+    return "its shape claims " + bytesText(claimed) + ", but only " + bytesText(stored) +
+           " are stored, too few for any compression";
+  }
+  return {};
+}
+
+H5::DataSpace selection(const H5::DataSpace& whole, const Box& box) {
+  H5::DataSpace space(whole);
+  if (box.count.empty()) return space;  // a scalar
+  const std::vector<hsize_t> start(box.start.begin(), box.start.end());
+  const std::vector<hsize_t> count(box.count.begin(), box.count.end());
+  space.selectHyperslab(H5S_SELECT_SET, count.data(), start.data());
+  return space;
+}
+
+}  // namespace
+
+StoredArray describeHdf5Array(const H5::DataSet& array, const std::string& path,
+                              std::uint64_t fileBytes) {
+  StoredArray described;
+  described.path = path;
+  const Hdf5Element element = elementOf(array);
+  described.dtype = element.name;
+  described.elementBytes = element.bytes;
+
+  const H5::DSetCreatPropList properties = array.getCreatePlist();
+  const H5D_layout_t layout = properties.getLayout();
+  if (layout == H5D_VIRTUAL) {  // asking for its shape would already open other files
+    described.obstacle = "a virtual array: its data lie in other arrays or files";
+    return described;
+  }
+  const H5::DataSpace space = array.getSpace();
+  const std::vector<hsize_t> shape = shapeOf(space);
+  described.shape.assign(shape.begin(), shape.end());
+  if (space.getSimpleExtentType() == H5S_NULL) {
+    described.obstacle = "empty: it has no elements";
+  } else if (layout == H5D_CONTIGUOUS && properties.getExternalCount() > 0) {
+    described.obstacle = "its data lie in another file, which is not followed";
+  } else {
+    described.obstacle = missingFilter(properties);
+    if (described.obstacle.empty() && (element.floatType || element.integer)) {
+      described.obstacle = storageObstacle(array, described, layout, fileBytes);
+    }
+  }
+  return described;
+}
+
+/// What stays open while an array is read.
+struct Hdf5ArrayReader::State {
+  std::shared_ptr<const H5::H5File> file;
+  std::string subject;
+  H5::DataSet array;
+  H5::DataType type;
+  H5::DataSpace space;
+  Hdf5Element element;
+  std::vector<std::size_t> shape;
+  std::vector<std::size_t> chunk;
+};
+
+Result<Hdf5ArrayReader> Hdf5ArrayReader::open(const std::shared_ptr<const H5::H5File>& file,
+                                              const std::string& path, const std::string& subject) {
+  return atHdf5Border(subject, [&]() -> Result<Hdf5ArrayReader> {
+    const std::shared_ptr<State> state(new State, [](State* closed) {
+      const Hdf5Lock lock;
+      delete closed;
+    });
+    state->file = file;
+    state->subject = subject;
+    state->array = openHdf5Array(*file, path);
+    state->type = state->array.getDataType();
+    state->space = state->array.getSpace();
+    state->element = elementOf(state->array);
+    const std::vector<hsize_t> shape = shapeOf(state->space);
+    state->shape.assign(shape.begin(), shape.end());
+    state->chunk.assign(shape.size(), 1);
+    const H5::DSetCreatPropList properties = state->array.getCreatePlist();
+    if (properties.getLayout() == H5D_CHUNKED) {
+      std::vector<hsize_t> chunk(shape.size());
+      properties.getChunk(static_cast<int>(chunk.size()), chunk.data());
+      for (std::size_t a = 0; a < chunk.size(); ++a) {
+        state->chunk[a] = std::max<hsize_t>(1, chunk[a]);  // 0 in damaged files
+      }
+    }
+    return Hdf5ArrayReader(state);
+  });
+}
+
+const Hdf5Element& Hdf5ArrayReader::element() const {
+  return state_->element;
+}
+
+const std::vector<std::size_t>& Hdf5ArrayReader::shape() const {
+  return state_->shape;
+}
+
+const std::vector<std::size_t>& Hdf5ArrayReader::chunk() const {
+  return state_->chunk;
+}
+
+Status Hdf5ArrayReader::readStored(const Box& box, void* bytes) const {
+  return read(box, bytes, false);
+}
+
+Status Hdf5ArrayReader::readAsFloat(const Box& box, float* values) const {
+  return read(box, values, true);
+}
+
+Status Hdf5ArrayReader::read(const Box& box, void* to, bool asFloat) const {
+  return atHdf5Border(state_->subject, [&]() -> Status {
+    const std::vector<hsize_t> count(box.count.begin(), box.count.end());
+    const H5::DataSpace inFile = selection(state_->space, box);
+    const H5::DataSpace inMemory(static_cast<int>(count.size()), count.data());
+    const H5::DataType& type = asFloat ? H5::PredType::NATIVE_FLOAT : state_->type;
+    try {
+      state_->array.read(to, type, inMemory, inFile);
+    } catch (const H5::Exception&) {
+      throw Hdf5Failure("its data are damaged (" + hdf5Complaint() + ")");
+    }
+    return ok();
+  });
+}
+
+}  // namespace quantoscope

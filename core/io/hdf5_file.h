@@ -1,0 +1,50 @@
+// Opening HDF5 files and their objects without ever leaving, changing or locking the file.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace H5 {
+class DataSet;
+class H5File;
+class H5Object;
+}  // namespace H5
+
+namespace quantoscope {
+
+/// Everything here needs the Hdf5Lock and throws: Hdf5Failure where there is something to say,
+/// else H5::Exception.
+
+/// Opens a file read-only and without a lock on it.
+H5::H5File openHdf5ReadOnly(const std::string& path);
+
+/// Opens the array at `path`. Fails where the path leads through an external link.
+H5::DataSet openHdf5Array(const H5::H5File& file, const std::string& path);
+
+/// What kind of object a path leads to and where in the file that lies: equal addresses are the
+/// same object. Soft links are followed within the file.
+struct Hdf5Target {
+  enum class Kind { Group, Array, Other };
+  Kind kind = Kind::Other;
+  unsigned long long address = 0;
+};
+
+/// Nothing where the path does not lead to an object inside this file.
+std::optional<Hdf5Target> findHdf5Target(const H5::H5File& file, const std::string& path);
+
+/// The texts of an attribute of fixed or variable length strings, one or an array of them, without
+/// their padding. Nothing if the object has no such attribute; empty if it has one of numbers,
+/// which is how an empty list is written.
+std::optional<std::vector<std::string>> stringsOf(const H5::H5Object& object,
+                                                  const std::string& attribute);
+
+/// The same list where Keras has split it, being too large for one attribute, into `layer_names0`,
+/// `layer_names1`, ...
+std::optional<std::vector<std::string>> splitStringsOf(const H5::H5Object& object,
+                                                       const std::string& attribute);
+
+/// The first text of an attribute; empty if there is none.
+std::string textOf(const H5::H5Object& object, const std::string& attribute);
+
+}  // namespace quantoscope

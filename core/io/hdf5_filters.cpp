@@ -1,0 +1,64 @@
+#include "core/io/hdf5_filters.h"
+
+#include <H5Cpp.h>
+#include <algorithm>
+#include <array>
+
+namespace quantoscope {
+
+namespace {
+
+/// A filter of the HDF Group's registry, and where its decoder comes from.
+struct KnownFilter {
+  H5Z_filter_t id;
+  const char* name;
+  const char* remedy;
+};
+
+constexpr const char* kPlugin = "install its HDF5 filter plugin";
+constexpr const char* kOtherBuild = "use an HDF5 library that was built with it";
+
+constexpr std::array<KnownFilter, 14> kKnownFilters = {{
+    {1, "gzip", kOtherBuild},
+    {2, "shuffle", kOtherBuild},
+    {3, "fletcher32", kOtherBuild},
+    {4, "szip", kOtherBuild},
+    {5, "nbit", kOtherBuild},
+    {6, "scaleoffset", kOtherBuild},
+    {307, "bzip2", "install the package hdf5-filter-plugin"},
+    {32000, "LZF", "save the file again with gzip (compression='gzip' in h5py)"},
+    {32001, "Blosc", "install the package hdf5-filter-plugin-blosc-serial"},
+    {32004, "LZ4", "install the package hdf5-filter-plugin"},
+    {32008, "bitshuffle", "install the package hdf5-filter-plugin"},
+    {32013, "ZFP", "install the package hdf5-filter-plugin-zfp-serial"},
+    {32015, "Zstandard", kPlugin},
+    {32026, "Blosc2", kPlugin},
+}};
+
+std::string describeMissing(H5Z_filter_t id, const char* nameInFile) {
+  const auto known = std::find_if(kKnownFilters.begin(), kKnownFilters.end(),
+                                  [id](const KnownFilter& filter) { return filter.id == id; });
+  const bool isKnown = known != kKnownFilters.end();
+  const std::string name = isKnown ? known->name : *nameInFile ? nameInFile : "unknown";
+  return "compressed with the filter " + name + " (" + std::to_string(id) +
+         "), which is missing here: " + (isKnown ? known->remedy : kPlugin);
+}
+
+}  // namespace
+
+std::string missingFilter(const H5::DSetCreatPropList& properties) {
+  if (properties.getLayout() != H5D_CHUNKED) return {};
+  const int count = properties.getNfilters();
+  for (int i = 0; i < count; ++i) {
+    unsigned flags = 0;
+    unsigned config = 0;
+    std::size_t values = 0;
+    std::array<char, 64> name{};
+    const H5Z_filter_t id =
+        properties.getFilter(i, flags, values, nullptr, name.size() - 1, name.data(), config);
+    if (H5Zfilter_avail(id) <= 0) return describeMissing(id, name.data());
+  }
+  return {};
+}
+
+}  // namespace quantoscope

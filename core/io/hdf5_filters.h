@@ -1,0 +1,17 @@
+// The decompression that HDF5 arrays need, by name.
+#pragma once
+
+#include <string>
+
+namespace H5 {
+class DSetCreatPropList;
+}  // namespace H5
+
+namespace quantoscope {
+
+/// Why an array with these properties cannot be decompressed: names the filter, its number and what
+/// to install. Empty if all its filters are there. Must be asked before reading: with some plugins
+/// that fail to load, HDF5 hands out empty data without an error. Needs the Hdf5Lock; throws.
+std::string missingFilter(const H5::DSetCreatPropList& properties);
+
+}  // namespace quantoscope

@@ -1,0 +1,189 @@
+#include "core/io/hdf5_walk.h"
+
+#include <H5Cpp.h>
+#include <deque>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "core/io/hdf5_array.h"
+#include "core/io/hdf5_border.h"
+#include "core/io/hdf5_file.h"
+
+namespace quantoscope {
+
+namespace {
+
+/// Real models nest some ten groups; a file that nests more than this wants to exhaust somebody.
+constexpr int kDeepest = 100;
+
+struct Link {
+  std::string name;
+  H5L_type_t type = H5L_TYPE_ERROR;
+};
+
+/// H5Literate callback.
+herr_t takeLink(hid_t, const char* name, const H5L_info_t* info, void* links) {
+  static_cast<std::vector<Link>*>(links)->push_back({name, info->type});
+  return 0;
+}
+
+/// What a link that is not a hard one says, for people.
+std::string describeLink(const H5::Group& group, const Link& link) {
+  H5L_info_t info;
+  if (H5Lget_info(group.getId(), link.name.c_str(), &info, H5P_DEFAULT) < 0) {
+    return "a damaged link";
+  }
+  std::vector<char> value(info.u.val_size + 1, '\0');
+  if (H5Lget_val(group.getId(), link.name.c_str(), value.data(), value.size(), H5P_DEFAULT) < 0) {
+    return "a damaged link";
+  }
+  if (link.type == H5L_TYPE_SOFT) return std::string("a soft link to ") + value.data();
+  const char* otherFile = nullptr;
+  const char* otherPath = nullptr;
+  if (link.type != H5L_TYPE_EXTERNAL ||
+      H5Lunpack_elink_val(value.data(), info.u.val_size, nullptr, &otherFile, &otherPath) < 0) {
+    return "a link of an unknown kind";
+  }
+  return std::string("a link to ") + otherPath + " in another file, " + otherFile +
+         ", which is not followed";
+}
+
+class Walk {
+ public:
+  explicit Walk(const H5::H5File& file) : file_(file), fileBytes_(file.getFileSize()) {}
+
+  StoredFile run() {
+    if (const auto target = findHdf5Target(file_, "/")) groupsSeen_.insert(target->address);
+    pending_.push_back({"", 0});
+    while (!pending_.empty()) {
+      const Pending next = std::move(pending_.front());
+      pending_.pop_front();
+      enter(next);
+    }
+    for (const auto& [path, description] : softLinks_) addSoftLink(path, description);
+    return std::move(result_);
+  }
+
+ private:
+  struct Pending {
+    std::string path;
+    int depth = 0;
+  };
+
+  void enter(const Pending& at) {
+    try {
+      const H5::Group group = file_.openGroup("/" + at.path);
+      noteAttributes(at.path, group);
+      std::vector<Link> links;
+      if (H5Literate(group.getId(), H5_INDEX_NAME, H5_ITER_INC, nullptr, takeLink, &links) < 0) {
+        // What was found before the damage is still worth having.
+        addObstacle(at.path, "a damaged group (" + hdf5Complaint() + ")");
+      }
+      for (const Link& link : links) follow(at, group, link);
+    } catch (const H5::Exception&) {
+      if (at.path.empty()) throw Hdf5Failure("its root group is damaged");
+      addObstacle(at.path, "a damaged group");
+    }
+  }
+
+  /// Attributes that cannot be read count as absent: they order and name the arrays, no more.
+  void noteAttributes(const std::string& path, const H5::Group& group) {
+    GroupAttributes found;
+    try {
+      found.layerNames = splitStringsOf(group, "layer_names");
+      found.weightNames = splitStringsOf(group, "weight_names");
+      found.kerasVersion = textOf(group, "keras_version");
+      found.name = textOf(group, "name");
+      found.orientation = textOf(group, "orientation");
+      if (path.empty()) {
+        result_.modelConfig = textOf(group, "model_config");
+        result_.format = textOf(group, "format");
+      }
+    } catch (const Hdf5Failure&) {
+    } catch (const H5::Exception&) {
+    }
+    if (found.layerNames || found.weightNames || !found.kerasVersion.empty() ||
+        !found.name.empty() || !found.orientation.empty()) {
+      result_.groups.emplace(path, std::move(found));
+    }
+  }
+
+  void follow(const Pending& at, const H5::Group& group, const Link& link) {
+    const std::string path = at.path.empty() ? link.name : at.path + "/" + link.name;
+    if (link.type == H5L_TYPE_SOFT) {
+      softLinks_.emplace_back(path, describeLink(group, link));
+    } else if (link.type != H5L_TYPE_HARD) {
+      addObstacle(path, describeLink(group, link));
+    } else if (const auto target = findHdf5Target(file_, "/" + path)) {
+      followHard(path, at.depth + 1, *target);
+    } else {
+      addObstacle(path, "a damaged object");
+    }
+  }
+
+  void followHard(const std::string& path, int depth, const Hdf5Target& target) {
+    if (target.kind == Hdf5Target::Kind::Group) {
+      if (!groupsSeen_.insert(target.address).second) return;
+      if (depth > kDeepest) {
+        addObstacle(path, "nested more than " + std::to_string(kDeepest) + " groups deep");
+      } else {
+        pending_.push_back({path, depth});
+      }
+    } else if (target.kind == Hdf5Target::Kind::Array) {
+      const auto [first, isNew] = arraysSeen_.emplace(target.address, path);
+      if (isNew) {
+        addArray(path, {});
+      } else {
+        addArray(path, "another name of " + first->second);
+      }
+    }
+  }
+
+  /// Only what leads to an array, or nowhere, is worth a line.
+  void addSoftLink(const std::string& path, const std::string& description) {
+    const auto target = findHdf5Target(file_, "/" + path);
+    if (!target) {
+      addObstacle(path, description + ", where this file has nothing");
+    } else if (target->kind == Hdf5Target::Kind::Array) {
+      addArray(path, description);
+    }
+  }
+
+  void addArray(const std::string& path, const std::string& alias) {
+    try {
+      StoredArray array = describeHdf5Array(openHdf5Array(file_, "/" + path), path, fileBytes_);
+      array.alias = alias;
+      result_.arrays.push_back(std::move(array));
+    } catch (const Hdf5Failure& failure) {
+      addObstacle(path, failure.what());
+    } catch (const H5::Exception& exception) {
+      addObstacle(path, "a damaged array (" + exception.getDetailMsg() + ")");
+    }
+  }
+
+  void addObstacle(const std::string& path, const std::string& obstacle) {
+    StoredArray array;
+    array.path = path;
+    array.obstacle = obstacle;
+    result_.arrays.push_back(std::move(array));
+  }
+
+  const H5::H5File& file_;
+  std::uint64_t fileBytes_;
+  StoredFile result_;
+  std::deque<Pending> pending_;  ///< breadth first: the shortest name of an object wins
+  std::unordered_set<unsigned long long> groupsSeen_;
+  std::unordered_map<unsigned long long, std::string> arraysSeen_;
+  std::vector<std::pair<std::string, std::string>> softLinks_;
+};
+
+}  // namespace
+
+StoredFile walkHdf5(const H5::H5File& file) {
+  return Walk(file).run();
+}
+
+}  // namespace quantoscope

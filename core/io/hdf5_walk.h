@@ -1,0 +1,19 @@
+// Listing everything in an HDF5 file.
+#pragma once
+
+#include "core/io/stored_file.h"
+
+namespace H5 {
+class H5File;
+}  // namespace H5
+
+namespace quantoscope {
+
+/// Describes every array in the file and the attributes that tell frameworks apart, without reading
+/// elements and without leaving the file. Each group is entered once, whatever names and cycles
+/// lead to it, and none below a depth of 100. Further names of an array (hard and soft links) are
+/// listed as aliases; links that lead nowhere or into other files, and what cannot be opened, are
+/// listed with that as their obstacle. Needs the Hdf5Lock; throws.
+StoredFile walkHdf5(const H5::H5File& file);
+
+}  // namespace quantoscope

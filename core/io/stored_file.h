@@ -1,0 +1,39 @@
+// What a container file holds, told without any file format's types.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace quantoscope {
+
+/// One array as the container describes it.
+struct StoredArray {
+  std::string path;                  ///< without a leading slash
+  std::vector<std::uint64_t> shape;  ///< empty for a scalar
+  std::string dtype;                 ///< "float32", "int64", "string", ...; empty if unknown
+  std::uint64_t elementBytes = 0;    ///< of one element; 0 if unknown
+  std::string obstacle;              ///< why its elements cannot be read; empty if they can
+  std::string alias;                 ///< "another name of ..." where it is listed twice; else empty
+};
+
+/// The attributes of one group that tell frameworks apart.
+struct GroupAttributes {
+  std::optional<std::vector<std::string>> layerNames;   ///< Keras: the layers in order
+  std::optional<std::vector<std::string>> weightNames;  ///< Keras: a layer's arrays in order
+  std::string kerasVersion;
+  std::string name;         ///< Keras 3: the layer that a `vars` group belongs to
+  std::string orientation;  ///< native files: "rows" or how else the source was read
+};
+
+/// Everything that recognising a model needs.
+struct StoredFile {
+  std::vector<StoredArray> arrays;                ///< in any order
+  std::map<std::string, GroupAttributes> groups;  ///< by path, the root as ""; those with any
+  std::string modelConfig;                        ///< Keras: the root's model_config, JSON
+  std::string format;                             ///< the root's `format`: "quantoscope"
+};
+
+}  // namespace quantoscope

@@ -1,0 +1,111 @@
+#include "core/io/tensor_source.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "core/base/text.h"
+#include "core/io/file_kind.h"
+#include "core/io/hdf5_source.h"
+
+namespace quantoscope {
+
+namespace {
+
+constexpr std::size_t kNearestNames = 3;
+
+/// How many characters must be changed, added or taken away to turn a into b.
+std::size_t editDistance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+std::string lowerCase(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return result;
+}
+
+/// How far `name` is from what was asked for: names that contain it come first, then quantizable
+/// ones; names that have little in common do not count.
+std::optional<std::size_t> distanceTo(const TensorInfo& info, const std::string& wanted) {
+  const std::string name = lowerCase(info.name);
+  const bool contained = !wanted.empty() && name.find(wanted) != std::string::npos;
+  const std::size_t preference = info.quantizable ? 0 : 1;
+  if (contained) return 2 * (name.size() - wanted.size()) / 16 + preference;
+  const std::size_t allowed = wanted.size() / 2;
+  if (std::max(name.size(), wanted.size()) - std::min(name.size(), wanted.size()) > allowed) {
+    return std::nullopt;
+  }
+  const std::size_t distance = editDistance(name, wanted);
+  if (distance > allowed) return std::nullopt;
+  return 1000 + 2 * distance + preference;
+}
+
+std::vector<std::string> nearestNames(const std::vector<TensorInfo>& tensors,
+                                      const std::string& wanted) {
+  std::vector<std::pair<std::size_t, const TensorInfo*>> candidates;
+  const std::string folded = lowerCase(wanted);
+  for (const TensorInfo& info : tensors) {
+    if (const auto distance = distanceTo(info, folded)) candidates.emplace_back(*distance, &info);
+  }
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  candidates.resize(std::min(candidates.size(), kNearestNames));
+  std::vector<std::string> names;
+  for (const auto& candidate : candidates) names.push_back(candidate.second->name);
+  return names;
+}
+
+bool isExistingFile(const std::string& path) {
+  std::error_code code;
+  const auto status = std::filesystem::status(path, code);
+  return std::filesystem::exists(status) && !std::filesystem::is_directory(status);
+}
+
+}  // namespace
+
+Result<SharedSource> openTensorSource(const std::string& path) {
+  const Result<FileKind> kind = fileKindOf(path);
+  if (!kind) return kind.error();
+  if (*kind == FileKind::Hdf5) return openHdf5Source(path);
+  return unsupportedKindError(path, *kind);
+}
+
+Result<TensorInfo> findTensor(const TensorSource& source, const std::string& name) {
+  const std::string bare = name.substr(std::min(name.find_first_not_of('/'), name.size()));
+  for (const std::string& wanted : {name, bare}) {
+    for (const TensorInfo& info : source.tensors()) {
+      if (info.name == wanted) return info;
+    }
+  }
+  std::string message = source.path() + ": there is no tensor " + name;
+  const std::vector<std::string> nearest = nearestNames(source.tensors(), bare);
+  if (!nearest.empty()) message += "; the nearest names are " + join(nearest, ", ");
+  return Error{ErrorCode::NotFound, message};
+}
+
+FileAndPath splitFileAndPath(std::string_view text) {
+  for (std::size_t at = text.find("::"); at != std::string_view::npos;
+       at = text.find("::", at + 1)) {
+    const std::string file(text.substr(0, at));
+    if (isExistingFile(file)) return {file, std::string(text.substr(at + 2))};
+  }
+  return {std::string(text), {}};
+}
+
+}  // namespace quantoscope

@@ -1,0 +1,61 @@
+// Where weight tensors come from.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/parallel/task_control.h"
+#include "core/tensor/tensor_info.h"
+#include "core/tensor/weight_tensor.h"
+
+namespace quantoscope {
+
+/// One opened file. Calls on one source must not overlap; different sources may be used from
+/// different threads (the library behind HDF5 is locked inside).
+class TensorSource {
+ public:
+  virtual ~TensorSource() = default;
+
+  /// The path it was opened by.
+  virtual const std::string& path() const = 0;
+
+  /// What the file turned out to be, for people: "Keras 2 HDF5", "PyTorch HDF5", ...
+  virtual const std::string& format() const = 0;
+
+  /// Every array in the file in the order of the model where the file tells it, else in natural
+  /// order; those that cannot be quantized carry the reason.
+  virtual const std::vector<TensorInfo>& tensors() const = 0;
+
+  /// The weights of `info` (one of tensors()), oriented as asked, rows = output channels. float64
+  /// is rounded to float32; 16-bit floats stay 16-bit. Fails with UnreadableFile naming file and
+  /// tensor.
+  virtual Result<WeightTensor> load(const TensorInfo& info, Orientation orientation,
+                                    const TaskControl& control = {}) const = 0;
+
+  /// Any numeric array by its path in the file as float32, for data that come beside weights
+  /// (scales, zero points). A scalar is 1x1, a vector of n is 1xn, more axes are flattened behind
+  /// the first. NotFound names file and path.
+  virtual Result<Matrix> loadMatrix(const std::string& path) const = 0;
+};
+
+using SharedSource = std::shared_ptr<const TensorSource>;
+
+/// Opens a weight file by what its first bytes say it is. Never writes to it, never locks it. The
+/// error names the file and what can be opened.
+Result<SharedSource> openTensorSource(const std::string& path);
+
+/// The quantizable or other tensor with this name; NotFound names the nearest names there are.
+Result<TensorInfo> findTensor(const TensorSource& source, const std::string& name);
+
+/// FILE::PATH split at the first "::" that leaves an existing file; the second part is empty where
+/// there is none.
+struct FileAndPath {
+  std::string file;
+  std::string path;
+};
+FileAndPath splitFileAndPath(std::string_view text);
+
+}  // namespace quantoscope

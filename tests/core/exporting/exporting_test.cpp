@@ -1,0 +1,286 @@
+#include <filesystem>
+
+#include <QtTest>
+
+#include "core/base/text.h"
+#include "core/exporting/csv.h"
+#include "core/exporting/file_output.h"
+#include "core/exporting/native_file.h"
+#include "core/exporting/neural_compressor_config.h"
+#include "core/exporting/plan_file.h"
+#include "core/quant/clip_search.h"
+#include "tests/support/hdf5_reader.h"
+#include "tests/support/test_data.h"
+
+using namespace quantoscope;
+using namespace quantoscope::test;
+
+namespace {
+
+TensorInfo infoOf(const std::string& name) {
+  TensorInfo info;
+  info.name = name;
+  info.shape = {8, 8};
+  setAxes(info, AxisMap::rows(2));
+  info.quantizable = true;
+  return info;
+}
+
+NativeTensor nativeOf(const WeightTensor& tensor, const QuantSpec& spec) {
+  const Executor executor(1);
+  const auto choice = chooseClip(tensor, spec, executor);
+  NativeTensor native;
+  native.info = tensor.info();
+  native.quantized = *quantized(tensor, spec, choice->ratios, executor);
+  native.dequantized = *dequantized(tensor, spec, native.quantized.parameters, executor);
+  native.metrics =
+      ErrorMetrics::from(*errorSumsOf(tensor, spec, native.quantized.parameters, executor));
+  native.storage = storageCostOf(spec, tensor.rows(), tensor.cols());
+  return native;
+}
+
+}  // namespace
+
+class ExportingTest : public QObject {
+  Q_OBJECT
+
+ private:
+  QTemporaryDir folder_;
+  std::string path(const char* name) const { return folder_.filePath(name).toStdString(); }
+  int filesInFolder() const {
+    return static_cast<int>(QDir(folder_.path()).entryList(QDir::Files | QDir::Hidden).size());
+  }
+
+ private slots:
+  void init() {
+    for (const QString& name : QDir(folder_.path()).entryList(QDir::Files)) {
+      QFile::remove(folder_.filePath(name));
+    }
+  }
+
+  void csvQuotesWhatNeedsIt() {
+    QCOMPARE(csvText({"a", "b"}, {{"1,5", "say \"x\""}, {"two\nlines", ""}}),
+             std::string("a,b\n\"1,5\",\"say \"\"x\"\"\"\n\"two\nlines\",\n"));
+  }
+
+  void filesAppearWholeOrNotAtAll() {
+    QVERIFY(writeFile(path("a.txt"), "hello"));
+    QFile file(folder_.filePath("a.txt"));
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    QCOMPARE(file.readAll(), QByteArray("hello"));
+    QCOMPARE(filesInFolder(), 1);
+
+    const Status missing = writeFile(path("no/such/folder.txt"), "x");
+    QCOMPARE(missing.error().code, ErrorCode::OutputFailed);
+    QVERIFY(missing.error().message.find("no/such/folder.txt") != std::string::npos);
+    {
+      PendingFile pending(path("b.txt"));
+      QVERIFY(pending.create());
+      QCOMPARE(filesInFolder(), 2);
+    }
+    QCOMPARE(filesInFolder(), 1);
+  }
+
+  void devicesAndFoldersAreNeverReplaced() {
+    QVERIFY(!writeFile(folder_.path().toStdString(), "x"));
+    QVERIFY(!writeFile("/dev/null", "x"));
+    QVERIFY(!std::filesystem::is_regular_file("/dev/null"));
+  }
+
+  void aLinkIsFollowedNotReplaced() {
+    QVERIFY(writeFile(path("real.txt"), "old"));
+    std::filesystem::create_symlink(path("real.txt"), path("link.txt"));
+    QVERIFY(writeFile(path("link.txt"), "new"));
+    QVERIFY(std::filesystem::is_symlink(path("link.txt")));
+    QFile file(folder_.filePath("real.txt"));
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    QCOMPARE(file.readAll(), QByteArray("new"));
+  }
+
+  void plansReadWhatTheyWrite() {
+    TuningPlan plan;
+    plan.sourceFile = "model.h5";
+    plan.sourceSha256 = "ab";
+    plan.defaultSpec.groupSize = 128;
+    plan.defaultSpec.clip.kind = ClipPolicy::Kind::SearchTensor;
+    TensorPlan tensor;
+    tensor.spec = plan.defaultSpec;
+    tensor.clipRatio = 0.93;
+    tensor.pinned = true;
+    tensor.mse = 1e-6;
+    plan.tensors["a/b"] = tensor;
+    QVERIFY(writePlan(plan, path("plan.json")));
+    const auto read = readPlan(path("plan.json"));
+    QVERIFY2(read, read ? "" : read.error().message.c_str());
+    QCOMPARE(planToJson(*read).text(), planToJson(plan).text());
+    // The resolved ratio is what quantize uses; another tensor gets the default.
+    QCOMPARE(read->specFor("a/b").clip, ClipPolicy::fixed(0.93));
+    QCOMPARE(read->specFor("other"), plan.defaultSpec);
+  }
+
+  void wrongPlansAreRefusedByFileAndKey() {
+    const std::pair<const char*, const char*> cases[] = {
+        {"{}", "format"},
+        {R"({"format":"quantoscope-plan","version":2})", "version 2"},
+        {R"({"format":"quantoscope-plan","version":1,"default":{"bits":77}})", "bits 77"},
+        {R"({"format":"quantoscope-plan","version":1,"tensors":{"w":{}}})", "w: "},
+        {R"({"format":"quantoscope-plan","version":1,"tensors":[]})", "tensors"},
+        {R"({"format":"quantoscope-plan","version":1,"tensors":{"w":{"spec":{"clip":"search","clip_ratio":7}}}})",
+         "clip_ratio"},
+        {"[", "JSON"}};
+    for (const auto& [text, mentioned] : cases) {
+      QVERIFY(writeFile(path("p.json"), text));
+      const auto plan = readPlan(path("p.json"));
+      QVERIFY2(!plan, text);
+      QVERIFY2(plan.error().message.find("p.json") != std::string::npos, text);
+      QVERIFY2(plan.error().message.find(mentioned) != std::string::npos,
+               plan.error().message.c_str());
+    }
+    QCOMPARE(readPlan(path("absent.json")).error().code, ErrorCode::UnreadableFile);
+  }
+
+  void neuralCompressorGetsAnchoredModulesAndNotes() {
+    TuningPlan plan;
+    plan.defaultSpec.groupSize = 128;
+    TensorPlan own;
+    own.spec.bits = 8;
+    own.spec.scheme = Scheme::Sym;
+    own.spec.clip = ClipPolicy::fixed(0.9);
+    plan.tensors["model.layers.3.mlp.down_proj.weight"] = own;
+    TensorPlan same;
+    same.spec = plan.defaultSpec;
+    plan.tensors["model/layers/4/mlp/up_proj/weight"] = same;
+    ExportNotes notes;
+    const Json config = neuralCompressorConfig(
+        plan,
+        {infoOf("model.layers.3.mlp.down_proj.weight"), infoOf("model/layers/4/mlp/up_proj/weight"),
+         infoOf("lm_head.weight")},
+        notes);
+    const Json* rtn = config.find("rtn");
+    QCOMPARE(rtn->find("global")->find("group_size")->asNumber(0), 128.0);
+    QVERIFY(*rtn->find("global")->find("quant_lm_head")->asBool());
+    const Json::Object& local = *rtn->find("local")->asObject();
+    QCOMPARE(local.size(), std::size_t{1});
+    QCOMPARE(local[0].first, std::string("^model\\.layers\\.3\\.mlp\\.down_proj$"));
+    QCOMPARE(local[0].second.find("bits")->asNumber(0), 8.0);
+    QVERIFY(*local[0].second.find("use_sym")->asBool());
+    QCOMPARE(notes.lines.size(), std::size_t{1});
+    QVERIFY(notes.lines[0].find("0.9") != std::string::npos);
+  }
+
+  void nativeFilesHoldWhatTheContractSays() {
+    const WeightTensor tensor = tensorOf(6, 70, normalValues(420, 51), "block/dense");
+    QuantSpec spec;
+    spec.clip.kind = ClipPolicy::Kind::SearchGroups;
+    spec.doubleQuant = DoubleQuant{};
+    const NativeTensor native = nativeOf(tensor, spec);
+    auto writer = NativeFileWriter::create(path("x.h5"), {"model.h5", "abc"});
+    QVERIFY(writer);
+    QVERIFY((*writer)->add(native));
+    QVERIFY(!QFile::exists(folder_.filePath("x.h5")));
+    QVERIFY((*writer)->commit());
+    writer = Error{};
+    QCOMPARE(filesInFolder(), 1);
+
+    const std::string file = path("x.h5");
+    const auto codes = readArray(file, "/tensors/block/dense/codes");
+    const auto scale = readArray(file, "/tensors/block/dense/scale");
+    const auto zero = readArray(file, "/tensors/block/dense/zero_point");
+    const auto ratio = readArray(file, "/tensors/block/dense/clip_ratio");
+    const auto values = readArray(file, "/tensors/block/dense/dequantized");
+    QCOMPARE(codes->type, std::string("uint8"));
+    QCOMPARE(zero->type, std::string("int32"));
+    QCOMPARE(ratio->type, std::string("float64"));
+    QCOMPARE(scale->type, std::string("float32"));
+    QCOMPARE(codes->shape, (std::vector<std::size_t>{6, 70}));
+    QCOMPARE(scale->shape, (std::vector<std::size_t>{6, 3}));
+    QCOMPARE(ratio->shape, (std::vector<std::size_t>{6, 3}));
+    for (std::size_t r = 0; r < 6; ++r) {
+      for (std::size_t c = 0; c < 70; ++c) {
+        const std::size_t g = r * 3 + c / 32;
+        const auto decoded = static_cast<float>(codes->values[r * 70 + c] - zero->values[g]) *
+                             static_cast<float>(scale->values[g]);
+        QCOMPARE(static_cast<float>(values->values[r * 70 + c]), decoded);
+      }
+    }
+    QCOMPARE(*readAttribute(file, "/", "format"), std::string("quantoscope"));
+    QCOMPARE(*readAttribute(file, "/", "source_sha256"), std::string("abc"));
+    const std::string group = "/tensors/block/dense";
+    QCOMPARE(*readAttribute(file, group, "source_name"), std::string("block/dense"));
+    QCOMPARE(*readAttribute(file, group, "clip"), std::string("search-groups"));
+    QCOMPARE(*readAttribute(file, group, "double_quant"), std::string("true"));
+    QCOMPARE(*readAttribute(file, group, "double_quant_group_size"), std::string("256"));
+    QCOMPARE(*readAttribute(file, group, "full_range"), std::string("false"));
+    QCOMPARE(*readAttribute(file, group, "mse"), formatNumber(native.metrics->mse));
+    QCOMPARE(*readAttribute(file, group, "bits_per_weight"),
+             formatNumber(native.storage->bitsPerWeight()));
+  }
+
+  void codebooksComeWithTheirTables() {
+    QuantSpec spec;
+    spec.dtype = Dtype::Nf4;
+    auto writer = NativeFileWriter::create(path("n.h5"), {});
+    QVERIFY((*writer)->add(nativeOf(tensorOf(2, 32, normalValues(64, 52), "w"), spec)));
+    QVERIFY((*writer)->commit());
+    const auto codes = readArray(path("n.h5"), "/tensors/w/codes");
+    const auto levels = readArray(path("n.h5"), "/tensors/w/codebook");
+    const auto names = readArray(path("n.h5"), "/tensors/w/codebook_codes");
+    const auto scale = readArray(path("n.h5"), "/tensors/w/scale");
+    const auto values = readArray(path("n.h5"), "/tensors/w/dequantized");
+    QCOMPARE(codes->type, std::string("int8"));
+    QVERIFY(!readArray(path("n.h5"), "/tensors/w/zero_point"));
+    for (std::size_t i = 0; i < 64; ++i) {
+      const auto entry = std::find(names->values.begin(), names->values.end(), codes->values[i]);
+      const auto level = levels->values[static_cast<std::size_t>(entry - names->values.begin())];
+      QCOMPARE(static_cast<float>(values->values[i]),
+               static_cast<float>(level) * static_cast<float>(scale->values[i / 32]));
+    }
+  }
+
+  void dequantizedWeightsKeepTheSourcesAxes() {
+    TensorInfo info;
+    info.name = "conv/kernel:0";
+    info.shape = {2, 3, 4};  // [k, in, out]
+    setAxes(info, AxisMap{{2, 1, 0}, 1, std::nullopt});
+    std::vector<float> oriented(24);
+    for (std::size_t out = 0; out < 4; ++out) {
+      for (std::size_t in = 0; in < 3; ++in) {
+        for (std::size_t k = 0; k < 2; ++k) {
+          oriented[out * 6 + in * 2 + k] = static_cast<float>(100 * k + 10 * in + out);
+        }
+      }
+    }
+    NativeTensor native = nativeOf(WeightTensor(info, oriented), QuantSpec{});
+    native.dequantized = Matrix(4, 6, oriented);
+    auto writer = NativeFileWriter::create(path("t.h5"), {});
+    QVERIFY((*writer)->add(native));
+    QVERIFY((*writer)->commit());
+    const auto stored = readArray(path("t.h5"), "/tensors/conv/kernel:0/dequantized");
+    QCOMPARE(stored->shape, (std::vector<std::size_t>{2, 3, 4}));
+    QCOMPARE(stored->values[1 * 12 + 2 * 4 + 3], 123.0);
+    QCOMPARE(*readAttribute(path("t.h5"), "/tensors/conv/kernel:0", "orientation"),
+             std::string("columns"));
+  }
+
+  void namesThatHdf5CannotHoldAreEscaped() {
+    auto writer = NativeFileWriter::create(path("e.h5"), {});
+    QVERIFY((*writer)->add(nativeOf(tensorOf(1, 4, {1, 2, 3, 4}, "a//../b"), QuantSpec{})));
+    QVERIFY((*writer)->commit());
+    QCOMPARE(*readAttribute(path("e.h5"), "/tensors/a/%/%2E%2E/b", "source_name"),
+             std::string("a//../b"));
+  }
+
+  void withoutACommitNothingIsLeft() {
+    {
+      auto writer = NativeFileWriter::create(path("gone.h5"), {});
+      QVERIFY((*writer)->add(nativeOf(normalTensor(4, 32, 53), QuantSpec{})));
+      QCOMPARE(filesInFolder(), 1);
+    }
+    QCOMPARE(filesInFolder(), 0);
+    const auto refused = NativeFileWriter::create(path("no/folder.h5"), {});
+    QCOMPARE(refused.error().code, ErrorCode::OutputFailed);
+  }
+};
+
+QTEST_GUILESS_MAIN(ExportingTest)
+#include "exporting_test.moc"

@@ -1,0 +1,143 @@
+// Opening whatever people try to open, and finding tensors by name.
+#include "core/io/tensor_source.h"
+
+#include <unistd.h>
+
+#include <QFile>
+#include <QTemporaryDir>
+#include <QtTest>
+
+#include "tests/core/io/hdf5_fixture.h"
+
+using namespace quantoscope;
+using quantoscope::test::Hdf5Fixture;
+
+class TensorSourceTest : public QObject {
+  Q_OBJECT
+
+ private:
+  std::string write(const QByteArray& bytes) const {
+    QFile file(directory_.filePath("file"));
+    if (!file.open(QIODevice::WriteOnly) || file.write(bytes) != bytes.size()) qFatal("no file");
+    return file.fileName().toStdString();
+  }
+  static std::string messageOfOpening(const std::string& path) {
+    const auto source = openTensorSource(path);
+    if (source) return "it opened";
+    if (source.error().code != ErrorCode::UnreadableFile) return "wrong code";
+    return source.error().message;
+  }
+
+  QTemporaryDir directory_;
+
+ private slots:
+  void otherFilesAreCalledByTheirName_data() {
+    QTest::addColumn<QByteArray>("bytes");
+    QTest::addColumn<QString>("name");
+    const auto zip = [](const QByteArray& member) {
+      return QByteArray("PK\x03\x04").append(QByteArray(26, '\0')).append(member).append("content");
+    };
+    QTest::newRow("PyTorch zip") << zip("model/data.pkl") << "a PyTorch file";
+    QTest::newRow("PyTorch pickle") << QByteArray("\x80\x02\x8a\x0al\xfc\x9c") << "a PyTorch file";
+    QTest::newRow("keras") << zip("metadata.json") << "a .keras archive";
+    QTest::newRow("npz") << zip("arr_0.npy") << "a NumPy file";
+    QTest::newRow("zip") << zip("readme.txt") << "a zip archive";
+    QTest::newRow("safetensors") << QByteArray("\x02\0\0\0\0\0\0\0{}", 10) << "a safetensors file";
+    QTest::newRow("GGUF") << QByteArray("GGUF\x03\0\0\0", 8) << "a GGUF file";
+    QTest::newRow("ONNX") << QByteArray("\x08\x07\x12\x07pytorch") << "an ONNX model";
+    QTest::newRow("TFLite") << QByteArray("\x1c\0\0\0TFL3....", 12) << "a TensorFlow Lite model";
+    QTest::newRow("LFS") << QByteArray("version https://git-lfs.github.com/spec/v1\n")
+                         << "a Git LFS pointer";
+    QTest::newRow("JSON") << QByteArray("{\"weight_map\": {}}") << "a JSON text";
+    QTest::newRow("text") << QByteArray("hello") << "not a weight file that is known";
+  }
+  void otherFilesAreCalledByTheirName() {
+    QFETCH(QByteArray, bytes);
+    QFETCH(QString, name);
+    const std::string path = write(bytes);
+    const std::string message = messageOfOpening(path);
+    const std::string expected = path + ": " + name.toStdString() +
+                                 (name.contains("Git LFS") ? ", not the file itself" : "") +
+                                 "; this version opens HDF5 files (.h5, .hdf5)";
+    QVERIFY2(message.starts_with(expected), message.c_str());
+    QVERIFY2(message.find('\n') == std::string::npos, message.c_str());
+  }
+
+  void pyTorchFilesComeWithAWayToConvertThem() {
+    const std::string message = messageOfOpening(write(QByteArray("\x80\x02.")));
+    QVERIFY2(message.find("h5py.File") != std::string::npos, message.c_str());
+    QVERIFY2(message.find("torch.load") != std::string::npos, message.c_str());
+  }
+
+  void whatIsNoFileIsToldSo() {
+    const std::string directory = directory_.path().toStdString();
+    QCOMPARE(messageOfOpening(directory), directory + ": a directory, not a file");
+    QCOMPARE(messageOfOpening(directory + "/absent"), directory + "/absent: no such file");
+    QCOMPARE(messageOfOpening("/dev/null"), std::string("/dev/null: not a regular file"));
+    const std::string empty = write({});
+    QCOMPARE(messageOfOpening(empty), empty + ": an empty file");
+  }
+
+  void aFileThatMayNotBeReadIsToldSo() {
+    if (::geteuid() == 0) QSKIP("the superuser may read everything");
+    const std::string path = write("secret");
+    QVERIFY(QFile::setPermissions(QString::fromStdString(path), {}));
+    const std::string message = messageOfOpening(path);
+    QVERIFY(QFile::remove(QString::fromStdString(path)));
+    QCOMPARE(message, path + ": Permission denied");
+  }
+
+  void aNameIsFoundOrItsNeighboursAre() {
+    const std::string path = directory_.filePath("names.h5").toStdString();
+    {
+      Hdf5Fixture file(path);
+      for (const char* name : {"model/q_proj/weight", "model/k_proj/weight", "model/v_proj/weight",
+                               "model/o_proj/weight", "head/weight"}) {
+        file.counting(name, {2, 2});
+      }
+      file.counting("model/q_proj/bias", {2});
+    }
+    const auto source = openTensorSource(path);
+    QVERIFY(source);
+    QCOMPARE(findTensor(**source, "head/weight")->name, std::string("head/weight"));
+    QCOMPARE(findTensor(**source, "/head/weight")->name, std::string("head/weight"));
+    QCOMPARE(findTensor(**source, "model/q_proj/bias")->quantizable, false);
+
+    const auto part = findTensor(**source, "q_proj");
+    QVERIFY(!part);
+    QCOMPARE(part.error().code, ErrorCode::NotFound);
+    QCOMPARE(part.error().message,
+             path +
+                 ": there is no tensor q_proj; the nearest names are model/q_proj/weight, "
+                 "model/q_proj/bias");
+    const auto typo = findTensor(**source, "haed/weight");
+    QVERIFY2(typo.error().message.ends_with("the nearest names are head/weight"),
+             typo.error().message.c_str());
+    const auto several = findTensor(**source, "proj");
+    QCOMPARE(several.error().message.substr(several.error().message.find("are ")),
+             std::string("are model/k_proj/weight, model/o_proj/weight, model/q_proj/weight"));
+    const auto nothing = findTensor(**source, "something entirely different");
+    QCOMPARE(nothing.error().message, path + ": there is no tensor something entirely different");
+  }
+
+  void fileAndPathSplitAtTheFirstExistingFile() {
+    const std::string path = write("x");
+    const auto plain = splitFileAndPath(path + "::/a/b::c");
+    QCOMPARE(plain.file, path);
+    QCOMPARE(plain.path, std::string("/a/b::c"));
+
+    const std::string odd = directory_.filePath("odd::name").toStdString();
+    QVERIFY(QFile::copy(QString::fromStdString(path), QString::fromStdString(odd)));
+    const auto inside = splitFileAndPath(odd + "::weight");
+    QCOMPARE(inside.file, odd);
+    QCOMPARE(inside.path, std::string("weight"));
+
+    const auto none = splitFileAndPath("absent.h5::weight");
+    QCOMPARE(none.file, std::string("absent.h5::weight"));
+    QVERIFY(none.path.empty());
+    QCOMPARE(splitFileAndPath(path).file, path);
+  }
+};
+
+QTEST_APPLESS_MAIN(TensorSourceTest)
+#include "tensor_source_test.moc"
