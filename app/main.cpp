@@ -1,0 +1,186 @@
+// quantoscope: the desktop application.
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <iterator>
+#include <memory>
+#include <optional>
+
+#include <QApplication>
+#include <QCommandLineParser>
+#include <QFile>
+#include <QIcon>
+#include <QRegularExpression>
+#include <QSettings>
+#include <QStandardPaths>
+#include <QTemporaryDir>
+#include <QTextStream>
+
+#include "app/picture.h"
+#include "ui/main_window.h"
+#include "ui/panels/appearance.h"
+#include "ui/session/session.h"
+#include "ui/session/settings.h"
+
+namespace quantoscope {
+
+namespace {
+
+constexpr int kWrongUsage = 2;
+constexpr auto kSample = "samples/sample_transformer.h5";
+
+/// What the command line asks for.
+struct Arguments {
+  QStringList files;
+  QString tensor;
+  QString picture;
+  std::optional<QSize> size;
+  std::optional<ui::Appearance> appearance;
+};
+
+std::optional<QSize> parseSize(const QString& text) {
+  static const QRegularExpression kPattern(QStringLiteral("^([1-9][0-9]{1,4})x([1-9][0-9]{1,4})$"));
+  const auto match = kPattern.match(text);
+  if (!match.hasMatch()) return std::nullopt;
+  return QSize(match.captured(1).toInt(), match.captured(2).toInt());
+}
+
+[[noreturn]] void refuse(const QString& message) {
+  QTextStream(stderr) << "quantoscope: " << message << '\n';
+  std::exit(kWrongUsage);
+}
+
+Arguments parseArguments(const QApplication& application) {
+  QCommandLineParser parser;
+  parser.setApplicationDescription(
+      QStringLiteral("See and tune what quantization does to neural-network weights.\n"
+                     "Without a file it opens a small trained model."));
+  const QCommandLineOption tensor(QStringLiteral("tensor"),
+                                  QStringLiteral("Show this tensor of the first file."),
+                                  QStringLiteral("NAME"));
+  const QCommandLineOption picture(
+      QStringLiteral("picture"),
+      QStringLiteral(
+          "Save an image of the window once all is computed, and quit; needs no display."),
+      QStringLiteral("OUT.png"));
+  const QCommandLineOption size(QStringLiteral("size"), QStringLiteral("Size of the window."),
+                                QStringLiteral("WxH"));
+  const QCommandLineOption light(QStringLiteral("light"), QStringLiteral("Light colours."));
+  const QCommandLineOption dark(QStringLiteral("dark"), QStringLiteral("Dark colours."));
+  parser.addOptions({tensor, picture, size, light, dark});
+  parser.addHelpOption();
+  parser.addVersionOption();
+  parser.addPositionalArgument(QStringLiteral("files"),
+                               QStringLiteral("Weight files, or FILE::TENSOR; the first is shown."),
+                               QStringLiteral("[FILE ...]"));
+  // Not process(): that leaves with status 1 where ours for wrong usage is another.
+  if (!parser.parse(application.arguments())) refuse(parser.errorText());
+  if (parser.isSet(QStringLiteral("version"))) parser.showVersion();
+  if (parser.isSet(QStringLiteral("help"))) parser.showHelp();
+
+  Arguments arguments;
+  arguments.files = parser.positionalArguments();
+  arguments.tensor = parser.value(tensor);
+  arguments.picture = parser.value(picture);
+  if (parser.isSet(picture) && arguments.picture.isEmpty())
+    refuse(QStringLiteral("--picture needs a file name"));
+  if (parser.isSet(light) && parser.isSet(dark)) {
+    refuse(QStringLiteral("--light and --dark exclude each other"));
+  }
+  if (parser.isSet(light)) arguments.appearance = ui::Appearance::Light;
+  if (parser.isSet(dark)) arguments.appearance = ui::Appearance::Dark;
+  if (parser.isSet(size)) {
+    arguments.size = parseSize(parser.value(size));
+    if (!arguments.size) {
+      refuse(QStringLiteral("--size %1: allowed is WIDTHxHEIGHT, for example 1280x800")
+                 .arg(parser.value(size)));
+    }
+  }
+  return arguments;
+}
+
+/// The sample model that comes with the program; empty where it is not installed.
+QString samplePath() {
+  const QString nearby = QCoreApplication::applicationDirPath() +
+                         QStringLiteral("/../share/quantoscope/") + QLatin1String(kSample);
+  if (QFile::exists(nearby)) return nearby;
+  const QString installed = QStandardPaths::locate(
+      QStandardPaths::GenericDataLocation, QStringLiteral("quantoscope/") + QLatin1String(kSample));
+  if (!installed.isEmpty()) return installed;
+  const QString inSources =
+      QStringLiteral(QUANTOSCOPE_SOURCE_DIR "/resources/") + QLatin1String(kSample);
+  return QFile::exists(inSources) ? inSources : QString();
+}
+
+/// Neither a picture nor a line of text needs a display, so none is asked for where there is none.
+void chooseHeadlessPlatform(int argc, char** argv) {
+  static constexpr const char* kHeadless[] = {"--picture", "--help", "--version", "-h", "-v"};
+  const bool headless = std::any_of(argv + 1, argv + argc, [](const char* argument) {
+    return std::any_of(std::begin(kHeadless), std::end(kHeadless), [=](const char* option) {
+      return std::strncmp(argument, option, std::strlen(option)) == 0;
+    });
+  });
+  if (headless && !qEnvironmentVariableIsSet("QT_QPA_PLATFORM")) {
+    qputenv("QT_QPA_PLATFORM", "offscreen");
+  }
+}
+
+/// Settings of the user; for a picture the defaults, so that it looks the same everywhere.
+std::unique_ptr<ui::Settings> settingsFor(const Arguments& arguments,
+                                          const QTemporaryDir& scratch) {
+  if (arguments.picture.isEmpty()) return std::make_unique<ui::Settings>();
+  auto settings = std::make_unique<ui::Settings>(std::make_unique<QSettings>(
+      scratch.filePath(QStringLiteral("settings.ini")), QSettings::IniFormat));
+  settings->setHintsDismissed(true);
+  return settings;
+}
+
+QString requestedTensor(const Arguments& arguments) {
+  if (!arguments.tensor.isEmpty() || arguments.files.isEmpty()) return arguments.tensor;
+  const FileAndPath parts = splitFileAndPath(arguments.files.first().toStdString());
+  const QString path = QString::fromStdString(parts.path);
+  return path.startsWith(QLatin1Char('/')) ? path.mid(1) : path;
+}
+
+int run(int argc, char** argv) {
+  chooseHeadlessPlatform(argc, argv);
+  QApplication application(argc, argv);
+  QApplication::setOrganizationName(QStringLiteral("Quantoscope"));
+  QApplication::setApplicationName(QStringLiteral("Quantoscope"));
+  QApplication::setApplicationVersion(QStringLiteral(QUANTOSCOPE_VERSION));
+  QApplication::setDesktopFileName(QStringLiteral("org.quantoscope.Quantoscope"));
+  QApplication::setWindowIcon(QIcon(QStringLiteral(":/icons/quantoscope.svg")));
+
+  const Arguments arguments = parseArguments(application);
+  const QTemporaryDir scratch;
+  const auto settings = settingsFor(arguments, scratch);
+  const auto appearance = arguments.appearance.value_or(
+      arguments.picture.isEmpty() ? settings->appearance() : ui::Appearance::Light);
+  if (appearance != ui::Appearance::System) ui::applyAppearance(appearance);
+
+  ui::Session session;
+  ui::MainWindow window(&session, settings.get());
+  if (arguments.size) {
+    window.resize(*arguments.size);
+    window.resetLayout();
+  }
+  if (!arguments.picture.isEmpty()) {
+    new Picture(&window, &session, arguments.picture, requestedTensor(arguments));
+  }
+  QStringList files = arguments.files;
+  if (files.isEmpty() && !samplePath().isEmpty()) files << samplePath();
+  if (!files.isEmpty()) {
+    session.openFile(files.takeFirst(), arguments.tensor);
+    for (const QString& file : files) session.openBeside(file);
+  }
+  window.show();
+  return QApplication::exec();
+}
+
+}  // namespace
+
+}  // namespace quantoscope
+
+int main(int argc, char** argv) {
+  return quantoscope::run(argc, argv);
+}

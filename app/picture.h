@@ -1,0 +1,35 @@
+// The window as an image, without a display.
+#pragma once
+
+#include <QObject>
+#include <QString>
+
+#include "ui/main_window.h"
+#include "ui/session/session.h"
+
+namespace quantoscope {
+
+/// Waits until nothing runs any more, saves the window as an image and ends the application with an
+/// exit status of the command line: 0 done, 2 an unknown tensor, 3 an unreadable file, 4 a tensor
+/// that cannot be analysed, 5 an image that cannot be written. Errors are a line on stderr.
+class Picture : public QObject {
+  Q_OBJECT
+
+ public:
+  /// `tensor`: what the user asked to see; may be empty.
+  Picture(ui::MainWindow* window, ui::Session* session, QString path, QString tensor);
+
+ private:
+  void look();
+  void take();
+  void fail(const QString& message);
+  void leave(int status);
+
+  ui::MainWindow* window_;
+  ui::Session* session_;
+  QString path_;
+  QString tensor_;
+  bool done_ = false;
+};
+
+}  // namespace quantoscope

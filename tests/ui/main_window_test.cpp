@@ -1,0 +1,654 @@
+// The window as people use it: keys, mouse, files.
+#include "ui/main_window.h"
+
+#include <QAccessible>
+#include <QAction>
+#include <QApplication>
+#include <QCheckBox>
+#include <QClipboard>
+#include <QComboBox>
+#include <QDockWidget>
+#include <QDoubleSpinBox>
+#include <QDragEnterEvent>
+#include <QLineEdit>
+#include <QMenu>
+#include <QMimeData>
+#include <QPushButton>
+#include <QSettings>
+#include <QSignalSpy>
+#include <QSlider>
+#include <QSpinBox>
+#include <QTableView>
+#include <QTemporaryDir>
+#include <QtTest>
+
+#include "core/base/text.h"
+#include "core/exporting/plan_file.h"
+#include "tests/support/fake_source.h"
+#include "ui/panels/appearance.h"
+#include "ui/panels/message_bar.h"
+#include "ui/panels/metrics_panel.h"
+#include "ui/plots/clip_curve_plot.h"
+#include "ui/plots/error_histogram_plot.h"
+
+namespace quantoscope::ui {
+
+namespace {
+
+using test::FakeSource;
+using test::Gate;
+
+constexpr auto kModel = "model.h5";
+
+/// A window over a fake file, with settings in a directory that goes away.
+struct Desk {
+  QTemporaryDir directory;
+  std::shared_ptr<FakeSource> source;
+  std::shared_ptr<Gate> gate = std::make_shared<Gate>();
+  std::unique_ptr<Settings> settings;
+  std::unique_ptr<Session> session;
+  std::unique_ptr<MainWindow> window;
+
+  Desk() {
+    const QString path = directory.filePath(QString::fromLatin1(kModel));
+    QFile file(path);  // exporting a plan takes the fingerprint of the source file
+    if (file.open(QIODevice::WriteOnly)) file.write("not really a model");
+    source = std::make_shared<FakeSource>(path.toStdString());
+    source->add("dense/kernel", 24, 64);
+    source->add("dense_1/kernel", 16, 96);
+    source->addOther("dense_1/bias", 16, "one axis");
+    source->add("dense_2/kernel", 8, 40);
+    Session::Environment environment;
+    environment.executor = Executor(2);
+    environment.open = [known = source](const std::string& asked) -> Result<SharedSource> {
+      if (asked == known->path()) return SharedSource(known);
+      return Error{ErrorCode::UnreadableFile, asked + ": not a weight file"};
+    };
+    environment.analyse = [door = gate](const AnalysisRequest& request, const Executor& executor,
+                                        const TaskControl& control) {
+      door->pass(control.cancel);
+      return analyse(request, executor, control);
+    };
+    settings = newSettings();
+    session = std::make_unique<Session>(environment);
+    window = std::make_unique<MainWindow>(session.get(), settings.get());
+  }
+  ~Desk() {
+    gate->open();
+    source->gate.open();
+    window.reset();
+    session.reset();
+  }
+
+  std::unique_ptr<Settings> newSettings() const {
+    return std::make_unique<Settings>(std::make_unique<QSettings>(
+        directory.filePath(QStringLiteral("settings.ini")), QSettings::IniFormat));
+  }
+  QString path() const { return QString::fromStdString(source->path()); }
+
+  void open() {
+    window->show();
+    QVERIFY(QTest::qWaitForWindowExposed(window.get()));
+    window->openFiles({path()});
+    settle();
+  }
+  void settle() { QTRY_VERIFY(session->settled() && session->resultIsCurrent()); }
+
+  template <typename T>
+  T* find(const char* name) const {
+    return window->findChild<T*>(QString::fromLatin1(name));
+  }
+  MessageBar* messages() const { return find<MessageBar>("messages"); }
+  double shownMetric(const char* key) const {
+    const MetricsModel& metrics = window->findChild<MetricsPanel*>()->metrics();
+    return metrics.index(metrics.rowOf(QString::fromLatin1(key)), MetricsModel::Value)
+        .data(MetricsModel::NumberRole)
+        .toDouble();
+  }
+  ClipCurvePlot* curve() const { return window->findChild<ClipCurvePlot*>(); }
+
+  /// What the engine says about the present state, asked directly.
+  SharedResult expected() const {
+    AnalysisRequest request;
+    request.tensor = std::make_shared<WeightTensor>(
+        *source->load(*session->currentInfo(), Orientation::Auto, {}));
+    request.spec = session->spec();
+    return *analyse(request, Executor(1));
+  }
+};
+
+QString contentOf(const QString& path) {
+  QFile file(path);
+  return file.open(QIODevice::ReadOnly) ? QString::fromUtf8(file.readAll()) : QString();
+}
+
+}  // namespace
+
+class MainWindowTest : public QObject {
+  Q_OBJECT
+
+ private Q_SLOTS:
+  void initTestCase();
+
+  void metricsEqualTheEngine();
+  void tensorsAreChosenWithKeys();
+  void theFilterIsReachedAndLeftWithKeys();
+  void knobsChangeTheSpec();
+  void knobsThatDoNotApplySayWhy();
+  void theGroupSizeCanBeTyped();
+  void doubleQuantizationHasItsOwnKnobs();
+  void theSliderIsDraggedInOneStep();
+  void theLineInTheCurveIsDraggedInOneStep();
+  void theBestRatioIsOneKeyAway();
+  void aKnobNeverBlocksTheWindow();
+  void escapeCancels();
+  void escapeClearsTheFilterFirst();
+  void aWrongFileIsToldAndLeavesWhatWasShown();
+  void droppedFilesAreOpened();
+  void plansAreExportedAndReadBack();
+  void tablesAreExported();
+  void quantizedTensorsAreExported();
+  void plotsAreExported();
+  void theCommandIsQuotedForAShell();
+  void layoutIsRestored();
+  void layoutOfAnotherVersionIsLeftAlone();
+  void recentFilesAreListed();
+  void hintsAreShownUntilDismissed();
+  void logCountsAreShared();
+  void everyControlHasAName();
+  void appearanceIsSwitchedLive();
+  void closingWhileWorkRunsIsSafe();
+};
+
+void MainWindowTest::initTestCase() {
+  QStandardPaths::setTestModeEnabled(true);
+  QLocale::setDefault(QLocale::c());
+}
+
+void MainWindowTest::metricsEqualTheEngine() {
+  Desk desk;
+  desk.open();
+  const SharedResult expected = desk.expected();
+  QCOMPARE(desk.shownMetric("mse"), expected->metrics->mse);
+  QCOMPARE(desk.shownMetric("sqnr_db"), expected->metrics->sqnrDb);
+  QCOMPARE(desk.shownMetric("bytes"), static_cast<double>(expected->storage.bytes()));
+  QCOMPARE(desk.shownMetric("kurtosis"), expected->statistics.kurtosis);
+  QVERIFY(desk.window->windowTitle().contains(QStringLiteral("dense/kernel")));
+  QVERIFY(desk.window->windowTitle().contains(QStringLiteral("model.h5")));
+  for (const Plot* plot : desk.window->plots()) {
+    QVERIFY2(!plot->table().rows.isEmpty(), qPrintable(plot->title()));
+    QVERIFY(!plot->isStale());
+  }
+}
+
+void MainWindowTest::tensorsAreChosenWithKeys() {
+  Desk desk;
+  desk.open();
+  auto* table = desk.find<QTableView>("tensors");
+  table->setFocus();
+  QTest::keyClick(table, Qt::Key_Down);
+  QCOMPARE(desk.session->currentTensor(), QStringLiteral("dense_1/kernel"));
+  desk.settle();
+  QCOMPARE(desk.shownMetric("mse"), desk.expected()->metrics->mse);
+  QTest::keyClick(table, Qt::Key_Down);
+  QCOMPARE(desk.session->currentTensor(), QStringLiteral("dense_2/kernel"));
+  QTest::keyClick(desk.window.get(), Qt::Key_Up, Qt::AltModifier);
+  QCOMPARE(desk.session->currentTensor(), QStringLiteral("dense_1/kernel"));
+  QTest::mouseClick(table->viewport(), Qt::LeftButton, {},
+                    table->visualRect(table->model()->index(0, 0)).center());
+  QCOMPARE(desk.session->currentTensor(), QStringLiteral("dense/kernel"));
+  desk.settle();
+}
+
+void MainWindowTest::theFilterIsReachedAndLeftWithKeys() {
+  Desk desk;
+  desk.open();
+  auto* filter = desk.find<QLineEdit>("filter");
+  auto* table = desk.find<QTableView>("tensors");
+  QTest::keyClick(desk.window.get(), Qt::Key_F, Qt::ControlModifier);
+  QTRY_VERIFY(filter->hasFocus());
+  QTest::keyClicks(filter, QStringLiteral("_2"));
+  QCOMPARE(table->model()->rowCount(), 1);
+  QCOMPARE(desk.session->currentTensor(), QStringLiteral("dense/kernel"));
+  QTest::keyClick(filter, Qt::Key_Return);
+  QCOMPARE(desk.session->currentTensor(), QStringLiteral("dense_2/kernel"));
+  QVERIFY(table->hasFocus());
+  desk.find<QCheckBox>("showAll")->setChecked(true);
+  filter->clear();
+  QCOMPARE(table->model()->rowCount(), 4);
+  QCOMPARE(table->currentIndex().data().toString(), QStringLiteral("dense_2/kernel"));
+  QTest::keyClick(table, Qt::Key_Up);  // onto the bias, which is shown but not chosen
+  QCOMPARE(desk.session->currentTensor(), QStringLiteral("dense_2/kernel"));
+}
+
+void MainWindowTest::knobsChangeTheSpec() {
+  Desk desk;
+  desk.open();
+  QUndoStack* stack = desk.session->undoGroup()->activeStack();
+  QTest::keyClick(desk.find<QSpinBox>("bits"), Qt::Key_Down);
+  QCOMPARE(desk.session->spec().bits, 3);
+  QTest::keyClick(desk.find<QComboBox>("scheme"), Qt::Key_Down);
+  QCOMPARE(desk.session->spec().scheme, Scheme::Sym);
+  desk.find<QCheckBox>("fullRange")->click();
+  QVERIFY(desk.session->spec().fullRange);
+  QTest::keyClick(desk.find<QComboBox>("policy"), Qt::Key_End);
+  QCOMPARE(desk.session->spec().clip.kind, ClipPolicy::Kind::SearchGroups);
+  QCOMPARE(stack->count(), 4);
+  desk.settle();
+  QCOMPARE(desk.shownMetric("mse"), desk.expected()->metrics->mse);
+  QTest::keyClick(desk.window.get(), Qt::Key_Z, Qt::ControlModifier);
+  QTest::keyClick(desk.window.get(), Qt::Key_Z, Qt::ControlModifier);
+  QVERIFY(!desk.session->spec().fullRange);
+  QVERIFY(!desk.find<QCheckBox>("fullRange")->isChecked());
+  desk.settle();
+  QCOMPARE(desk.shownMetric("mse"), desk.expected()->metrics->mse);
+}
+
+void MainWindowTest::knobsThatDoNotApplySayWhy() {
+  Desk desk;
+  desk.open();
+  auto* bits = desk.find<QSpinBox>("bits");
+  auto* scheme = desk.find<QComboBox>("scheme");
+  auto* fullRange = desk.find<QCheckBox>("fullRange");
+  QVERIFY(!fullRange->isEnabled());  // with scheme asym
+  QVERIFY(fullRange->toolTip().contains(QStringLiteral("sym")));
+  QTest::keyClick(scheme, Qt::Key_Down);
+  QVERIFY(fullRange->isEnabled());
+  bits->setValue(1);
+  QVERIFY(!fullRange->isEnabled());
+  QVERIFY(fullRange->toolTip().contains(QStringLiteral("1 bit")));
+  bits->setValue(3);
+  fullRange->click();
+
+  QTest::keyClick(desk.find<QComboBox>("dtype"), Qt::Key_Down);
+  const QuantSpec spec = desk.session->spec();
+  QCOMPARE(spec.dtype, Dtype::Nf4);
+  QCOMPARE(spec.bits, 4);
+  QVERIFY(!spec.fullRange);
+  for (QWidget* control : std::initializer_list<QWidget*>{bits, scheme, fullRange}) {
+    QVERIFY(!control->isEnabled());
+    QVERIFY(control->toolTip().contains(QStringLiteral("nf4")));
+  }
+  QVERIFY(!desk.find<QPushButton>("useDefault")->toolTip().isEmpty());
+  desk.settle();
+}
+
+void MainWindowTest::theGroupSizeCanBeTyped() {
+  Desk desk;
+  desk.open();
+  auto* box = desk.find<QComboBox>("groupSize");
+  const auto type = [&](const QString& text) {
+    box->setFocus();
+    box->lineEdit()->selectAll();
+    QTest::keyClicks(box->lineEdit(), text);
+    QTest::keyClick(box->lineEdit(), Qt::Key_Return);
+  };
+  type(QStringLiteral("48"));
+  QCOMPARE(desk.session->spec().groupSize, 48);
+  QCOMPARE(desk.session->undoGroup()->activeStack()->count(), 1);
+  type(QStringLiteral("-1"));
+  QCOMPARE(desk.session->spec().groupSize, -1);
+  QCOMPARE(box->currentText(), QStringLiteral("whole row"));
+  type(QStringLiteral("0"));  // not accepted by the validator
+  QCOMPARE(desk.session->spec().groupSize, -1);
+  desk.session->undoGroup()->activeStack()->undo();
+  QCOMPARE(box->currentText(), QStringLiteral("48"));
+}
+
+void MainWindowTest::doubleQuantizationHasItsOwnKnobs() {
+  Desk desk;
+  desk.open();
+  auto* on = desk.find<QCheckBox>("doubleQuant");
+  auto* bits = desk.find<QSpinBox>("secondBits");
+  QVERIFY(!bits->isVisible());
+  on->click();
+  QCOMPARE(desk.session->spec().doubleQuant, std::optional(DoubleQuant{}));
+  QVERIFY(bits->isVisible());
+  bits->setValue(6);
+  QTest::keyClick(desk.find<QComboBox>("secondScheme"), Qt::Key_Down);
+  QCOMPARE(desk.session->spec().doubleQuant->bits, 6);
+  QCOMPARE(desk.session->spec().doubleQuant->scheme, Scheme::Sym);
+  QTest::keyClick(desk.find<QComboBox>("secondDtype"), Qt::Key_Down);
+  QCOMPARE(desk.session->spec().doubleQuant->bits, 4);
+  QVERIFY(!bits->isEnabled());
+  desk.settle();
+  QCOMPARE(desk.shownMetric("mse"), desk.expected()->metrics->mse);
+  on->click();
+  QVERIFY(!desk.session->spec().doubleQuant);
+}
+
+void MainWindowTest::theSliderIsDraggedInOneStep() {
+  Desk desk;
+  desk.open();
+  auto* slider = desk.find<QSlider>("ratioSlider");
+  QUndoStack* stack = desk.session->undoGroup()->activeStack();
+  const int middle = slider->height() / 2;
+  QTest::mousePress(slider, Qt::LeftButton, {}, {slider->width() - 6, middle});
+  for (int x = slider->width() - 6; x > slider->width() / 2; x -= 3) {
+    QTest::mouseMove(slider, {x, middle});
+  }
+  QTest::mouseRelease(slider, Qt::LeftButton, {}, {slider->width() / 2, middle});
+  const QuantSpec spec = desk.session->spec();
+  QCOMPARE(spec.clip.kind, ClipPolicy::Kind::Ratio);
+  QVERIFY(spec.clip.ratio < 0.9 && spec.clip.ratio >= 0.5);
+  QCOMPARE(stack->count(), 1);
+  desk.settle();
+  QCOMPARE(desk.shownMetric("mse"), desk.expected()->metrics->mse);
+  QCOMPARE(desk.shownMetric("clip_ratio"), spec.clip.ratio);
+  QCOMPARE(desk.curve()->currentRatio(), spec.clip.ratio);
+  QVERIFY(std::abs(desk.find<QDoubleSpinBox>("ratio")->value() - spec.clip.ratio) < 1e-9);
+  stack->undo();
+  QCOMPARE(desk.session->spec(), QuantSpec{});
+}
+
+void MainWindowTest::theLineInTheCurveIsDraggedInOneStep() {
+  Desk desk;
+  desk.open();
+  ClipCurvePlot* curve = desk.curve();
+  Q_EMIT curve->ratioDragged(0.95);
+  Q_EMIT curve->ratioDragged(0.9);
+  Q_EMIT curve->ratioDragFinished(0.9);
+  QCOMPARE(desk.session->spec().clip, ClipPolicy::fixed(0.9));
+  QCOMPARE(desk.session->undoGroup()->activeStack()->count(), 1);
+  Q_EMIT curve->ratioDragged(0.85);
+  Q_EMIT curve->ratioDragFinished(0.85);
+  QCOMPARE(desk.session->undoGroup()->activeStack()->count(), 2);
+  curve->setFocus();
+  QTest::keyClick(curve, Qt::Key_Left);
+  QVERIFY(desk.session->spec().clip.ratio < 0.85);
+  QCOMPARE(desk.session->undoGroup()->activeStack()->count(), 3);
+  desk.settle();
+}
+
+void MainWindowTest::theBestRatioIsOneKeyAway() {
+  Desk desk;
+  desk.open();
+  QTest::keyClick(desk.window.get(), Qt::Key_B, Qt::ControlModifier);
+  QCOMPARE(desk.session->spec().clip, ClipPolicy::fixed(*desk.session->bestRatio()));
+  desk.settle();
+  QCOMPARE(desk.curve()->optimumRatio().value(), *desk.session->bestRatio());
+}
+
+void MainWindowTest::aKnobNeverBlocksTheWindow() {
+  Desk desk;
+  desk.open();
+  const double before = desk.shownMetric("mse");
+  desk.gate->shut();
+  auto* bits = desk.find<QSpinBox>("bits");
+  for (const int value : {8, 7, 6, 5, 2}) bits->setValue(value);
+  QTRY_COMPARE(desk.gate->waiting(), 1);
+  QCoreApplication::processEvents();
+  QCOMPARE(desk.shownMetric("mse"), before);
+  QVERIFY(desk.window->findChild<ErrorHistogramPlot*>()->isStale());
+  desk.gate->open();
+  desk.settle();
+  QCOMPARE(desk.session->result()->spec.bits, 2);
+  QCOMPARE(desk.shownMetric("mse"), desk.expected()->metrics->mse);
+  QVERIFY(!desk.window->findChild<ErrorHistogramPlot*>()->isStale());
+}
+
+void MainWindowTest::escapeCancels() {
+  Desk desk;
+  desk.open();
+  const double before = desk.shownMetric("mse");
+  desk.gate->shut();
+  desk.find<QSpinBox>("bits")->setValue(2);
+  QTRY_COMPARE(desk.gate->waiting(), 1);
+  QTest::keyClick(desk.window.get(), Qt::Key_Escape);
+  QVERIFY(desk.session->settled());
+  QTRY_COMPARE(desk.gate->waiting(), 0);
+  desk.gate->open();
+  QCOMPARE(desk.shownMetric("mse"), before);
+  QTest::keyClick(desk.window.get(), Qt::Key_F5);
+  desk.settle();
+  QCOMPARE(desk.shownMetric("mse"), desk.expected()->metrics->mse);
+}
+
+void MainWindowTest::escapeClearsTheFilterFirst() {
+  Desk desk;
+  desk.open();
+  desk.gate->shut();
+  desk.find<QSpinBox>("bits")->setValue(2);
+  QTRY_COMPARE(desk.gate->waiting(), 1);
+  auto* filter = desk.find<QLineEdit>("filter");
+  filter->setFocus();
+  QTest::keyClicks(filter, QStringLiteral("dense"));
+  QTest::keyClick(filter, Qt::Key_Escape);
+  QVERIFY(filter->text().isEmpty());
+  QVERIFY(!desk.session->settled());
+  QTest::keyClick(filter, Qt::Key_Escape);
+  QVERIFY(desk.session->settled());
+}
+
+void MainWindowTest::aWrongFileIsToldAndLeavesWhatWasShown() {
+  Desk desk;
+  desk.open();
+  const double before = desk.shownMetric("mse");
+  desk.window->openFiles({desk.directory.filePath(QStringLiteral("wrong.h5"))});
+  QTRY_VERIFY(desk.messages()->isVisible());
+  QCOMPARE(desk.messages()->kind(), MessageBar::Kind::Error);
+  QVERIFY(desk.messages()->text().contains(QStringLiteral("wrong.h5: not a weight file")));
+  QVERIFY(QApplication::activeModalWidget() == nullptr);
+  QTRY_VERIFY(desk.session->settled());
+  QCOMPARE(desk.shownMetric("mse"), before);
+  QCOMPARE(desk.session->currentTensor(), QStringLiteral("dense/kernel"));
+  QVERIFY(desk.session->resultIsCurrent());
+}
+
+void MainWindowTest::droppedFilesAreOpened() {
+  Desk desk;
+  desk.window->show();
+  QMimeData data;
+  data.setUrls({QUrl::fromLocalFile(desk.path())});
+  QDragEnterEvent enter({5, 5}, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+  QCoreApplication::sendEvent(desk.window.get(), &enter);
+  QVERIFY(enter.isAccepted());
+  QDropEvent drop({5, 5}, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+  QCoreApplication::sendEvent(desk.window.get(), &drop);
+  desk.settle();
+  QCOMPARE(desk.session->openFiles(), QStringList{desk.path()});
+}
+
+void MainWindowTest::plansAreExportedAndReadBack() {
+  Desk desk;
+  desk.open();
+  desk.find<QSpinBox>("bits")->setValue(3);
+  desk.settle();
+  const QString path = desk.directory.filePath(QStringLiteral("plan.json"));
+  QSignalSpy exported(desk.session.get(), &Session::exported);
+  desk.window->exportPlan(path);
+  QTRY_COMPARE(exported.size(), 1);
+  QCOMPARE(desk.messages()->kind(), MessageBar::Kind::Info);
+  const auto plan = readPlan(path.toStdString());
+  QVERIFY(plan.hasValue());
+  QCOMPARE(plan->tensors.at("dense/kernel").spec.bits, 3);
+  QCOMPARE(plan->sourceSha256.size(), 64u);
+
+  const QString config = desk.directory.filePath(QStringLiteral("rtn.json"));
+  desk.window->exportNeuralCompressor(config);
+  QTRY_COMPARE(exported.size(), 2);
+  QVERIFY(contentOf(config).contains(QStringLiteral("\"rtn\"")));
+
+  desk.session->undoGroup()->activeStack()->undo();
+  QCOMPARE(desk.session->spec().bits, 4);
+  desk.session->adoptPlan(*plan);
+  QCOMPARE(desk.session->spec().bits, 3);
+}
+
+void MainWindowTest::tablesAreExported() {
+  Desk desk;
+  desk.open();
+  QSignalSpy exported(desk.session.get(), &Session::exported);
+  const QString metrics = desk.directory.filePath(QStringLiteral("metrics.csv"));
+  desk.window->exportMetrics(metrics);
+  QTRY_COMPARE(exported.size(), 1);
+  const QString mse = QString::fromStdString(formatNumber(desk.expected()->metrics->mse));
+  QVERIFY(contentOf(metrics).contains(QStringLiteral("\nmse,%1,weight²\n").arg(mse)));
+
+  const QString overview = desk.directory.filePath(QStringLiteral("overview.csv"));
+  desk.window->exportOverview(overview);
+  QTRY_COMPARE(exported.size(), 2);
+  const QStringList lines = contentOf(overview).split(QLatin1Char('\n'), Qt::SkipEmptyParts);
+  QCOMPARE(lines.size(), 4);
+  QVERIFY(lines[0].startsWith(QStringLiteral("tensor,rows,cols")));
+  QVERIFY(lines[1].contains(mse));
+}
+
+void MainWindowTest::quantizedTensorsAreExported() {
+  Desk desk;
+  desk.open();
+  QSignalSpy exported(desk.session.get(), &Session::exported);
+  const QString path = desk.directory.filePath(QStringLiteral("quantized.h5"));
+  desk.session->exportQuantized(path, true, true);
+  QTRY_COMPARE_WITH_TIMEOUT(exported.size(), 1, 20000);
+  QVERIFY(QFileInfo(path).size() > 1000);
+}
+
+void MainWindowTest::plotsAreExported() {
+  Desk desk;
+  desk.open();
+  const QString suffixes[] = {QStringLiteral("png"), QStringLiteral("svg"), QStringLiteral("pdf")};
+  for (int plot = 0; plot < 3; ++plot) {
+    const QString path = desk.directory.filePath(QStringLiteral("plot.") + suffixes[plot]);
+    desk.window->exportPlotImage(plot, path);
+    QVERIFY(QFileInfo(path).size() > 500);
+    QCOMPARE(desk.messages()->kind(), MessageBar::Kind::Info);
+  }
+  desk.window->exportPlotImage(0, desk.directory.filePath(QStringLiteral("no/such/place.png")));
+  QCOMPARE(desk.messages()->kind(), MessageBar::Kind::Error);
+}
+
+void MainWindowTest::theCommandIsQuotedForAShell() {
+  Desk desk;
+  desk.open();
+  desk.find<QSpinBox>("bits")->setValue(3);
+  QTest::keyClick(desk.window.get(), Qt::Key_C, Qt::ControlModifier | Qt::ShiftModifier);
+  const QString expected =
+      QStringLiteral("quantoscope-cli inspect '%1' 'dense/kernel' %2")
+          .arg(desk.path(), QString::fromStdString(commandLineOptions(desk.session->spec())));
+  QCOMPARE(QApplication::clipboard()->text(), expected);
+}
+
+void MainWindowTest::layoutIsRestored() {
+  Desk desk;
+  desk.open();
+  auto* metrics = desk.find<QDockWidget>("metricsDock");
+  metrics->hide();
+  desk.window->resize(1111, 777);
+  desk.window->close();
+  const auto settings = desk.newSettings();
+  MainWindow again(desk.session.get(), settings.get());
+  QCOMPARE(again.size(), QSize(1111, 777));
+  QVERIFY(again.findChild<QDockWidget*>(QStringLiteral("metricsDock"))->isHidden());
+  again.resetLayout();
+  QVERIFY(!again.findChild<QDockWidget*>(QStringLiteral("metricsDock"))->isHidden());
+}
+
+void MainWindowTest::layoutOfAnotherVersionIsLeftAlone() {
+  Desk desk;
+  desk.open();
+  desk.find<QDockWidget>("metricsDock")->hide();
+  desk.window->close();
+  const auto settings = desk.newSettings();
+  const auto layout = settings->windowLayout(MainWindow::kLayoutVersion);
+  QVERIFY(layout.has_value());
+  settings->setWindowLayout(MainWindow::kLayoutVersion + 1, *layout);
+  MainWindow again(desk.session.get(), settings.get());
+  QVERIFY(!again.findChild<QDockWidget*>(QStringLiteral("metricsDock"))->isHidden());
+  settings->setWindowLayout(MainWindow::kLayoutVersion, {"nonsense", "more of it", {}});
+  MainWindow third(desk.session.get(), settings.get());
+  QVERIFY(!third.findChild<QDockWidget*>(QStringLiteral("metricsDock"))->isHidden());
+}
+
+void MainWindowTest::recentFilesAreListed() {
+  Desk desk;
+  desk.settings->addRecentFile(desk.directory.filePath(QStringLiteral("gone.h5")));
+  desk.open();
+  QMenu* recent = nullptr;
+  for (QMenu* menu : desk.window->findChildren<QMenu*>()) {
+    if (menu->title().contains(QStringLiteral("Recent"))) recent = menu;
+  }
+  QVERIFY(recent != nullptr);
+  Q_EMIT recent->aboutToShow();
+  QVERIFY(recent->actions()[0]->text().contains(QStringLiteral("model.h5")));
+  QVERIFY(recent->actions()[0]->isEnabled());
+  QVERIFY(recent->actions()[1]->text().contains(QStringLiteral("gone.h5")));
+  QVERIFY(!recent->actions()[1]->isEnabled());
+}
+
+void MainWindowTest::hintsAreShownUntilDismissed() {
+  Desk desk;
+  desk.open();
+  auto* hints = desk.find<MessageBar>("hints");
+  QVERIFY(hints->isVisible());
+  QTest::keyClick(hints, Qt::Key_Escape);
+  QVERIFY(!hints->isVisible());
+  MainWindow again(desk.session.get(), desk.settings.get());
+  QVERIFY(again.findChild<MessageBar*>(QStringLiteral("hints"))->isHidden());
+}
+
+void MainWindowTest::logCountsAreShared() {
+  Desk desk;
+  desk.open();
+  QTest::keyClick(desk.window.get(), Qt::Key_L, Qt::ControlModifier);
+  for (const HistogramPlot* plot : desk.window->findChildren<HistogramPlot*>()) {
+    QVERIFY(plot->logCounts());
+  }
+  desk.window->findChild<ErrorHistogramPlot*>()->setLogCounts(false);
+  for (const HistogramPlot* plot : desk.window->findChildren<HistogramPlot*>()) {
+    QVERIFY(!plot->logCounts());
+  }
+}
+
+void MainWindowTest::everyControlHasAName() {
+  Desk desk;
+  desk.open();
+  for (const QWidget* widget : desk.window->findChildren<QWidget*>()) {
+    // Parts that Qt puts into its own controls speak through those.
+    const bool part = widget->objectName().startsWith(QStringLiteral("qt_")) ||
+                      qobject_cast<QComboBox*>(widget->parentWidget()) != nullptr ||
+                      widget->window() != desk.window.get() ||
+                      QString::fromLatin1(widget->metaObject()->className())
+                          .startsWith(QStringLiteral("QComboBoxPrivate"));
+    if (widget->focusPolicy() == Qt::NoFocus || part) continue;
+    QAccessibleInterface* interface =
+        QAccessible::queryAccessibleInterface(const_cast<QWidget*>(widget));
+    QVERIFY(interface != nullptr);
+    QVERIFY2(
+        !interface->text(QAccessible::Name).isEmpty(),
+        qPrintable(
+            QStringLiteral("%1 '%2' in %3")
+                .arg(QString::fromLatin1(widget->metaObject()->className()), widget->objectName(),
+                     QString::fromLatin1(widget->parentWidget()->metaObject()->className()))));
+  }
+}
+
+void MainWindowTest::appearanceIsSwitchedLive() {
+  Desk desk;
+  desk.open();
+  const auto brightness = [&] {
+    return qGray(desk.window->grab().toImage().pixel(desk.window->width() / 2, 5));
+  };
+  applyAppearance(Appearance::Dark);
+  QTRY_VERIFY(brightness() < 80);
+  applyAppearance(Appearance::Light);
+  QTRY_VERIFY(brightness() > 200);
+  applyAppearance(Appearance::System);
+}
+
+void MainWindowTest::closingWhileWorkRunsIsSafe() {
+  Desk desk;
+  desk.open();
+  desk.gate->shut();
+  desk.find<QSpinBox>("bits")->setValue(2);
+  QTRY_COMPARE(desk.gate->waiting(), 1);
+  desk.window->close();
+  QVERIFY(desk.session->settled());
+  desk.window.reset();
+  desk.session.reset();
+}
+
+}  // namespace quantoscope::ui
+
+QTEST_MAIN(quantoscope::ui::MainWindowTest)
+#include "main_window_test.moc"

@@ -1,0 +1,144 @@
+// The window: docks, menus, and what connects them to the session.
+#pragma once
+
+#include <vector>
+
+#include <QMainWindow>
+
+#include "ui/session/session.h"
+#include "ui/session/settings.h"
+
+QT_BEGIN_NAMESPACE
+class QAction;
+class QDockWidget;
+class QMenu;
+class QSplitter;
+QT_END_NAMESPACE
+
+namespace quantoscope::ui {
+
+class ClipCurvePlot;
+class ErrorHistogramPlot;
+class MessageBar;
+class MetricsPanel;
+class Plot;
+class PlotFrame;
+class SpecPanel;
+class TensorBrowser;
+class WeightHistogramPlot;
+
+/// Browser on the left, plots in the middle, settings and metrics on the right. Restores its layout
+/// from `settings`, and saves it there when it closes. Errors appear in a bar across the plots,
+/// never in a box to be clicked away.
+class MainWindow : public QMainWindow {
+  Q_OBJECT
+
+ public:
+  /// The docks and toolbars that a saved layout arranges; a layout of another version is not used.
+  static constexpr int kLayoutVersion = 1;
+
+  /// Session and settings must outlive the window.
+  MainWindow(Session* session, Settings* settings, QWidget* parent = nullptr);
+  ~MainWindow() override;
+
+  /// Opens files, one at least, and shows the first. FILE::TENSOR is understood.
+  void openFiles(const QStringList& files);
+
+  /// Docks and splitters as they were made.
+  void resetLayout();
+
+  /// The command line that prints what the window shows; empty without a tensor.
+  QString commandLine() const;
+
+  // What the export menu does once a path is chosen.
+  void exportPlan(const QString& path);
+  void exportNeuralCompressor(const QString& path);
+  void exportMetrics(const QString& path);
+  void exportOverview(const QString& path);
+  /// `plot` is an index into plots(); the suffix tells the format.
+  void exportPlotImage(int plot, const QString& path);
+
+  /// Error histogram, weight histogram, clip curve.
+  std::vector<Plot*> plots() const;
+
+  QSize sizeHint() const override;
+
+ protected:
+  void closeEvent(QCloseEvent* event) override;
+  void dragEnterEvent(QDragEnterEvent* event) override;
+  void dropEvent(QDropEvent* event) override;
+
+ private:
+  void createPlots();
+  void createDocks();
+  void createMessageBars();
+  void showHints();
+  void createStatusBar();
+  void createFileMenu();
+  void createEditMenu();
+  void createViewMenu();
+  void createTensorMenu();
+  void createExportMenu();
+  void createHelpMenu();
+  void createToolBar();
+  QDockWidget* addDock(Qt::DockWidgetArea area, const QString& name, const QString& title,
+                       QWidget* content);
+  QAction* addAction(QMenu* menu, const QString& icon, const QString& text,
+                     const QKeySequence& shortcut, const std::function<void()>& slot);
+  void connectSession();
+  void connectPlots();
+
+  void openByDialog();
+  void openPlanByDialog();
+  void fillRecentFiles();
+  void askAndExport(const QString& title, const QString& nameEnd, const QStringList& filters,
+                    const QString& suffix, std::function<void(const QString&)> exportTo);
+  void setLogCounts(bool on);
+  void useBestRatio();
+  void copyCommand();
+  void showAbout();
+  void restoreLayout();
+
+  void showTitle();
+  void showResult();
+  void showNewResult(const SharedResult& result);
+  void showCurve();
+  void showRatio();
+  void updateActions();
+  void setRatio(double ratio, int gesture);
+  QString baseName() const;
+
+  Session* session_;
+  Settings* settings_;
+
+  ErrorHistogramPlot* errors_ = nullptr;
+  WeightHistogramPlot* weights_ = nullptr;
+  ClipCurvePlot* curve_ = nullptr;
+  QSplitter* rows_ = nullptr;
+  QSplitter* topRow_ = nullptr;
+  MessageBar* messages_ = nullptr;
+  MessageBar* hints_ = nullptr;
+  TensorBrowser* browser_ = nullptr;
+  SpecPanel* spec_ = nullptr;
+  MetricsPanel* metrics_ = nullptr;
+  QDockWidget* browserDock_ = nullptr;
+  QDockWidget* specDock_ = nullptr;
+  QDockWidget* metricsDock_ = nullptr;
+
+  QMenu* recentMenu_ = nullptr;
+  QMenu* exportMenu_ = nullptr;
+  QAction* openAction_ = nullptr;
+  QAction* closeAction_ = nullptr;
+  QAction* undoAction_ = nullptr;
+  QAction* redoAction_ = nullptr;
+  QAction* cancelAction_ = nullptr;
+  QAction* bestAction_ = nullptr;
+  QAction* defaultAction_ = nullptr;
+  QAction* logAction_ = nullptr;
+  QAction* dequantizedAction_ = nullptr;
+  std::vector<QAction*> tensorActions_;  ///< those that need a tensor
+  int dragGesture_ = 0;
+  SharedResult shownResult_;
+};
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,241 @@
+#include "ui/models/metrics_model.h"
+
+#include <algorithm>
+
+#include <QFont>
+#include <QGuiApplication>
+#include <QPalette>
+
+#include "core/base/text.h"
+#include "ui/models/number_text.h"
+
+namespace quantoscope::ui {
+
+namespace {
+
+QString positionText(const Position& at) {
+  return MetricsModel::tr("row %1, column %2").arg(at.row).arg(at.col);
+}
+
+}  // namespace
+
+/// Makes the rows of one result.
+class MetricsModel::Builder {
+ public:
+  static std::vector<Row> rowsOf(const AnalysisResult& result) {
+    Builder builder;
+    builder.addErrors(result);
+    builder.addClip(result);
+    builder.addStorage(result);
+    builder.addWeights(result);
+    builder.addHealth(result);
+    return std::move(builder.rows_);
+  }
+
+ private:
+  void addSection(const QString& title) { rows_.push_back({{}, title, {}, {}, {}, {}}); }
+
+  void addNumber(const QString& key, const QString& name, double number, const QString& unit,
+                 const QString& tip, int digits = 4) {
+    rows_.push_back({key, name, number, numberText(number, digits), unit, tip});
+  }
+
+  void addCount(const QString& key, const QString& name, std::uint64_t number, const QString& unit,
+                const QString& tip) {
+    rows_.push_back({key, name, static_cast<double>(number), countText(number), unit, tip});
+  }
+
+  void addText(const QString& key, const QString& name, const QString& value, const QString& tip) {
+    rows_.push_back({key, name, {}, value, {}, tip});
+  }
+
+  void addErrors(const AnalysisResult& result) {
+    if (!result.metrics) return;
+    const ErrorMetrics& metrics = *result.metrics;
+    const QString weightUnit = tr("weight");
+    addSection(tr("Quantization error"));
+    addNumber(QStringLiteral("mse"), tr("MSE"), metrics.mse, tr("weight²"),
+              tr("Mean squared error over all weights.\nmean((w − y)²), y: the decoded weight w"));
+    addNumber(QStringLiteral("rmse"), tr("RMSE"), metrics.rmse, weightUnit,
+              tr("Root mean squared error: the typical error of a weight.\n√MSE"));
+    addNumber(QStringLiteral("sqnr_db"), tr("SQNR"), metrics.sqnrDb, tr("dB"),
+              tr("Signal to quantization noise ratio; 6 dB more halve the typical error.\n"
+                 "10·log₁₀(Σw² / Σ(w − y)²)"));
+    addNumber(QStringLiteral("relative_error"), tr("Relative error"), metrics.relativeError * 100,
+              tr("%"), tr("Size of the error beside the size of the weights.\n100·‖w − y‖ / ‖w‖"));
+    addNumber(QStringLiteral("max_abs_error"), tr("Largest |error|"), metrics.maxAbsError,
+              weightUnit, tr("Largest error of a single weight.\nmax |w − y|"));
+    addText(QStringLiteral("max_abs_error_at"), tr("    at"), positionText(metrics.maxAbsErrorAt),
+            tr("Where the largest error is, counted from 0: row = output channel, column = input "
+               "channel; the first of equals"));
+    addNumber(QStringLiteral("mean_error"), tr("Mean error"), metrics.meanError, weightUnit,
+              tr("Bias: whether decoded weights are too large (+) or too small (−) on average.\n"
+                 "mean(y − w)"));
+    addNumber(QStringLiteral("cosine"), tr("Cosine"), metrics.cosine, {},
+              tr("Cosine of the angle between original and decoded weights; 1: same direction.\n"
+                 "w·y / (‖w‖ ‖y‖)"),
+              7);
+  }
+
+  void addClip(const AnalysisResult& result) {
+    if (!result.metrics) return;
+    const std::vector<double>& ratios = result.clip.ratios.values;
+    const QString tip =
+        tr("Share of each group's range that is kept: weights beyond it are clipped to its ends");
+    addSection(tr("Clipping"));
+    if (result.clip.ratios.granularity == ClipRatios::Granularity::Tensor) {
+      addNumber(QStringLiteral("clip_ratio"), tr("Clip ratio"), ratios.front(), {}, tip, 6);
+    } else {
+      std::vector<double> ordered = ratios;
+      const auto middle = ordered.begin() + std::ssize(ordered) / 2;
+      std::nth_element(ordered.begin(), middle, ordered.end());
+      const auto [least, most] = std::minmax_element(ratios.begin(), ratios.end());
+      addNumber(QStringLiteral("clip_ratio_median"), tr("Clip ratio, median"), *middle, {}, tip, 6);
+      addNumber(QStringLiteral("clip_ratio_min"), tr("    smallest"), *least, {}, tip, 6);
+      addNumber(QStringLiteral("clip_ratio_max"), tr("    largest"), *most, {}, tip, 6);
+    }
+    if (!result.clip.curve.ratios.empty()) {
+      addNumber(QStringLiteral("clip_gain_db"), tr("Gain of one ratio"), result.clip.curve.gainDb(),
+                tr("dB"),
+                tr("What the best single ratio for the whole tensor gains over no clipping.\n"
+                   "10·log₁₀(MSE at 1 / MSE at the best ratio)"));
+    }
+  }
+
+  void addStorage(const AnalysisResult& result) {
+    const StorageCost& cost = result.storage;
+    addSection(tr("Storage"));
+    addNumber(QStringLiteral("bits_per_weight"), tr("Bits per weight"), cost.bitsPerWeight(),
+              tr("bit"),
+              tr("Codes, scales (16 bits each unless quantized), zero points, by weight"));
+    addCount(QStringLiteral("bytes"), tr("Quantized size"), cost.bytes(), tr("B"),
+             tr("Bytes of codes %1, scales %2, zero points %3, second level %4")
+                 .arg(countText(cost.codeBits / 8), countText(cost.scaleBits / 8),
+                      countText(cost.zeroPointBits / 8), countText(cost.doubleQuantBits / 8)));
+    addCount(QStringLiteral("stored_bytes"), tr("Stored size"), result.info.bytes, tr("B"),
+             tr("Bytes of the tensor as it is stored, uncompressed"));
+    if (cost.bytes() > 0) {
+      addNumber(QStringLiteral("compression"), tr("Compression"),
+                static_cast<double>(result.info.bytes) / static_cast<double>(cost.bytes()), tr("×"),
+                tr("Stored size / quantized size"));
+    }
+  }
+
+  void addWeights(const AnalysisResult& result) {
+    const WeightStatistics& weights = result.statistics;
+    const QString unit = tr("weight");
+    addSection(tr("Weights"));
+    addCount(QStringLiteral("count"), tr("Number"), weights.count, {}, tr("Finite weights"));
+    addNumber(QStringLiteral("min"), tr("Smallest"), weights.min, unit, {});
+    addNumber(QStringLiteral("max"), tr("Largest"), weights.max, unit, {});
+    addNumber(QStringLiteral("mean"), tr("Mean"), weights.mean, unit, {});
+    addNumber(QStringLiteral("std"), tr("Standard deviation"), weights.std, unit,
+              tr("Of the population.\n√mean((w − mean)²)"));
+    addNumber(QStringLiteral("kurtosis"), tr("Kurtosis"), weights.kurtosis, {},
+              tr("Heaviness of the tails: 3 for a normal distribution, more with outliers.\n"
+                 "mean((w − mean)⁴) / std⁴"));
+  }
+
+  void addHealth(const AnalysisResult& result) {
+    const TensorHealth& health = result.health;
+    addSection(tr("Health"));
+    addCount(QStringLiteral("nan"), tr("NaN"), health.nan, {},
+             tr("Elements that are not a number"));
+    addCount(QStringLiteral("inf"), tr("Infinite"), health.inf, {}, {});
+    if (health.firstNonFinite) {
+      addText(QStringLiteral("first_non_finite_at"), tr("    first at"),
+              positionText(*health.firstNonFinite), tr("Row and column counted from 0"));
+    }
+    addCount(QStringLiteral("zero"), tr("Zero"), health.zero, {}, {});
+    addCount(QStringLiteral("subnormal"), tr("Subnormal"), health.subnormal, {},
+             tr("Numbers so small that float32 keeps them with fewer digits"));
+  }
+
+  std::vector<Row> rows_;
+};
+
+MetricsModel::MetricsModel(QObject* parent) : QAbstractTableModel(parent) {}
+
+void MetricsModel::setResult(SharedResult result) {
+  std::vector<Row> rows = result ? Builder::rowsOf(*result) : std::vector<Row>{};
+  const bool sameRows =
+      std::equal(rows.begin(), rows.end(), rows_.begin(), rows_.end(),
+                 [](const Row& a, const Row& b) { return a.key == b.key && a.name == b.name; });
+  if (sameRows) {
+    rows_ = std::move(rows);
+    if (!rows_.empty()) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1));
+    return;
+  }
+  beginResetModel();
+  rows_ = std::move(rows);
+  endResetModel();
+}
+
+void MetricsModel::setCurrent(bool current) {
+  if (current == current_) return;
+  current_ = current;
+  if (!rows_.empty()) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1));
+}
+
+int MetricsModel::rowCount(const QModelIndex& parent) const {
+  return parent.isValid() ? 0 : static_cast<int>(rows_.size());
+}
+
+int MetricsModel::columnCount(const QModelIndex& parent) const {
+  return parent.isValid() ? 0 : kColumns;
+}
+
+QVariant MetricsModel::data(const QModelIndex& index, int role) const {
+  if (!index.isValid() || index.row() >= rowCount()) return {};
+  const Row& row = rows_[static_cast<std::size_t>(index.row())];
+  switch (role) {
+    case Qt::DisplayRole:
+      return index.column() == Name ? row.name : index.column() == Value ? row.value : row.unit;
+    case Qt::ToolTipRole:
+      return row.tip.isEmpty() ? QVariant() : row.tip;
+    case Qt::TextAlignmentRole:
+      return QVariant(index.column() == Value ? Qt::AlignRight | Qt::AlignVCenter
+                                              : Qt::AlignLeft | Qt::AlignVCenter);
+    case Qt::FontRole: {
+      if (!row.key.isEmpty()) return {};
+      QFont font = QGuiApplication::font();
+      font.setBold(true);
+      return font;
+    }
+    case Qt::ForegroundRole:
+      if (!current_ && index.column() == Value) {
+        return QGuiApplication::palette().brush(QPalette::Disabled, QPalette::Text);
+      }
+      return {};
+    case SectionRole:
+      return row.key.isEmpty();
+    case NumberRole:
+      return row.number;
+    default:
+      return {};
+  }
+}
+
+QVariant MetricsModel::headerData(int section, Qt::Orientation orientation, int role) const {
+  if (orientation != Qt::Horizontal || role != Qt::DisplayRole) return {};
+  return section == Name ? tr("Metric") : section == Value ? tr("Value") : tr("Unit");
+}
+
+int MetricsModel::rowOf(const QString& key) const {
+  const auto found =
+      std::find_if(rows_.begin(), rows_.end(), [&](const Row& row) { return row.key == key; });
+  return found == rows_.end() ? -1 : static_cast<int>(found - rows_.begin());
+}
+
+std::vector<std::vector<std::string>> MetricsModel::table() const {
+  std::vector<std::vector<std::string>> lines;
+  for (const Row& row : rows_) {
+    if (row.key.isEmpty()) continue;
+    const std::string value =
+        row.number.isValid() ? formatNumber(row.number.toDouble()) : row.value.toStdString();
+    lines.push_back({row.key.toStdString(), value, row.unit.toStdString()});
+  }
+  return lines;
+}
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,223 @@
+#include "ui/models/tensor_list_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <QBrush>
+#include <QGuiApplication>
+#include <QLocale>
+#include <QPalette>
+
+#include "core/base/text.h"
+#include "ui/models/number_text.h"
+
+namespace quantoscope::ui {
+
+namespace {
+
+QString text(const std::string& utf8) {
+  return QString::fromStdString(utf8);
+}
+
+QString shapeText(const TensorInfo& info) {
+  QStringList parts;
+  for (const std::size_t size : info.shape) parts << QString::number(size);
+  return parts.isEmpty() ? QStringLiteral("scalar") : parts.join(QStringLiteral(" × "));
+}
+
+std::optional<double> sqnrOf(const TensorOverview& known) {
+  return known.measure ? known.measure->sqnrDb : std::nullopt;
+}
+
+std::optional<double> bestRatioOf(const TensorOverview& known) {
+  return known.measure ? known.measure->bestRatio : std::nullopt;
+}
+
+QString measuredText(const TensorOverview& known, const std::optional<double>& value,
+                     int decimals) {
+  if (value && std::isfinite(*value)) return QLocale().toString(*value, 'f', decimals);
+  if (value) return numberText(*value);
+  if (known.measure && !known.measure->finite) return QStringLiteral("not finite");
+  return known.settled ? QStringLiteral("–") : QString();
+}
+
+}  // namespace
+
+TensorListModel::TensorListModel(Session* session, QObject* parent)
+    : QAbstractTableModel(parent), session_(session) {
+  rows_ = static_cast<int>(session->tensors().size());
+  connect(session, &Session::fileChanged, this, [this] {
+    beginResetModel();
+    rows_ = static_cast<int>(session_->tensors().size());
+    endResetModel();
+  });
+  connect(session, &Session::overviewChanged, this, &TensorListModel::overviewChanged);
+}
+
+int TensorListModel::rowCount(const QModelIndex& parent) const {
+  return parent.isValid() ? 0 : rows_;
+}
+
+int TensorListModel::columnCount(const QModelIndex& parent) const {
+  return parent.isValid() ? 0 : kColumns;
+}
+
+QVariant TensorListModel::data(const QModelIndex& index, int role) const {
+  const auto row = static_cast<std::size_t>(index.row());
+  if (!index.isValid() || row >= session_->tensors().size()) return {};
+  const TensorInfo& info = session_->tensors()[row];
+  const TensorOverview& known = session_->overview(row);
+  const int column = index.column();
+  switch (role) {
+    case Qt::DisplayRole:
+      return displayed(info, known, column);
+    case SortRole:
+      return sorted(info, known, column);
+    case Qt::ToolTipRole:
+      return toolTip(info, known, column);
+    case Qt::TextAlignmentRole:
+      return QVariant(column >= Size ? Qt::AlignRight | Qt::AlignVCenter
+                                     : Qt::AlignLeft | Qt::AlignVCenter);
+    case Qt::ForegroundRole:
+      if (!info.quantizable || (column >= Sqnr && !known.settled)) {
+        return QGuiApplication::palette().brush(QPalette::Disabled, QPalette::Text);
+      }
+      return {};
+    case QuantizableRole:
+      return info.quantizable;
+    case SearchRole:
+      return text(info.name + "\n" + info.layer + "\n" + info.dtype);
+    case NameRole:
+      return text(info.name);
+    default:
+      return {};
+  }
+}
+
+QVariant TensorListModel::displayed(const TensorInfo& info, const TensorOverview& known,
+                                    int column) const {
+  switch (column) {
+    case Name:
+      return text(info.name);
+    case Shape:
+      return shapeText(info);
+    case Type:
+      return text(info.dtype);
+    case Size:
+      return bytesText(static_cast<double>(info.bytes));
+    case Sqnr:
+      return measuredText(known, sqnrOf(known), 2);
+    case BestRatio:
+      return measuredText(known, bestRatioOf(known), 3);
+    default:
+      return {};
+  }
+}
+
+QVariant TensorListModel::sorted(const TensorInfo& info, const TensorOverview& known,
+                                 int column) const {
+  constexpr double kUnknown = -std::numeric_limits<double>::infinity();
+  switch (column) {
+    case Name:
+      return text(info.name);
+    case Shape:
+      return static_cast<qulonglong>(info.elements());
+    case Type:
+      return text(info.dtype);
+    case Size:
+      return static_cast<qulonglong>(info.bytes);
+    case Sqnr:
+      return sqnrOf(known).value_or(kUnknown);
+    case BestRatio:
+      return bestRatioOf(known).value_or(kUnknown);
+    default:
+      return {};
+  }
+}
+
+QString TensorListModel::toolTip(const TensorInfo& info, const TensorOverview& known,
+                                 int column) const {
+  if (column >= Sqnr && !known.problem.isEmpty()) return known.problem;
+  QString tip = text(info.name);
+  if (!info.layer.empty()) tip += QLatin1Char('\n') + tr("Layer: %1").arg(text(info.layer));
+  if (!info.quantizable) {
+    return tip + QLatin1Char('\n') + tr("Cannot be quantized: %1").arg(text(info.reason));
+  }
+  tip += QLatin1Char('\n') +
+         tr("%1 output × %2 input channels%3")
+             .arg(info.rows)
+             .arg(info.cols)
+             .arg(info.transposed ? tr(", transposed for quantization") : QString());
+  return tip + QLatin1Char('\n') + text(describe(session_->specOf(info)));
+}
+
+QVariant TensorListModel::headerData(int section, Qt::Orientation orientation, int role) const {
+  static const QStringList kTitles = {tr("Tensor"), tr("Shape"),    tr("Type"),
+                                      tr("Size"),   tr("SQNR, dB"), tr("Clip")};
+  static const QStringList kTips = {
+      tr("Path of the tensor in the file"),
+      tr("Shape as stored"),
+      tr("Element type as stored"),
+      tr("Bytes of the elements, uncompressed"),
+      tr("Signal to quantization noise with the tensor's present settings; higher is better"),
+      tr("Best clip ratio: the one from 1 to 0.805 with the smallest mean squared error, for the "
+         "whole tensor")};
+  if (orientation != Qt::Horizontal || section < 0 || section >= kColumns) return {};
+  if (role == Qt::DisplayRole) return kTitles[section];
+  if (role == Qt::ToolTipRole) return kTips[section];
+  if (role == Qt::TextAlignmentRole) {
+    return QVariant(section >= Size ? Qt::AlignRight | Qt::AlignVCenter
+                                    : Qt::AlignLeft | Qt::AlignVCenter);
+  }
+  return {};
+}
+
+int TensorListModel::rowOf(const QString& tensor) const {
+  const std::string name = tensor.toStdString();
+  const auto& all = session_->tensors();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].name == name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+void TensorListModel::overviewChanged(int tensor) {
+  if (rows_ == 0) return;
+  const int first = tensor < 0 ? 0 : tensor;
+  const int last = tensor < 0 ? rows_ - 1 : tensor;
+  Q_EMIT dataChanged(index(first, Sqnr), index(last, BestRatio));
+}
+
+TensorFilterModel::TensorFilterModel(QObject* parent) : QSortFilterProxyModel(parent) {
+  setSortRole(TensorListModel::SortRole);
+}
+
+void TensorFilterModel::setFilterText(const QString& filter) {
+  words_ = filter.split(QLatin1Char(' '), Qt::SkipEmptyParts);
+  invalidateFilter();
+}
+
+void TensorFilterModel::setShowAll(bool on) {
+  showAll_ = on;
+  invalidateFilter();
+}
+
+bool TensorFilterModel::filterAcceptsRow(int row, const QModelIndex& parent) const {
+  const QModelIndex index = sourceModel()->index(row, 0, parent);
+  if (!showAll_ && !index.data(TensorListModel::QuantizableRole).toBool()) return false;
+  const QString searched = index.data(TensorListModel::SearchRole).toString();
+  return std::all_of(words_.begin(), words_.end(), [&](const QString& word) {
+    return searched.contains(word, Qt::CaseInsensitive);
+  });
+}
+
+bool TensorFilterModel::lessThan(const QModelIndex& left, const QModelIndex& right) const {
+  if (left.column() == TensorListModel::Name) {
+    return naturalLess(left.data(sortRole()).toString().toStdString(),
+                       right.data(sortRole()).toString().toStdString());
+  }
+  return QSortFilterProxyModel::lessThan(left, right);
+}
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,70 @@
+// The tensors of the current file as a table.
+#pragma once
+
+#include <QAbstractTableModel>
+#include <QSortFilterProxyModel>
+#include <QStringList>
+
+#include "ui/session/session.h"
+
+namespace quantoscope::ui {
+
+/// One row a tensor in the file's order. SQNR and best ratio fill in as the session measures them;
+/// while they belong to a spec that has changed since, they are shown faintly. Rows that cannot be
+/// quantized are grey, with the reason as tooltip.
+class TensorListModel : public QAbstractTableModel {
+  Q_OBJECT
+
+ public:
+  enum Column { Name, Shape, Type, Size, Sqnr, BestRatio, kColumns };
+  enum Role {
+    SortRole = Qt::UserRole,  ///< a number, or the name
+    QuantizableRole,          ///< bool
+    SearchRole,               ///< name, layer and dtype in one text
+    NameRole,                 ///< the whole name, in any column
+  };
+
+  /// The session must outlive the model.
+  explicit TensorListModel(Session* session, QObject* parent = nullptr);
+
+  int rowCount(const QModelIndex& parent = {}) const override;
+  int columnCount(const QModelIndex& parent = {}) const override;
+  QVariant data(const QModelIndex& index, int role) const override;
+  QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
+
+  /// The row of a tensor; -1 if there is none with this name.
+  int rowOf(const QString& tensor) const;
+
+ private:
+  QVariant displayed(const TensorInfo& info, const TensorOverview& known, int column) const;
+  QVariant sorted(const TensorInfo& info, const TensorOverview& known, int column) const;
+  QString toolTip(const TensorInfo& info, const TensorOverview& known, int column) const;
+  void overviewChanged(int tensor);
+
+  Session* session_;
+  int rows_ = 0;
+};
+
+/// Filters a TensorListModel: every word must occur in name, layer or dtype, in any case. Sorts
+/// names so that layer2 stands before layer10.
+class TensorFilterModel : public QSortFilterProxyModel {
+  Q_OBJECT
+
+ public:
+  explicit TensorFilterModel(QObject* parent = nullptr);
+
+  void setFilterText(const QString& text);
+  /// Also those that cannot be quantized; off at first.
+  void setShowAll(bool on);
+  bool showAll() const { return showAll_; }
+
+ protected:
+  bool filterAcceptsRow(int row, const QModelIndex& parent) const override;
+  bool lessThan(const QModelIndex& left, const QModelIndex& right) const override;
+
+ private:
+  QStringList words_;
+  bool showAll_ = false;
+};
+
+}  // namespace quantoscope::ui

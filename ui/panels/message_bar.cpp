@@ -1,0 +1,121 @@
+#include "ui/panels/message_bar.h"
+
+#include <QAccessible>
+#include <QEvent>
+#include <QHBoxLayout>
+#include <QKeyEvent>
+#include <QLabel>
+#include <QPainter>
+#include <QPixmap>
+#include <QToolButton>
+
+#include "ui/plots/theme.h"
+
+namespace quantoscope::ui {
+
+namespace {
+
+QColor accentOf(MessageBar::Kind kind, const QPalette& palette) {
+  if (kind == MessageBar::Kind::Error) return QColor(0xd5, 0x3f, 0x3f);
+  return palette.color(QPalette::Highlight);
+}
+
+/// A disc with an exclamation mark or an i.
+QPixmap symbolOf(MessageBar::Kind kind, const QColor& color, qreal pixelRatio) {
+  constexpr int kSize = 16;
+  QPixmap pixmap(QSize(kSize, kSize) * pixelRatio);
+  pixmap.setDevicePixelRatio(pixelRatio);
+  pixmap.fill(Qt::transparent);
+  QPainter painter(&pixmap);
+  painter.setRenderHint(QPainter::Antialiasing);
+  painter.setPen(Qt::NoPen);
+  painter.setBrush(color);
+  painter.drawEllipse(0, 0, kSize, kSize);
+  QFont font = painter.font();
+  font.setPixelSize(12);
+  font.setBold(true);
+  painter.setFont(font);
+  painter.setPen(Qt::white);
+  const bool error = kind == MessageBar::Kind::Error;
+  painter.drawText(QRect(0, 0, kSize, kSize), Qt::AlignCenter,
+                   error ? QStringLiteral("!") : QStringLiteral("i"));
+  return pixmap;
+}
+
+}  // namespace
+
+MessageBar::MessageBar(QWidget* parent)
+    : QFrame(parent),
+      icon_(new QLabel(this)),
+      label_(new QLabel(this)),
+      close_(new QToolButton(this)) {
+  setAutoFillBackground(true);
+  icon_->setAccessibleName(tr("Kind of message"));
+  label_->setWordWrap(true);
+  label_->setTextFormat(Qt::PlainText);
+  label_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
+  label_->setAccessibleName(tr("Message"));
+  label_->setFocusPolicy(Qt::ClickFocus);
+  close_->setAutoRaise(true);
+  close_->setText(QStringLiteral("✕"));
+  close_->setAccessibleName(tr("Dismiss message"));
+  close_->setToolTip(tr("Dismiss"));
+  close_->setFocusPolicy(Qt::TabFocus);
+
+  auto* layout = new QHBoxLayout(this);
+  layout->setContentsMargins(10, 5, 6, 5);
+  layout->setSpacing(8);
+  layout->addWidget(icon_, 0, Qt::AlignVCenter);
+  layout->addWidget(label_, 1);
+  layout->addWidget(close_, 0, Qt::AlignTop);
+  connect(close_, &QToolButton::clicked, this, [this] {
+    clear();
+    Q_EMIT dismissed();
+  });
+  hide();
+}
+
+void MessageBar::showMessage(Kind kind, const QString& message) {
+  kind_ = kind;
+  label_->setText(message);
+  label_->setAccessibleDescription(message);
+  applyColors();
+  show();
+  QAccessibleEvent event(label_, QAccessible::Alert);
+  QAccessible::updateAccessibility(&event);
+}
+
+void MessageBar::clear() {
+  label_->clear();
+  hide();
+}
+
+QString MessageBar::text() const {
+  return label_->text();
+}
+
+void MessageBar::changeEvent(QEvent* event) {
+  QFrame::changeEvent(event);
+  if (event->type() == QEvent::ApplicationPaletteChange) applyColors();
+}
+
+void MessageBar::keyPressEvent(QKeyEvent* event) {
+  if (event->key() == Qt::Key_Escape) {
+    close_->click();
+  } else {
+    QFrame::keyPressEvent(event);
+  }
+}
+
+void MessageBar::applyColors() {
+  // From the parent's palette, since our own holds the colours of the last message.
+  const QPalette base = parentWidget() != nullptr ? parentWidget()->palette() : QPalette();
+  QPalette tinted = base;
+  const double share = kind_ == Kind::Hint ? 0.08 : 0.16;
+  tinted.setColor(QPalette::Window,
+                  mixed(accentOf(kind_, base), base.color(QPalette::Window), share));
+  setPalette(tinted);
+  icon_->setPixmap(symbolOf(kind_, accentOf(kind_, base), devicePixelRatio()));
+}
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,540 @@
+#include "ui/panels/spec_panel.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <QCheckBox>
+#include <QComboBox>
+#include <QDoubleSpinBox>
+#include <QEvent>
+#include <QFormLayout>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QLineEdit>
+#include <QLocale>
+#include <QMenu>
+#include <QPushButton>
+#include <QRegularExpressionValidator>
+#include <QSignalBlocker>
+#include <QSlider>
+#include <QSpinBox>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include "core/metrics/error_metrics.h"
+#include "ui/models/number_text.h"
+#include "ui/session/presets.h"
+
+namespace quantoscope::ui {
+
+namespace {
+
+/// The slider's steps are the ratios of the reference's grid, continued to 0.5: 1 - i/200.
+constexpr int kSliderSteps = 100;
+
+double ratioAt(int position) {
+  return 1 - (kSliderSteps - position) / 200.0;
+}
+
+int positionOf(double ratio) {
+  return std::clamp(kSliderSteps - static_cast<int>(std::lround((1 - ratio) * 200)), 0,
+                    kSliderSteps);
+}
+
+/// The very double of the grid where `ratio` is one of its values but for rounding.
+double onGrid(double ratio) {
+  const double near = ratioAt(positionOf(ratio));
+  return std::abs(near - ratio) < 1e-9 ? near : ratio;
+}
+
+const QString& wholeRow() {
+  static const QString kText = SpecPanel::tr("whole row");
+  return kText;
+}
+
+/// Lets a combo box become as narrow as the panel, whatever its longest item.
+void makeShrinkable(QComboBox* box) {
+  box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+  box->setMinimumContentsLength(8);
+}
+
+QString groupSizeText(long long size) {
+  return size < 0 ? wholeRow() : QString::number(size);
+}
+
+QComboBox* groupSizeBox(const QString& name, const QStringList& sizes, QWidget* parent) {
+  auto* box = new QComboBox(parent);
+  makeShrinkable(box);
+  box->setEditable(true);
+  box->setInsertPolicy(QComboBox::NoInsert);
+  box->addItem(wholeRow());
+  box->addItems(sizes);
+  box->setAccessibleName(name);
+  box->lineEdit()->setAccessibleName(name);
+  box->setToolTip(
+      SpecPanel::tr("Weights along a row that share a scale; -1 or 'whole row': one group a row"));
+  const QRegularExpression allowed(QStringLiteral("-1|[1-9][0-9]{0,8}|") +
+                                   QRegularExpression::escape(wholeRow()));
+  box->setValidator(new QRegularExpressionValidator(allowed, box));
+  return box;
+}
+
+QComboBox* dtypeBox(const QString& name, QWidget* parent) {
+  static const QStringList kTips = {
+      SpecPanel::tr("Integers with equal steps"),
+      SpecPanel::tr("NormalFloat: 16 levels at the quantiles of a normal distribution (QLoRA)"),
+      SpecPanel::tr("4-bit float as bitsandbytes has it"),
+      SpecPanel::tr("The same levels as fp4, by their other name"),
+      SpecPanel::tr("4-bit float as neural-compressor has it; not the OCP format")};
+  auto* box = new QComboBox(parent);
+  makeShrinkable(box);
+  for (const Dtype dtype : allDtypes()) {
+    box->addItem(QString::fromLatin1(nameOf(dtype)));
+    box->setItemData(box->count() - 1, kTips.value(box->count() - 1), Qt::ToolTipRole);
+  }
+  box->setAccessibleName(name);
+  return box;
+}
+
+QComboBox* schemeBox(const QString& name, QWidget* parent) {
+  auto* box = new QComboBox(parent);
+  makeShrinkable(box);
+  box->addItem(SpecPanel::tr("asym – zero point"));
+  box->addItem(SpecPanel::tr("sym – zero in the middle"));
+  box->setAccessibleName(name);
+  return box;
+}
+
+QSpinBox* bitsSpin(const QString& name, QWidget* parent) {
+  auto* spin = new QSpinBox(parent);
+  spin->setRange(1, 8);
+  spin->setKeyboardTracking(false);
+  spin->setAccessibleName(name);
+  return spin;
+}
+
+QFont bold(QFont font) {
+  font.setBold(true);
+  return font;
+}
+
+QLabel* sectionTitle(const QString& title, QWidget* parent) {
+  auto* label = new QLabel(title, parent);
+  label->setFont(bold(label->font()));
+  label->setContentsMargins(0, 4, 0, 0);
+  return label;
+}
+
+QFormLayout* newForm(QWidget* parent) {
+  auto* form = new QFormLayout(parent);
+  form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+  form->setHorizontalSpacing(10);
+  form->setVerticalSpacing(6);
+  return form;
+}
+
+void setUsable(QWidget* control, const QString& whyNot, const QString& tip) {
+  control->setEnabled(whyNot.isEmpty());
+  control->setToolTip(whyNot.isEmpty() ? tip : whyNot);
+}
+
+/// Only combinations that can work: a change of one field drops what it rules out.
+void repair(QuantSpec& spec) {
+  if (spec.isFloat()) {
+    spec.bits = 4;
+    spec.scheme = Scheme::Asym;
+  }
+  if (spec.isFloat() || spec.scheme != Scheme::Sym || spec.bits == 1) spec.fullRange = false;
+  if (spec.doubleQuant && spec.doubleQuant->dtype != Dtype::Int) spec.doubleQuant->bits = 4;
+}
+
+/// The ratio that a result was made with; the middle one where groups differ.
+double ratioInUse(const AnalysisResult& result) {
+  std::vector<double> ratios = result.clip.ratios.values;
+  const auto middle = ratios.begin() + std::ssize(ratios) / 2;
+  std::nth_element(ratios.begin(), middle, ratios.end());
+  return *middle;
+}
+
+}  // namespace
+
+SpecPanel::SpecPanel(Session* session, QWidget* parent) : QWidget(parent), session_(session) {
+  auto* layout = new QVBoxLayout(this);
+  layout->setContentsMargins(10, 8, 10, 8);
+  layout->setSpacing(8);
+  layout->addWidget(makePresets());
+  QFormLayout* form = newForm(nullptr);
+  addFormat(form);
+  addClipping(form);
+  layout->addLayout(form);
+  doubleQuant_ = new QCheckBox(tr("&Double quantization"), this);
+  doubleQuant_->setObjectName(QStringLiteral("doubleQuant"));
+  doubleQuant_->setAccessibleName(tr("Double quantization"));
+  doubleQuant_->setToolTip(tr("Quantizes the scales themselves: fewer bits a weight, more error"));
+  doubleQuant_->setFont(bold(doubleQuant_->font()));
+  layout->addWidget(doubleQuant_);
+  layout->addWidget(makeDoubleQuantBody());
+  layout->addWidget(makeScope());
+  layout->addStretch(1);
+  connectControls();
+  showSpec();
+}
+
+QWidget* SpecPanel::makePresets() {
+  presets_ = new QToolButton(this);
+  presets_->setObjectName(QStringLiteral("presets"));
+  presets_->setText(tr("&Presets"));
+  presets_->setAccessibleName(tr("Presets"));
+  presets_->setToolTip(tr("Common settings by name"));
+  presets_->setPopupMode(QToolButton::InstantPopup);
+  presets_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
+  presets_->setFocusPolicy(Qt::StrongFocus);
+  auto* menu = new QMenu(presets_);
+  for (const Preset& preset : presets()) {
+    menu->addAction(preset.name, this, [this, preset] {
+      session_->editSpec(preset.spec, tr("preset %1").arg(preset.name));
+    });
+  }
+  presets_->setMenu(menu);
+  return presets_;
+}
+
+void SpecPanel::addFormat(QFormLayout* form) {
+  dtype_ = dtypeBox(tr("Number format"), this);
+  dtype_->setObjectName(QStringLiteral("dtype"));
+  bits_ = bitsSpin(tr("Bits"), this);
+  bits_->setObjectName(QStringLiteral("bits"));
+  groupSize_ = groupSizeBox(tr("Group size"),
+                            {QStringLiteral("16"), QStringLiteral("32"), QStringLiteral("64"),
+                             QStringLiteral("128"), QStringLiteral("256")},
+                            this);
+  groupSize_->setObjectName(QStringLiteral("groupSize"));
+  scheme_ = schemeBox(tr("Scheme"), this);
+  scheme_->setObjectName(QStringLiteral("scheme"));
+  fullRange_ = new QCheckBox(tr("&Full range"), this);
+  fullRange_->setObjectName(QStringLiteral("fullRange"));
+  fullRange_->setAccessibleName(tr("Full range"));
+
+  form->addRow(sectionTitle(tr("Number format"), this));
+  form->addRow(tr("&Type"), dtype_);
+  form->addRow(tr("&Bits"), bits_);
+  form->addRow(tr("&Group size"), groupSize_);
+  form->addRow(tr("Sche&me"), scheme_);
+  form->addRow(QString(), fullRange_);
+}
+
+void SpecPanel::addClipping(QFormLayout* form) {
+  policy_ = new QComboBox(this);
+  makeShrinkable(policy_);
+  policy_->setObjectName(QStringLiteral("policy"));
+  policy_->addItems({tr("none"), tr("fixed ratio"), tr("search per tensor"), tr("search per row"),
+                     tr("search per group")});
+  policy_->setAccessibleName(tr("Clip policy"));
+  policy_->setToolTip(
+      tr("How much of each group's range is kept; a search tries the ratios from 1 "
+         "to 0.805 and takes the one with the smallest error"));
+  slider_ = new QSlider(Qt::Horizontal, this);
+  slider_->setObjectName(QStringLiteral("ratioSlider"));
+  slider_->setRange(0, kSliderSteps);
+  slider_->setPageStep(10);
+  slider_->setTickInterval(20);
+  slider_->setTickPosition(QSlider::TicksBelow);
+  slider_->setAccessibleName(tr("Clip ratio slider"));
+  slider_->setToolTip(tr("Clip ratio from 0.5 to 1; moving it chooses a fixed ratio"));
+  slider_->installEventFilter(this);
+  ratio_ = new QDoubleSpinBox(this);
+  ratio_->setObjectName(QStringLiteral("ratio"));
+  ratio_->setDecimals(4);
+  ratio_->setRange(0.0001, 1);
+  ratio_->setSingleStep(0.005);
+  ratio_->setKeyboardTracking(false);
+  ratio_->setAccessibleName(tr("Clip ratio"));
+  ratio_->setToolTip(tr("Clip ratio, above 0 up to 1; changing it chooses a fixed ratio"));
+  ratio_->installEventFilter(this);
+  best_ = new QLabel(this);
+  useBest_ = new QPushButton(tr("&Use"), this);
+  useBest_->setObjectName(QStringLiteral("useBest"));
+  useBest_->setMaximumWidth(fontMetrics().horizontalAdvance(useBest_->text()) + 24);
+  useBest_->setAccessibleName(tr("Use the best clip ratio"));
+  useBest_->setToolTip(tr("Choose the best ratio as a fixed ratio (Ctrl+B)"));
+
+  auto* ratioRow = new QHBoxLayout;
+  ratioRow->setSpacing(8);
+  ratioRow->addWidget(slider_, 1);
+  ratioRow->addWidget(ratio_);
+  auto* bestRow = new QHBoxLayout;
+  bestRow->setSpacing(8);
+  bestRow->addWidget(best_, 1);
+  bestRow->addWidget(useBest_);
+
+  form->addRow(sectionTitle(tr("Clipping"), this));
+  form->addRow(tr("P&olicy"), policy_);
+  auto* label = new QLabel(tr("&Ratio"), this);
+  label->setBuddy(slider_);
+  form->addRow(label, ratioRow);
+  form->addRow(tr("Best"), bestRow);
+}
+
+QWidget* SpecPanel::makeDoubleQuantBody() {
+  doubleQuantBody_ = new QWidget(this);
+  secondDtype_ = dtypeBox(tr("Number format of the scales"), doubleQuantBody_);
+  secondDtype_->setObjectName(QStringLiteral("secondDtype"));
+  secondBits_ = bitsSpin(tr("Bits of the scales"), doubleQuantBody_);
+  secondBits_->setObjectName(QStringLiteral("secondBits"));
+  secondScheme_ = schemeBox(tr("Scheme of the scales"), doubleQuantBody_);
+  secondScheme_->setItemText(0, tr("asym – minus mean"));
+  secondScheme_->setItemText(1, tr("sym – as they are"));
+  secondScheme_->setObjectName(QStringLiteral("secondScheme"));
+  secondGroupSize_ = groupSizeBox(
+      tr("Group size of the scales"),
+      {QStringLiteral("64"), QStringLiteral("128"), QStringLiteral("256"), QStringLiteral("512")},
+      doubleQuantBody_);
+  secondGroupSize_->setItemText(0, tr("all scales"));
+  secondGroupSize_->setObjectName(QStringLiteral("secondGroupSize"));
+
+  QFormLayout* form = newForm(doubleQuantBody_);
+  form->setContentsMargins(20, 0, 0, 0);
+  form->addRow(tr("T&ype"), secondDtype_);
+  form->addRow(tr("B&its"), secondBits_);
+  form->addRow(tr("S&cheme"), secondScheme_);
+  form->addRow(tr("Grou&p size"), secondGroupSize_);
+  return doubleQuantBody_;
+}
+
+QWidget* SpecPanel::makeScope() {
+  auto* box = new QWidget(this);
+  scope_ = new QLabel(box);
+  scope_->setWordWrap(true);
+  applyToAll_ = new QPushButton(tr("App&ly to All"), box);
+  applyToAll_->setObjectName(QStringLiteral("applyToAll"));
+  applyToAll_->setAccessibleName(tr("Apply to all tensors"));
+  applyToAll_->setToolTip(tr("Make these the settings of every tensor of the file"));
+  useDefault_ = new QPushButton(tr("Use D&efault"), box);
+  useDefault_->setObjectName(QStringLiteral("useDefault"));
+  useDefault_->setAccessibleName(tr("Use the default settings"));
+  auto* buttons = new QHBoxLayout;
+  buttons->setSpacing(6);
+  buttons->addWidget(applyToAll_, 1);
+  buttons->addWidget(useDefault_);
+  auto* layout = new QVBoxLayout(box);
+  layout->setContentsMargins(0, 0, 0, 0);
+  layout->setSpacing(6);
+  layout->addWidget(scope_);
+  layout->addLayout(buttons);
+  return box;
+}
+
+void SpecPanel::connectControls() {
+  connect(dtype_, &QComboBox::activated, this, [this](int index) {
+    edit(tr("type %1").arg(dtype_->itemText(index)),
+         [=](QuantSpec& spec) { spec.dtype = allDtypes()[static_cast<std::size_t>(index)]; });
+  });
+  connect(bits_, &QSpinBox::valueChanged, this, [this](int bits) {
+    edit(tr("%1 bits").arg(bits), [=](QuantSpec& spec) { spec.bits = bits; });
+  });
+  connect(scheme_, &QComboBox::activated, this, [this](int index) {
+    const auto scheme = static_cast<Scheme>(index);
+    edit(tr("scheme %1").arg(QString::fromLatin1(nameOf(scheme))),
+         [=](QuantSpec& spec) { spec.scheme = scheme; });
+  });
+  connect(fullRange_, &QCheckBox::toggled, this, [this](bool on) {
+    edit(on ? tr("full range") : tr("no full range"),
+         [=](QuantSpec& spec) { spec.fullRange = on; });
+  });
+  for (QComboBox* box : {groupSize_, secondGroupSize_}) {
+    const bool second = box == secondGroupSize_;
+    connect(box, &QComboBox::activated, this, [=, this] { editGroupSize(box, second); });
+    connect(box->lineEdit(), &QLineEdit::editingFinished, this,
+            [=, this] { editGroupSize(box, second); });
+  }
+
+  connect(policy_, &QComboBox::activated, this, &SpecPanel::editPolicy);
+  connect(slider_, &QSlider::valueChanged, this,
+          [this](int position) { editRatio(ratioAt(position)); });
+  const auto nextGesture = [this] { gesture_ = session_->newGesture(); };
+  connect(slider_, &QSlider::sliderPressed, this, nextGesture);
+  connect(slider_, &QSlider::sliderReleased, this, nextGesture);
+  connect(ratio_, &QDoubleSpinBox::valueChanged, this,
+          [this](double ratio) { editRatio(onGrid(ratio)); });
+  connect(useBest_, &QPushButton::clicked, this, [this] {
+    if (const auto best = session_->bestRatio()) {
+      edit(tr("best clip ratio"), [=](QuantSpec& spec) { spec.clip = ClipPolicy::fixed(*best); });
+    }
+  });
+
+  connect(doubleQuant_, &QCheckBox::toggled, this, [this](bool on) {
+    edit(on ? tr("double quantization") : tr("no double quantization"), [=](QuantSpec& spec) {
+      spec.doubleQuant = on ? std::optional(DoubleQuant{}) : std::nullopt;
+    });
+  });
+  connect(secondDtype_, &QComboBox::activated, this, [this](int index) {
+    editDoubleQuant(tr("type of the scales"), [=](DoubleQuant& second) {
+      second.dtype = allDtypes()[static_cast<std::size_t>(index)];
+    });
+  });
+  connect(secondBits_, &QSpinBox::valueChanged, this, [this](int bits) {
+    editDoubleQuant(tr("%1 bits for scales").arg(bits),
+                    [=](DoubleQuant& second) { second.bits = bits; });
+  });
+  connect(secondScheme_, &QComboBox::activated, this, [this](int index) {
+    editDoubleQuant(tr("scheme of the scales"),
+                    [=](DoubleQuant& second) { second.scheme = static_cast<Scheme>(index); });
+  });
+
+  connect(applyToAll_, &QPushButton::clicked, session_, &Session::applyToAll);
+  connect(useDefault_, &QPushButton::clicked, session_, &Session::dropOwnSpec);
+  connect(session_, &Session::specChanged, this, &SpecPanel::showSpec);
+  connect(session_, &Session::tensorChanged, this, &SpecPanel::showSpec);
+  connect(session_, &Session::resultChanged, this, [this] { showClipping(session_->spec()); });
+  connect(session_, &Session::curveChanged, this, &SpecPanel::showBest);
+}
+
+bool SpecPanel::eventFilter(QObject* watched, QEvent* event) {
+  // What is done to a control between its getting and losing the keyboard is one step.
+  const bool ratioControl = watched == slider_ || watched == ratio_;
+  if (ratioControl && (event->type() == QEvent::FocusIn || event->type() == QEvent::FocusOut)) {
+    gesture_ = session_->newGesture();
+  }
+  return QWidget::eventFilter(watched, event);
+}
+
+// ---- edits
+
+void SpecPanel::edit(const QString& step, const Change& change, int gesture) {
+  QuantSpec spec = session_->spec();
+  change(spec);
+  repair(spec);
+  session_->editSpec(spec, step, gesture);
+}
+
+void SpecPanel::editDoubleQuant(const QString& step,
+                                const std::function<void(DoubleQuant&)>& change) {
+  edit(step, [&](QuantSpec& spec) {
+    if (spec.doubleQuant) change(*spec.doubleQuant);
+  });
+}
+
+void SpecPanel::editGroupSize(QComboBox* box, bool second) {
+  bool isNumber = false;
+  const long long number = box->currentText().toLongLong(&isNumber);
+  const long long size = isNumber ? number : -1;
+  const QString step = size < 0 ? wholeRow() : QString::number(size);
+  if (second) {
+    editDoubleQuant(tr("group size of the scales %1").arg(step),
+                    [=](DoubleQuant& level) { level.groupSize = size; });
+  } else {
+    edit(tr("group size %1").arg(step), [=](QuantSpec& spec) { spec.groupSize = size; });
+  }
+  showSpec();
+}
+
+void SpecPanel::editRatio(double ratio) {
+  edit(
+      tr("clip ratio"), [=](QuantSpec& spec) { spec.clip = ClipPolicy::fixed(ratio); }, gesture_);
+}
+
+void SpecPanel::editPolicy(int index) {
+  const auto kind = static_cast<ClipPolicy::Kind>(index);
+  const double ratio = ratio_->value();
+  edit(tr("clip policy %1").arg(policy_->itemText(index)), [=](QuantSpec& spec) {
+    spec.clip = kind == ClipPolicy::Kind::Ratio ? ClipPolicy::fixed(ratio) : ClipPolicy{kind, 1.0};
+  });
+}
+
+// ---- what is shown
+
+void SpecPanel::showSpec() {
+  setEnabled(!session_->currentTensor().isEmpty());
+  const QuantSpec spec = session_->spec();
+  showFormat(spec);
+  showClipping(spec);
+  showDoubleQuant(spec);
+  showScope();
+  showBest();
+}
+
+void SpecPanel::showFormat(const QuantSpec& spec) {
+  const QSignalBlocker blockers[] = {QSignalBlocker(dtype_), QSignalBlocker(bits_),
+                                     QSignalBlocker(groupSize_), QSignalBlocker(scheme_),
+                                     QSignalBlocker(fullRange_)};
+  const QString dtype = QString::fromLatin1(nameOf(spec.dtype));
+  dtype_->setCurrentText(dtype);
+  bits_->setValue(spec.bits);
+  groupSize_->setCurrentText(groupSizeText(spec.groupSize));
+  scheme_->setCurrentIndex(static_cast<int>(spec.scheme));
+  fullRange_->setChecked(spec.fullRange);
+
+  const QString codebook =
+      spec.isFloat() ? tr("%1 is a table of 16 levels: always 4 bits, scaled about zero").arg(dtype)
+                     : QString();
+  dtype_->setToolTip(dtype_->itemData(dtype_->currentIndex(), Qt::ToolTipRole).toString());
+  setUsable(bits_, codebook, tr("Bits of a code"));
+  setUsable(scheme_, codebook,
+            tr("asym: codes span the group's range, with a zero point\n"
+               "sym: codes are centred on zero, one parameter less"));
+  QString noFullRange = codebook;
+  if (noFullRange.isEmpty() && spec.scheme != Scheme::Sym) {
+    noFullRange = tr("Only scheme sym has a lowest code without a counterpart");
+  }
+  if (noFullRange.isEmpty() && spec.bits == 1) {
+    noFullRange = tr("Not with 1 bit: the scale would be divided by 0");
+  }
+  setUsable(fullRange_, noFullRange,
+            tr("Use the lowest code too: the largest magnitude maps to it"));
+}
+
+void SpecPanel::showClipping(const QuantSpec& spec) {
+  const QSignalBlocker blockers[] = {QSignalBlocker(policy_), QSignalBlocker(slider_),
+                                     QSignalBlocker(ratio_)};
+  policy_->setCurrentIndex(static_cast<int>(spec.clip.kind));
+  double shown = spec.clip.kind == ClipPolicy::Kind::Ratio ? spec.clip.ratio : 1.0;
+  if (spec.clip.searches()) {
+    const SharedResult result = session_->result();
+    if (!result || !result->metrics || !session_->resultIsCurrent()) return;
+    shown = ratioInUse(*result);
+  }
+  // The mouse holds the handle where it is; rounding must not pull it away.
+  if (!slider_->isSliderDown()) slider_->setValue(positionOf(shown));
+  ratio_->setValue(shown);
+}
+
+void SpecPanel::showDoubleQuant(const QuantSpec& spec) {
+  const QSignalBlocker blockers[] = {QSignalBlocker(doubleQuant_), QSignalBlocker(secondDtype_),
+                                     QSignalBlocker(secondBits_), QSignalBlocker(secondScheme_),
+                                     QSignalBlocker(secondGroupSize_)};
+  const DoubleQuant second = spec.doubleQuant.value_or(DoubleQuant{});
+  doubleQuant_->setChecked(spec.doubleQuant.has_value());
+  doubleQuantBody_->setVisible(spec.doubleQuant.has_value());
+  secondDtype_->setCurrentText(QString::fromLatin1(nameOf(second.dtype)));
+  secondBits_->setValue(second.bits);
+  secondScheme_->setCurrentIndex(static_cast<int>(second.scheme));
+  secondGroupSize_->setCurrentText(second.groupSize < 0 ? secondGroupSize_->itemText(0)
+                                                        : QString::number(second.groupSize));
+  setUsable(secondBits_,
+            second.dtype == Dtype::Int ? QString() : tr("A table of 16 levels: always 4 bits"),
+            tr("Bits of a scale"));
+}
+
+void SpecPanel::showScope() {
+  const bool own = session_->hasOwnSpec();
+  scope_->setText(own ? tr("Settings of this tensor alone") : tr("Default settings of the file"));
+  setUsable(useDefault_, own ? QString() : tr("This tensor follows the default already"),
+            tr("Drop this tensor's own settings and follow the default"));
+}
+
+void SpecPanel::showBest() {
+  const SharedCurve curve = session_->curve();
+  const auto best = session_->bestRatio();
+  useBest_->setEnabled(best.has_value());
+  if (!best) {
+    best_->setText(QStringLiteral("…"));
+    return;
+  }
+  const auto index = std::find(curve->ratios.begin(), curve->ratios.end(), *best);
+  const double mse = curve->mse[static_cast<std::size_t>(index - curve->ratios.begin())];
+  const double gain = mse == curve->unclippedMse ? 0 : decibels(curve->unclippedMse, mse);
+  best_->setText(tr("%1 (+%2 dB)").arg(numberText(*best, 4), QLocale().toString(gain, 'f', 2)));
+  best_->setToolTip(tr("Ratio from 1 to 0.805 with the smallest error, and what it gains"));
+}
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,246 @@
+#include "ui/panels/tensor_browser.h"
+
+#include <algorithm>
+
+#include <QCheckBox>
+#include <QComboBox>
+#include <QFileInfo>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QKeyEvent>
+#include <QLabel>
+#include <QLineEdit>
+#include <QScopedValueRollback>
+#include <QSignalBlocker>
+#include <QTableView>
+#include <QVBoxLayout>
+
+#include "ui/panels/name_delegate.h"
+
+namespace quantoscope::ui {
+
+TensorBrowser::TensorBrowser(Session* session, QWidget* parent)
+    : QWidget(parent),
+      session_(session),
+      model_(new TensorListModel(session, this)),
+      filter_(new TensorFilterModel(this)),
+      files_(new QComboBox(this)),
+      words_(new QLineEdit(this)),
+      showAll_(new QCheckBox(tr("Show &all"), this)),
+      table_(new QTableView(this)),
+      note_(new QLabel(this)),
+      names_(new NameDelegate(this)) {
+  filter_->setSourceModel(model_);
+  files_->setObjectName(QStringLiteral("files"));
+  files_->setAccessibleName(tr("Open file"));
+  files_->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+  words_->setObjectName(QStringLiteral("filter"));
+  words_->setAccessibleName(tr("Filter tensors"));
+  words_->setPlaceholderText(tr("Filter by name, layer, type"));
+  words_->setToolTip(tr("Words that must all occur in name, layer or type (Ctrl+F)"));
+  words_->setClearButtonEnabled(true);
+  words_->installEventFilter(this);
+  showAll_->setObjectName(QStringLiteral("showAll"));
+  showAll_->setAccessibleName(tr("Show all tensors"));
+  showAll_->setToolTip(tr("Also list what cannot be quantized, with the reason"));
+  note_->setWordWrap(true);
+  note_->setContentsMargins(2, 0, 2, 0);
+  setUpTable();
+
+  auto* search = new QHBoxLayout;
+  search->setSpacing(6);
+  search->addWidget(words_, 1);
+  search->addWidget(showAll_);
+  auto* layout = new QVBoxLayout(this);
+  layout->setContentsMargins(6, 6, 6, 4);
+  layout->setSpacing(6);
+  layout->addWidget(files_);
+  layout->addLayout(search);
+  layout->addWidget(table_, 1);
+  layout->addWidget(note_);
+
+  connect(files_, &QComboBox::activated, session, &Session::setCurrentFile);
+  connect(words_, &QLineEdit::textChanged, this, [this](const QString& text) {
+    const QScopedValueRollback<bool> rollback(following_, true);
+    filter_->setFilterText(text);
+    showCurrentTensor();
+    updateNote();
+  });
+  connect(showAll_, &QCheckBox::toggled, this, [this](bool on) {
+    const QScopedValueRollback<bool> rollback(following_, true);
+    filter_->setShowAll(on);
+    showCurrentTensor();
+    updateNote();
+  });
+  connect(session, &Session::filesChanged, this, &TensorBrowser::showFiles);
+  connect(session, &Session::fileChanged, this, [this] {
+    showFiles();
+    fitColumns();
+    updateNote();
+  });
+  connect(session, &Session::tensorChanged, this, &TensorBrowser::showCurrentTensor);
+  showFiles();
+  showCurrentTensor();
+  updateNote();
+}
+
+void TensorBrowser::setUpTable() {
+  table_->setObjectName(QStringLiteral("tensors"));
+  table_->setAccessibleName(tr("Tensors"));
+  table_->setModel(filter_);
+  table_->setSelectionBehavior(QAbstractItemView::SelectRows);
+  table_->setSelectionMode(QAbstractItemView::SingleSelection);
+  table_->setEditTriggers(QAbstractItemView::NoEditTriggers);
+  table_->setShowGrid(false);
+  table_->setWordWrap(false);
+  table_->setTextElideMode(Qt::ElideLeft);  // the end of a path tells more than its beginning
+  table_->setTabKeyNavigation(false);
+  table_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);  // columns are fitted
+  setMinimumWidth(fontMetrics().averageCharWidth() * 38);
+  table_->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
+  table_->verticalHeader()->hide();
+  table_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
+  table_->setItemDelegateForColumn(TensorListModel::Name, names_);
+  QHeaderView* header = table_->horizontalHeader();
+  header->setAccessibleName(tr("Columns of the tensor table"));
+  header->setHighlightSections(false);
+  header->setMinimumSectionSize(24);
+  header->setSectionResizeMode(QHeaderView::ResizeToContents);
+  header->setSectionResizeMode(TensorListModel::Name, QHeaderView::Stretch);
+  header->setSortIndicatorClearable(true);
+  header->setSortIndicator(-1, Qt::AscendingOrder);
+  table_->setSortingEnabled(true);
+  table_->viewport()->installEventFilter(this);
+  connect(table_->selectionModel(), &QItemSelectionModel::currentChanged, this,
+          &TensorBrowser::rowChosen);
+}
+
+void TensorBrowser::focusFilter() {
+  words_->setFocus(Qt::ShortcutFocusReason);
+  words_->selectAll();
+}
+
+void TensorBrowser::focusTable() {
+  table_->setFocus();
+}
+
+void TensorBrowser::step(int direction) {
+  int row = table_->currentIndex().isValid() ? table_->currentIndex().row() + direction : 0;
+  while (row >= 0 && row < filter_->rowCount()) {
+    const QModelIndex index = filter_->index(row, 0);
+    if (index.data(TensorListModel::QuantizableRole).toBool()) {
+      table_->setCurrentIndex(index);
+      return;
+    }
+    row += direction;
+  }
+}
+
+QSize TensorBrowser::sizeHint() const {
+  return {fontMetrics().averageCharWidth() * 52, fontMetrics().height() * 30};
+}
+
+bool TensorBrowser::eventFilter(QObject* watched, QEvent* event) {
+  if (watched == table_->viewport() && event->type() == QEvent::Resize) fitColumns();
+  if (watched == words_ && event->type() == QEvent::ShortcutOverride) {
+    // Escape first clears the filter; only then does it cancel work.
+    if (static_cast<QKeyEvent*>(event)->key() == Qt::Key_Escape && !words_->text().isEmpty()) {
+      event->accept();
+      return true;
+    }
+  }
+  if (watched == words_ && event->type() == QEvent::KeyPress) {
+    const int key = static_cast<QKeyEvent*>(event)->key();
+    if (key == Qt::Key_Escape) {
+      words_->clear();
+      return true;
+    }
+    if (key == Qt::Key_Down || key == Qt::Key_Return || key == Qt::Key_Enter) {
+      table_->setFocus();
+      if (!table_->currentIndex().isValid() || key != Qt::Key_Down) {
+        table_->setCurrentIndex(filter_->index(0, 0));
+      }
+      return true;
+    }
+  }
+  return QWidget::eventFilter(watched, event);
+}
+
+void TensorBrowser::showFiles() {
+  const QSignalBlocker block(files_);
+  files_->clear();
+  const QStringList paths = session_->openFiles();
+  for (const QString& path : paths) {
+    files_->addItem(QFileInfo(path).fileName());
+    files_->setItemData(files_->count() - 1, path, Qt::ToolTipRole);
+  }
+  files_->setCurrentIndex(session_->currentFile());
+  files_->setVisible(paths.size() > 1);
+}
+
+void TensorBrowser::showCurrentTensor() {
+  const QScopedValueRollback<bool> rollback(following_, true);
+  const int row = model_->rowOf(session_->currentTensor());
+  const QModelIndex index = filter_->mapFromSource(model_->index(row, 0));
+  if (index.isValid()) {
+    if (index.row() != table_->currentIndex().row()) table_->setCurrentIndex(index);
+    table_->scrollTo(index);
+  } else {
+    table_->setCurrentIndex({});
+  }
+  updateNote();
+}
+
+void TensorBrowser::rowChosen(const QModelIndex& current) {
+  updateNote();
+  if (following_ || !current.isValid()) return;
+  if (current.data(TensorListModel::QuantizableRole).toBool()) {
+    session_->selectTensor(current.data(TensorListModel::NameRole).toString());
+  }
+}
+
+void TensorBrowser::updateNote() {
+  const QModelIndex current = table_->currentIndex();
+  if (current.isValid() && !current.data(TensorListModel::QuantizableRole).toBool()) {
+    const auto row = static_cast<std::size_t>(filter_->mapToSource(current).row());
+    note_->setText(
+        tr("Cannot be quantized: %1").arg(QString::fromStdString(session_->tensors()[row].reason)));
+    return;
+  }
+  const int shown = filter_->rowCount();
+  const int all = model_->rowCount();
+  if (all == 0) {
+    note_->clear();
+  } else if (shown == 0) {
+    note_->setText(tr("None of %1 tensors matches").arg(all));
+  } else {
+    note_->setText(tr("%1 of %2 tensors · %3").arg(shown).arg(all).arg(session_->currentFormat()));
+  }
+}
+
+void TensorBrowser::fitColumns() {
+  // The name must stay readable: what the file says anyway gives way first.
+  const int nameWidth = fontMetrics().averageCharWidth() * 22;
+  int free = table_->viewport()->width() - nameWidth;
+  const QHeaderView* header = table_->horizontalHeader();
+  const QAbstractItemView* contents = table_;
+  for (const int column : {TensorListModel::Sqnr, TensorListModel::BestRatio,
+                           TensorListModel::Shape, TensorListModel::Size, TensorListModel::Type}) {
+    free -= std::max(header->sectionSizeHint(column), contents->sizeHintForColumn(column));
+    table_->setColumnHidden(column, column != TensorListModel::Sqnr && free < 0);
+  }
+  fitRows();
+}
+
+void TensorBrowser::fitRows() {
+  int widest = 0;
+  for (int row = 0; row < model_->rowCount(); ++row) {
+    const QString name = model_->index(row, 0).data().toString();
+    widest = std::max(widest, fontMetrics().horizontalAdvance(name));
+  }
+  constexpr int kPadding = 8;
+  names_->setTwoLines(widest + kPadding > table_->columnWidth(TensorListModel::Name));
+  table_->verticalHeader()->setDefaultSectionSize(names_->rowHeight(fontMetrics()));
+}
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,92 @@
+#include "ui/plots/axis_tickers.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <qcustomplot.h>
+
+#include "ui/plots/series.h"
+
+namespace quantoscope::ui {
+
+namespace {
+
+constexpr int kTicks = 5;
+
+class CountTicker final : public QCPAxisTicker {
+ public:
+  CountTicker() { setTickCount(kTicks); }
+
+ protected:
+  double getTickStep(const QCPRange& range) override {
+    return std::max(1.0, QCPAxisTicker::getTickStep(range));
+  }
+  int getSubTickCount(double) override { return 0; }
+  QString getTickLabel(double tick, const QLocale& locale, QChar, int) override {
+    return shortCountText(tick, locale);
+  }
+};
+
+class LogCountTicker final : public QCPAxisTickerLog {
+ public:
+  LogCountTicker() { setTickCount(kTicks); }
+
+ protected:
+  QString getTickLabel(double tick, const QLocale& locale, QChar, int) override {
+    return tick < 1 ? QString() : shortCountText(tick, locale);
+  }
+};
+
+class ValueTicker : public QCPAxisTicker {
+ public:
+  explicit ValueTicker(double unit) : unit_(unit) { setTickCount(kTicks); }
+
+ protected:
+  int getSubTickCount(double) override { return 0; }
+  QString getTickLabel(double tick, const QLocale& locale, QChar, int) override {
+    return valueText(tick / unit_, locale, 5);
+  }
+
+ private:
+  double unit_;
+};
+
+class LogValueTicker final : public ValueTicker {
+ public:
+  using ValueTicker::ValueTicker;
+
+ protected:
+  QVector<double> createTickVector(double, const QCPRange& range) override {
+    QVector<double> ticks;
+    const int first = static_cast<int>(std::floor(std::log10(range.lower)));
+    const int last = static_cast<int>(std::floor(std::log10(range.upper)));
+    for (int exponent = first; exponent <= last; ++exponent) {
+      for (const double digit : {1.0, 2.0, 5.0}) ticks.append(digit * std::pow(10.0, exponent));
+    }
+    return ticks;
+  }
+};
+
+}  // namespace
+
+QSharedPointer<QCPAxisTicker> countTicker() {
+  return QSharedPointer<CountTicker>::create();
+}
+
+QSharedPointer<QCPAxisTicker> logCountTicker() {
+  return QSharedPointer<LogCountTicker>::create();
+}
+
+QSharedPointer<QCPAxisTicker> valueTicker() {
+  return scaledValueTicker(1);
+}
+
+QSharedPointer<QCPAxisTicker> scaledValueTicker(double unit) {
+  return QSharedPointer<ValueTicker>::create(unit);
+}
+
+QSharedPointer<QCPAxisTicker> scaledLogTicker(double unit) {
+  return QSharedPointer<LogValueTicker>::create(unit);
+}
+
+}  // namespace quantoscope::ui

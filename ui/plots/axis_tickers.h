@@ -1,0 +1,21 @@
+// Tick labels in the user's locale, short enough for small plots.
+#pragma once
+
+#include <QtCore/QSharedPointer>
+
+class QCPAxisTicker;
+
+namespace quantoscope::ui {
+
+/// Whole numbers: "0", "500", "12 k".
+QSharedPointer<QCPAxisTicker> countTicker();
+/// Powers of ten from 1 up, written likewise.
+QSharedPointer<QCPAxisTicker> logCountTicker();
+/// Values as valueText writes them.
+QSharedPointer<QCPAxisTicker> valueTicker();
+/// The same divided by `unit`, which the axis label then has to tell.
+QSharedPointer<QCPAxisTicker> scaledValueTicker(double unit);
+/// The same for a logarithmic axis of a few decades: 1, 2 and 5 times the powers of ten.
+QSharedPointer<QCPAxisTicker> scaledLogTicker(double unit);
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,212 @@
+#include "ui/plots/histogram_plot.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <QtGui/QAction>
+#include <QtGui/QPainter>
+#include <qcustomplot.h>
+
+#include "ui/plots/axis_tickers.h"
+
+namespace quantoscope::ui {
+
+namespace {
+
+constexpr double kFillOpacity = 0.75;
+constexpr double kSidePadding = 0.02;     // of the data's width
+constexpr int kBigStep = 10;              // bins, with Shift
+constexpr std::size_t kMostSteps = 2048;  // more than a plot has pixels would only take time
+
+QVector<double> asVector(const std::vector<double>& values) {
+  return QVector<double>(values.begin(), values.end());
+}
+
+}  // namespace
+
+HistogramPlot::HistogramPlot(const QString& title, const QString& quantity, const QString& column,
+                             const QString& axisLabel, QWidget* parent)
+    : Plot(title, parent), quantity_(quantity), column_(column) {
+  graph_ = canvas().addGraph();
+  graph_->setLineStyle(QCPGraph::lsStepLeft);
+  graph_->setPen(Qt::NoPen);
+  // Steps have no slopes to smooth, and hard edges keep narrow bins at their full height.
+  graph_->setAntialiasedFill(false);
+  canvas().xAxis->setLabel(axisLabel);
+  canvas().xAxis->setTicker(valueTicker());
+  canvas().xAxis->grid()->setVisible(false);
+  updateCountAxis();
+
+  logAction_ = new QAction(tr("&Log counts"), this);
+  logAction_->setCheckable(true);
+  logAction_->setShortcut(Qt::Key_L);
+  connect(logAction_, &QAction::toggled, this, &HistogramPlot::setLogCounts);
+  addPlotAction(logAction_);
+
+  addDrawing(Layer::Hover,
+             [this](QPainter& painter, const Frame& frame) { drawHover(painter, frame); });
+}
+
+void HistogramPlot::setLogCounts(bool on) {
+  if (on == logCounts_) return;
+  logCounts_ = on;
+  logAction_->setChecked(on);
+  updateCountAxis();
+  if (hasData()) fitVertically(canvas().xAxis->range().lower, canvas().xAxis->range().upper);
+  redraw();
+  Q_EMIT logCountsChanged(on);
+}
+
+void HistogramPlot::updateCountAxis() {
+  QCPAxis* const axis = canvas().yAxis;
+  axis->setScaleType(logCounts_ ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
+  axis->setTicker(logCounts_ ? logCountTicker() : countTicker());
+  axis->setLabel(logCounts_ ? tr("Count (log)") : tr("Count"));
+}
+
+void HistogramPlot::setHistogram(Histogram histogram, bool symmetric, bool keepZoom) {
+  histogram_ = std::move(histogram);
+  symmetric_ = symmetric;
+  dataChanged(keepZoom);
+}
+
+void HistogramPlot::updateGraph(double lower, double upper) {
+  const StepSeries steps = stepSeries(histogram_, logCounts_, lower, upper, kMostSteps);
+  graph_->setData(asVector(steps.x), asVector(steps.y), true);
+}
+
+void HistogramPlot::setSeriesColor(const QColor& color) {
+  graph_->setBrush(theme().highContrast ? color : mixed(color, theme().background, kFillOpacity));
+}
+
+Plot::Table HistogramPlot::table() const {
+  Table table{
+      {column_ + QStringLiteral("_from"), column_ + QStringLiteral("_to"), QStringLiteral("count")},
+      {}};
+  if (!hasData()) return table;
+  const std::vector<double> edges =
+      histogram_.hi > histogram_.lo ? histogram_.edges() : std::vector<double>(2, histogram_.lo);
+  for (std::size_t bin = 0; bin < histogram_.counts.size(); ++bin) {
+    table.rows.append({edges[bin], edges[bin + 1], static_cast<double>(histogram_.counts[bin])});
+  }
+  return table;
+}
+
+// The view ---------------------------------------------------------------------------------------
+
+std::pair<double, double> HistogramPlot::fullRange() const {
+  const std::vector<double> edges = drawnEdges(histogram_);
+  double lower = edges.front();
+  double upper = edges.back();
+  if (symmetric_) {
+    upper = std::max(std::abs(lower), std::abs(upper));
+    lower = -upper;
+  }
+  const double padding = (upper - lower) * kSidePadding;
+  return {lower - padding, upper + padding};
+}
+
+double HistogramPlot::narrowestRange() const {
+  const std::vector<double> edges = drawnEdges(histogram_);
+  return 4 * (edges[1] - edges[0]);
+}
+
+void HistogramPlot::fitVertically(double lower, double upper) {
+  updateGraph(lower, upper);
+  const double largest = std::max(1.0, static_cast<double>(largestCount(histogram_, lower, upper)));
+  if (logCounts_) {
+    canvas().yAxis->setRange(kLogFloor, largest * std::pow(largest / kLogFloor, 0.08));
+  } else {
+    canvas().yAxis->setRange(0, largest * 1.08);
+  }
+}
+
+// The cursor -------------------------------------------------------------------------------------
+
+void HistogramPlot::hoverAt(QPointF position) {
+  showBin(binAt(histogram_, xAt(position.x())));
+}
+
+void HistogramPlot::clearHover() {
+  showBin(std::nullopt);
+}
+
+bool HistogramPlot::stepCursor(int direction, Qt::KeyboardModifiers modifiers) {
+  const auto last = static_cast<long long>(histogram_.counts.size()) - 1;
+  if (!bin_) {
+    const auto middle = binAt(histogram_, canvas().xAxis->range().center());
+    showBin(middle.value_or(static_cast<std::size_t>(last / 2)));
+    return true;
+  }
+  const int step = direction * (modifiers.testFlag(Qt::ShiftModifier) ? kBigStep : 1);
+  const long long next = std::clamp(static_cast<long long>(*bin_) + step, 0LL, last);
+  showBin(static_cast<std::size_t>(next));
+  return true;
+}
+
+std::optional<double> HistogramPlot::cursorX() const {
+  if (!bin_ || !hasData()) return std::nullopt;
+  const std::vector<double> edges = drawnEdges(histogram_);
+  return (edges[*bin_] + edges[*bin_ + 1]) / 2;
+}
+
+void HistogramPlot::showBin(std::optional<std::size_t> bin) {
+  if (bin == bin_ && bin.has_value() != hoverText().isEmpty()) return;
+  bin_ = bin;
+  redraw(Layer::Hover);
+  setHoverText(bin ? binText(quantity_, histogram_, *bin, locale()) + QStringLiteral(": ") +
+                         binCountText(histogram_, *bin, locale())
+                   : QString());
+}
+
+void HistogramPlot::drawHover(QPainter& painter, const Frame& frame) const {
+  if (!bin_ || *bin_ >= histogram_.counts.size()) return;
+  const std::vector<double> edges = drawnEdges(histogram_);
+  const double left = frame.xToPixel(edges[*bin_]);
+  const double width = std::max(1.0, frame.xToPixel(edges[*bin_ + 1]) - left);
+  const double count = static_cast<double>(histogram_.counts[*bin_]);
+  const double top = frame.yToPixel(logCounts_ ? std::max(count, kLogFloor) : count);
+
+  painter.setRenderHint(QPainter::Antialiasing, false);
+  painter.fillRect(QRectF(left, frame.area.top(), width, frame.area.height()), theme().band);
+  painter.fillRect(QRectF(left, top, width, frame.area.bottom() - top), theme().text);
+  painter.setRenderHint(QPainter::Antialiasing);
+  const QPointF peak(left + width / 2, top);
+  painter.setPen(QPen(theme().background, 1.5));
+  painter.setBrush(theme().text);
+  painter.drawEllipse(peak, 4, 4);
+  drawCallout(
+      painter, frame.area, peak,
+      {binText(quantity_, histogram_, *bin_, locale()), binCountText(histogram_, *bin_, locale())});
+}
+
+void HistogramPlot::drawLegend(QPainter& painter, const QVector<LegendEntry>& entries) const {
+  constexpr double kSwatch = 16;
+  constexpr double kGap = 6;
+  const QFont small = canvas().xAxis->labelFont();
+  const QFontMetricsF metrics(small);
+  const QRectF strip = topStrip();
+  painter.setFont(small);
+  double x = strip.left();
+  for (const LegendEntry& entry : entries) {
+    const double textWidth = metrics.horizontalAdvance(entry.text) + 1;
+    if (x > strip.left() && x + kSwatch + kGap + textWidth > strip.right()) return;
+    const QRectF swatch(x, strip.center().y() - 4, kSwatch, 8);
+    if (entry.kind == LegendEntry::Kind::Area) {
+      painter.fillRect(swatch, entry.color);
+    } else {
+      const bool dashes = entry.kind == LegendEntry::Kind::Dashes;
+      painter.setPen(QPen(entry.color, 1.5, dashes ? Qt::DashLine : Qt::SolidLine));
+      painter.drawLine(QPointF(swatch.left(), swatch.center().y()),
+                       QPointF(swatch.right(), swatch.center().y()));
+    }
+    const QRectF text(swatch.right() + kGap, strip.top(),
+                      std::min(textWidth, strip.right() - swatch.right() - kGap), strip.height());
+    painter.setPen(theme().mutedText);
+    painter.drawText(text, Qt::AlignLeft | Qt::AlignVCenter,
+                     metrics.elidedText(entry.text, Qt::ElideRight, text.width()));
+    x = text.right() + 3 * kGap;
+  }
+}
+
+}  // namespace quantoscope::ui

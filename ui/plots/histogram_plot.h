@@ -1,0 +1,78 @@
+// What the two histograms have in common.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "core/engine/analysis.h"
+#include "ui/plots/plot.h"
+#include "ui/plots/series.h"
+
+class QCPGraph;
+
+namespace quantoscope::ui {
+
+/// A histogram as a filled step graph, with counts on a linear or a logarithmic axis. Left and
+/// Right move from bin to bin (with Shift ten at a time).
+class HistogramPlot : public Plot {
+  Q_OBJECT
+
+ public:
+  /// Logarithmic counts; bins without a count stay at the foot of the axis, below one.
+  void setLogCounts(bool on);
+  bool logCounts() const { return logCounts_; }
+
+  /// One row a bin: its borders and its count.
+  Table table() const override;
+
+ Q_SIGNALS:
+  /// By setLogCounts() or from the context menu.
+  void logCountsChanged(bool on);
+
+ protected:
+  /// `quantity` begins a hover text ("Error"), `column` the names of a table's columns ("error"),
+  /// `axisLabel` stands below the axis.
+  HistogramPlot(const QString& title, const QString& quantity, const QString& column,
+                const QString& axisLabel, QWidget* parent);
+
+  /// An empty histogram stands for nothing to show. `symmetric`: 0 in the middle of the view.
+  void setHistogram(Histogram histogram, bool symmetric, bool keepZoom);
+  const Histogram& histogram() const { return histogram_; }
+  void setSeriesColor(const QColor& color);
+
+  /// One line of a legend: how a mark looks and what it means.
+  struct LegendEntry {
+    enum class Kind { Line, Dashes, Area };
+    Kind kind = Kind::Line;
+    QColor color;
+    QString text;
+  };
+  /// Over the plotted area, as many entries as fit; for a drawing that is not clipped.
+  void drawLegend(QPainter& painter, const QVector<LegendEntry>& entries) const;
+
+  bool hasData() const override { return !histogram_.counts.empty(); }
+  std::pair<double, double> fullRange() const override;
+  double narrowestRange() const override;
+  void fitVertically(double lower, double upper) override;
+  void hoverAt(QPointF position) override;
+  void clearHover() override;
+  bool stepCursor(int direction, Qt::KeyboardModifiers modifiers) override;
+  std::optional<double> cursorX() const override;
+
+ private:
+  void showBin(std::optional<std::size_t> bin);
+  void drawHover(QPainter& painter, const Frame& frame) const;
+  void updateGraph(double lower, double upper);
+  void updateCountAxis();
+
+  QString quantity_;
+  QString column_;
+  Histogram histogram_;
+  bool symmetric_ = false;
+  bool logCounts_ = false;
+  std::optional<std::size_t> bin_;
+  QAction* logAction_ = nullptr;
+  QCPGraph* graph_ = nullptr;
+};
+
+}  // namespace quantoscope::ui

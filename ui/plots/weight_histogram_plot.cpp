@@ -1,0 +1,92 @@
+#include "ui/plots/weight_histogram_plot.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <QtGui/QPainter>
+
+namespace quantoscope::ui {
+
+WeightHistogramPlot::WeightHistogramPlot(QWidget* parent)
+    : HistogramPlot(tr("Weight histogram"), tr("Weight"), QStringLiteral("weight"),
+                    tr("Weight (original)"), parent) {
+  setEmptyText(tr("Open a file to see its weights and quantization levels"));
+  addDrawing(Layer::Shade,
+             [this](QPainter& painter, const Frame& frame) { drawGroupRange(painter, frame); });
+  addDrawing(Layer::Marks,
+             [this](QPainter& painter, const Frame& frame) { drawLevels(painter, frame); });
+  addDrawing(
+      Layer::Caption, [this](QPainter& painter, const Frame&) { drawLevelLegend(painter); }, false);
+  styleCanvas();
+  WeightHistogramPlot::applyTheme();
+  setHistogram({}, false, false);
+}
+
+void WeightHistogramPlot::setResult(SharedResult result) {
+  const bool sameTensor = result && result_ && result->info.name == result_->info.name;
+  result_ = std::move(result);
+  setSubject(result_ ? QString::fromStdString(result_->info.name + ", " + describe(result_->spec))
+                     : QString());
+  const bool shown = result_ && result_->statistics.count > 0;
+  setHistogram(shown ? result_->weightHistogram : Histogram{}, false, sameTensor);
+  if (result_ && !shown) setFailure(tr("This tensor has no finite values"));
+}
+
+QString WeightHistogramPlot::summary() const {
+  if (!failure().isEmpty()) return failure();
+  if (!hasData()) return tr("No data");
+  QString text = tr("Weights of %1: %2 values between %3 and %4")
+                     .arg(subject(), countText(histogram().total(), locale()),
+                          valueText(histogram().lo, locale()), valueText(histogram().hi, locale()));
+  if (result_->group) {
+    text +=
+        tr(", %1 quantization levels in %2")
+            .arg(countText(result_->group->levels.size(), locale()), groupText(*result_, locale()));
+  }
+  return text;
+}
+
+void WeightHistogramPlot::applyTheme() {
+  setSeriesColor(theme().weight);
+}
+
+void WeightHistogramPlot::drawGroupRange(QPainter& painter, const Frame& frame) const {
+  if (!result_->group) return;
+  const double left = frame.xToPixel(static_cast<double>(result_->group->min));
+  const double right = frame.xToPixel(static_cast<double>(result_->group->max));
+  painter.fillRect(QRectF(left, frame.area.top(), right - left, frame.area.height()), theme().band);
+}
+
+void WeightHistogramPlot::drawLevels(QPainter& painter, const Frame& frame) const {
+  if (!result_->group) return;
+  const std::vector<float>& levels = result_->group->levels;
+  const auto place = [&](float level) { return frame.xToPixel(static_cast<double>(level)); };
+  if (levels.size() > 1) {
+    const double spacing =
+        (place(levels.back()) - place(levels.front())) / static_cast<double>(levels.size() - 1);
+    QColor color = theme().level;
+    if (!theme().highContrast) color.setAlphaF(static_cast<float>(levelOpacity(spacing)));
+    painter.setPen(QPen(color, 1));
+  } else {
+    painter.setPen(QPen(theme().level, 1));
+  }
+  painter.setRenderHint(QPainter::Antialiasing, false);
+  double drawn = frame.area.left() - 1;
+  for (const float level : levels) {
+    const double x = std::round(place(level));
+    // Several levels on one pixel would add up to a line that hides the histogram.
+    if (x <= drawn || x > frame.area.right()) continue;
+    painter.drawLine(QPointF(x, frame.area.top()), QPointF(x, frame.area.bottom()));
+    drawn = x;
+  }
+}
+
+void WeightHistogramPlot::drawLevelLegend(QPainter& painter) const {
+  if (!result_->group) return;
+  const QString group = groupText(*result_, locale());
+  drawLegend(painter, {{LegendEntry::Kind::Line, theme().level, tr("levels of %1").arg(group)},
+                       {LegendEntry::Kind::Area, mixed(theme().text, theme().background, 0.18),
+                        tr("range of its weights")}});
+}
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,32 @@
+// How the weights are distributed, and what values they can be decoded to.
+#pragma once
+
+#include "ui/plots/histogram_plot.h"
+
+namespace quantoscope::ui {
+
+/// The histogram of the original weights. The quantization levels of the result's group are thin
+/// vertical lines, fainter the denser they are; the range of the group's weights is shaded.
+class WeightHistogramPlot : public HistogramPlot {
+  Q_OBJECT
+
+ public:
+  explicit WeightHistogramPlot(QWidget* parent = nullptr);
+
+  /// Null: the empty state. The zoom is kept while the tensor stays the same.
+  void setResult(SharedResult result);
+
+  QString summary() const override;
+
+ protected:
+  void applyTheme() override;
+
+ private:
+  void drawGroupRange(QPainter& painter, const Frame& frame) const;
+  void drawLevels(QPainter& painter, const Frame& frame) const;
+  void drawLevelLegend(QPainter& painter) const;
+
+  SharedResult result_;
+};
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,78 @@
+#include "ui/session/io_queue.h"
+
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <mutex>
+#include <utility>
+
+namespace quantoscope::ui {
+
+struct IoQueue::State {
+  std::mutex mutex;
+  std::condition_variable arrived;
+  std::deque<Job> foreground;
+  std::deque<Job> background;
+  bool closed = false;
+  CancelToken closing;
+
+  bool empty() const { return foreground.empty() && background.empty(); }
+
+  Job takeNext() {
+    std::deque<Job>& queue = foreground.empty() ? background : foreground;
+    Job job = std::move(queue.front());
+    queue.pop_front();
+    return job;
+  }
+};
+
+IoQueue::IoQueue()
+    : state_(std::make_shared<State>()), thread_([state = state_] { work(state); }) {}
+
+IoQueue::~IoQueue() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->closed = true;
+    state_->closing.cancel();
+  }
+  state_->arrived.notify_one();
+  thread_.join();
+}
+
+void IoQueue::post(Priority priority, Job job) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    auto& queue = priority == Priority::Foreground ? state_->foreground : state_->background;
+    queue.push_back(std::move(job));
+  }
+  state_->arrived.notify_one();
+}
+
+Result<WeightTensor> IoQueue::load(const SharedSource& source, const TensorInfo& info,
+                                   const TaskControl& control) {
+  auto promise = std::make_shared<std::promise<Result<WeightTensor>>>();
+  auto future = promise->get_future();
+  post(Priority::Background, [promise, source, info, control](const CancelToken& closing) {
+    if (closing.cancelled() || control.cancel.cancelled()) {
+      promise->set_value(Error{ErrorCode::Cancelled, "cancelled"});
+    } else {
+      promise->set_value(source->load(info, Orientation::Auto, control));
+    }
+  });
+  return future.get();
+}
+
+void IoQueue::work(const std::shared_ptr<State>& state) {
+  std::unique_lock lock(state->mutex);
+  for (;;) {
+    state->arrived.wait(lock, [&] { return state->closed || !state->empty(); });
+    if (state->empty()) return;
+    Job job = state->takeNext();
+    lock.unlock();
+    job(state->closing);
+    job = nullptr;
+    lock.lock();
+  }
+}
+
+}  // namespace quantoscope::ui

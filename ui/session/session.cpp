@@ -1,0 +1,793 @@
+#include "ui/session/session.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include <QFileInfo>
+#include <QUndoCommand>
+
+namespace quantoscope::ui {
+
+namespace {
+
+QString text(const std::string& utf8) {
+  return QString::fromStdString(utf8);
+}
+
+/// The clip policy plays no part in a clip curve.
+QuantSpec curveSpec(QuantSpec spec) {
+  spec.clip = {};
+  spec.grid = Session::kCurveGrid;
+  return spec;
+}
+
+bool isCancelled(const Error& error) {
+  return error.code == ErrorCode::Cancelled;
+}
+
+}  // namespace
+
+/// One opened file with the choices made for it.
+struct Session::OpenFile {
+  std::uint64_t id = 0;
+  QString path;
+  SharedSource source;
+  TuningPlan plan;
+  QString tensor;
+  std::optional<GroupIndex> group;
+  std::vector<TensorOverview> overview;
+  std::unique_ptr<QUndoStack> undo;
+};
+
+/// An edit of a file's plan. The whole plan is kept: it is small next to any tensor.
+class Session::PlanCommand : public QUndoCommand {
+ public:
+  PlanCommand(Session* session, const OpenFile& file, TuningPlan after, const QString& step,
+              int gesture)
+      : QUndoCommand(step),
+        session_(session),
+        fileId_(file.id),
+        tensor_(file.tensor),
+        before_(file.plan),
+        after_(std::move(after)),
+        gesture_(gesture) {}
+
+  void undo() override { session_->setPlan(fileId_, before_, tensor_); }
+  void redo() override { session_->setPlan(fileId_, after_, tensor_); }
+  int id() const override { return gesture_ == 0 ? -1 : 1; }
+
+  bool mergeWith(const QUndoCommand* next) override {
+    const auto& other = static_cast<const PlanCommand&>(*next);
+    if (other.gesture_ != gesture_ || other.tensor_ != tensor_) return false;
+    after_ = other.after_;
+    return true;
+  }
+
+ private:
+  Session* session_;
+  std::uint64_t fileId_;
+  QString tensor_;
+  TuningPlan before_;
+  TuningPlan after_;
+  int gesture_;
+};
+
+struct Session::ProgressCell {
+  std::atomic<std::uint64_t> done{0};
+  std::atomic<std::uint64_t> total{0};
+};
+
+Session::Session(QObject* parent) : Session(Environment{}, parent) {}
+
+Session::Session(Environment environment, QObject* parent)
+    : QObject(parent),
+      environment_(std::move(environment)),
+      outbox_(std::make_shared<Outbox<Session>>(this)),
+      io_(std::make_shared<IoQueue>()),
+      foregroundLane_(std::make_unique<ComputeLane>()),
+      backgroundLane_(std::make_unique<ComputeLane>()),
+      exportLane_(std::make_unique<ComputeLane>()) {}
+
+Session::~Session() {
+  outbox_->close();
+  loadCancel_.cancel();
+  backgroundCancel_.cancel();
+  exportCancel_.cancel();
+  // The lanes may wait for the queue, so they are joined while it still works.
+  exportLane_.reset();
+  backgroundLane_.reset();
+  foregroundLane_.reset();
+  io_.reset();
+  for (const auto& opened : files_) undoGroup_.removeStack(opened->undo.get());
+}
+
+// ---- files
+
+Session::OpenFile* Session::file() const {
+  return current_ < 0 ? nullptr : files_[static_cast<std::size_t>(current_)].get();
+}
+
+Session::OpenFile* Session::fileById(std::uint64_t id) const {
+  const auto found = std::find_if(files_.begin(), files_.end(),
+                                  [id](const auto& opened) { return opened->id == id; });
+  return found == files_.end() ? nullptr : found->get();
+}
+
+int Session::indexOf(const OpenFile& opened, const QString& tensor) const {
+  const std::string name = tensor.toStdString();
+  const auto& all = opened.source->tensors();
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const TensorInfo& info) { return info.name == name; });
+  return found == all.end() ? -1 : static_cast<int>(found - all.begin());
+}
+
+void Session::openFile(const QString& fileAndTensor, const QString& tensor) {
+  open({fileAndTensor, tensor, true});
+}
+
+void Session::openBeside(const QString& file) {
+  open({file, {}, false});
+}
+
+void Session::open(Opening opening) {
+  ++opening_;
+  openingName_ = QFileInfo(opening.path).fileName();
+  halted_ = false;
+  standBack();
+  io_->post(IoQueue::Priority::Foreground,
+            [outbox = outbox_, openIt = environment_.open, opening](const CancelToken& closing) {
+              if (closing.cancelled()) return;
+              Opening found = opening;
+              if (found.path.contains(QLatin1String("::"))) {
+                const FileAndPath parts = splitFileAndPath(found.path.toStdString());
+                const std::size_t slash = parts.path.starts_with('/') ? 1 : 0;
+                found.path = text(parts.file);
+                if (!parts.path.empty()) found.tensor = text(parts.path.substr(slash));
+              }
+              found.path = QFileInfo(found.path).absoluteFilePath();
+              auto source = openIt(found.path.toStdString());
+              outbox->post([found, source = std::move(source)](Session& session) {
+                session.takeSource(found, source);
+              });
+            });
+  Q_EMIT activityChanged();
+}
+
+void Session::takeSource(const Opening& opening, Result<SharedSource> source) {
+  --opening_;
+  if (!source) {
+    Q_EMIT failed(text(source.error().message));
+  } else {
+    Q_EMIT fileOpened(opening.path);
+    addFile(opening, std::move(*source));
+  }
+  pumpBackground();
+  Q_EMIT activityChanged();
+}
+
+void Session::addFile(const Opening& opening, SharedSource source) {
+  int index = static_cast<int>(openFiles().indexOf(opening.path));
+  if (index < 0) {
+    auto opened = std::make_unique<OpenFile>();
+    opened->id = ++lastFileId_;
+    opened->path = opening.path;
+    opened->plan.sourceFile = opening.path.toStdString();
+    opened->overview.resize(source->tensors().size());
+    opened->source = std::move(source);
+    opened->undo = std::make_unique<QUndoStack>();
+    undoGroup_.addStack(opened->undo.get());
+    index = static_cast<int>(files_.size());
+    files_.push_back(std::move(opened));
+    Q_EMIT filesChanged();
+  }
+  if (opening.show || current_ < 0) showFile(index);
+  if (opening.show && !opening.tensor.isEmpty()) selectTensor(opening.tensor);
+}
+
+void Session::showFile(int index) {
+  if (index == current_) return;
+  abandonForeground();
+  current_ = index;
+  OpenFile* shown = file();
+  undoGroup_.setActiveStack(shown == nullptr ? nullptr : shown->undo.get());
+  tensor_.reset();
+  result_.reset();
+  Q_EMIT fileChanged();
+  Q_EMIT tensorChanged();
+  Q_EMIT specChanged();
+  Q_EMIT groupChanged();
+  Q_EMIT resultChanged();
+  Q_EMIT curveChanged();
+  if (shown != nullptr) beginWithTensor(*shown);
+  Q_EMIT activityChanged();
+}
+
+void Session::beginWithTensor(OpenFile& shown) {
+  if (!shown.tensor.isEmpty()) {
+    loadCurrentTensor();
+    return;
+  }
+  const auto& all = shown.source->tensors();
+  const auto first =
+      std::find_if(all.begin(), all.end(), [](const TensorInfo& info) { return info.quantizable; });
+  if (first != all.end()) {
+    chooseTensor(shown, text(first->name));
+  } else {
+    Q_EMIT failed(
+        tr("%1 holds no tensor that can be quantized").arg(QFileInfo(shown.path).fileName()));
+  }
+}
+
+void Session::closeCurrentFile() {
+  if (current_ < 0) return;
+  backgroundCancel_.cancel();
+  const int closing = current_;
+  showFile(closing > 0 ? closing - 1 : (files_.size() > 1 ? 1 : -1));
+  undoGroup_.removeStack(files_[static_cast<std::size_t>(closing)]->undo.get());
+  files_.erase(files_.begin() + closing);
+  if (current_ > closing) --current_;
+  Q_EMIT filesChanged();
+}
+
+QStringList Session::openFiles() const {
+  QStringList paths;
+  for (const auto& opened : files_) paths << opened->path;
+  return paths;
+}
+
+int Session::currentFile() const {
+  return current_;
+}
+
+void Session::setCurrentFile(int index) {
+  if (index < 0 || index >= static_cast<int>(files_.size())) return;
+  halted_ = false;
+  showFile(index);
+}
+
+QString Session::currentPath() const {
+  return file() == nullptr ? QString() : file()->path;
+}
+
+QString Session::currentFormat() const {
+  return file() == nullptr ? QString() : text(file()->source->format());
+}
+
+// ---- tensors
+
+const std::vector<TensorInfo>& Session::tensors() const {
+  static const std::vector<TensorInfo> kNone;
+  return file() == nullptr ? kNone : file()->source->tensors();
+}
+
+const TensorOverview& Session::overview(std::size_t tensor) const {
+  return file()->overview[tensor];
+}
+
+QString Session::currentTensor() const {
+  return file() == nullptr ? QString() : file()->tensor;
+}
+
+const TensorInfo* Session::currentInfo() const {
+  if (file() == nullptr) return nullptr;
+  const int index = indexOf(*file(), file()->tensor);
+  return index < 0 ? nullptr : &tensors()[static_cast<std::size_t>(index)];
+}
+
+void Session::selectTensor(const QString& name) {
+  OpenFile* shown = file();
+  if (shown == nullptr || name == shown->tensor) return;
+  const int index = indexOf(*shown, name);
+  if (index < 0) {
+    const auto missing = findTensor(*shown->source, name.toStdString());
+    Q_EMIT failed(missing ? tr("%1: no such tensor").arg(name) : text(missing.error().message));
+    return;
+  }
+  const TensorInfo& info = shown->source->tensors()[static_cast<std::size_t>(index)];
+  if (!info.quantizable) {
+    Q_EMIT failed(tr("%1 cannot be quantized: %2").arg(name, text(info.reason)));
+    return;
+  }
+  chooseTensor(*shown, name);
+}
+
+void Session::chooseTensor(OpenFile& shown, const QString& name) {
+  shown.tensor = name;
+  shown.group.reset();
+  halted_ = false;
+  loadCurrentTensor();
+  Q_EMIT tensorChanged();
+  Q_EMIT specChanged();
+  Q_EMIT groupChanged();
+  Q_EMIT resultChanged();
+  Q_EMIT curveChanged();
+}
+
+void Session::loadCurrentTensor() {
+  abandonForeground();
+  standBack();
+  const TensorInfo* info = currentInfo();
+  if (info == nullptr) return;
+  loading_ = true;
+  loadCancel_ = CancelToken();
+  io_->post(IoQueue::Priority::Foreground,
+            [outbox = outbox_, source = file()->source, info = *info, cancel = loadCancel_,
+             epoch = epoch_](const CancelToken& closing) {
+              if (closing.cancelled() || cancel.cancelled()) return;
+              auto loaded = source->load(info, Orientation::Auto, {cancel, {}});
+              Result<SharedTensor> shared = Error{};
+              if (loaded) {
+                shared = SharedTensor(std::make_shared<WeightTensor>(std::move(*loaded)));
+              } else {
+                shared = loaded.error();
+              }
+              outbox->post([epoch, shared = std::move(shared)](Session& session) {
+                session.takeTensor(epoch, shared);
+              });
+            });
+  Q_EMIT activityChanged();
+}
+
+void Session::takeTensor(std::uint64_t epoch, Result<SharedTensor> tensor) {
+  if (epoch != epoch_) return;
+  loading_ = false;
+  if (tensor) {
+    tensor_ = std::move(*tensor);
+    requestAnalysis();
+    return;
+  }
+  keepLastGoodTensor();
+  if (!isCancelled(tensor.error())) Q_EMIT failed(text(tensor.error().message));
+}
+
+void Session::keepLastGoodTensor() {
+  OpenFile* shown = file();
+  if (shown != nullptr && tensor_ && text(tensor_->info().name) != shown->tensor) {
+    shown->tensor = text(tensor_->info().name);
+    shown->group.reset();
+    Q_EMIT tensorChanged();
+    Q_EMIT specChanged();
+    Q_EMIT groupChanged();
+    Q_EMIT curveChanged();
+  }
+  Q_EMIT resultChanged();
+  pumpBackground();
+  Q_EMIT activityChanged();
+}
+
+// ---- specs
+
+QuantSpec Session::spec() const {
+  if (file() == nullptr) return {};
+  return file()->plan.specFor(file()->tensor.toStdString());
+}
+
+QuantSpec Session::specOf(const TensorInfo& info) const {
+  return file() == nullptr ? QuantSpec{} : file()->plan.specFor(info.name);
+}
+
+bool Session::hasOwnSpec() const {
+  return file() != nullptr && file()->plan.tensors.contains(file()->tensor.toStdString());
+}
+
+TuningPlan Session::plan() const {
+  if (file() == nullptr) return {};
+  TuningPlan complete = file()->plan;
+  for (auto& [name, choice] : complete.tensors) {
+    const int index = indexOf(*file(), text(name));
+    if (index < 0) continue;
+    const TensorOverview& known = file()->overview[static_cast<std::size_t>(index)];
+    if (!known.settled || !known.measure) continue;
+    choice.mse = known.measure->mse;
+    choice.sqnrDb = known.measure->sqnrDb;
+    choice.bitsPerWeight = known.measure->bitsPerWeight;
+    if (choice.spec.clip.kind == ClipPolicy::Kind::SearchTensor) {
+      choice.clipRatio = known.measure->clipRatio;
+    }
+  }
+  return complete;
+}
+
+void Session::editSpec(const QuantSpec& edited, const QString& step, int gesture) {
+  if (file() == nullptr || file()->tensor.isEmpty() || edited == spec()) return;
+  if (const Status valid = edited.validate(); !valid) {
+    Q_EMIT specChanged();  // a view that shows the refused value returns to the truth
+    Q_EMIT failed(text(valid.error().message));
+    return;
+  }
+  TuningPlan plan = file()->plan;
+  TensorPlan choice;
+  choice.spec = edited;
+  choice.pinned = true;
+  plan.tensors[file()->tensor.toStdString()] = choice;
+  pushPlan(std::move(plan), step, gesture);
+}
+
+void Session::applyToAll() {
+  if (file() == nullptr) return;
+  TuningPlan plan = file()->plan;
+  plan.defaultSpec = spec();
+  plan.tensors.clear();
+  pushPlan(std::move(plan), tr("apply to all tensors"), 0);
+}
+
+void Session::dropOwnSpec() {
+  if (!hasOwnSpec()) return;
+  TuningPlan plan = file()->plan;
+  plan.tensors.erase(file()->tensor.toStdString());
+  pushPlan(std::move(plan), tr("back to the default"), 0);
+}
+
+void Session::adoptPlan(const TuningPlan& adopted) {
+  if (file() == nullptr) return;
+  TuningPlan plan = adopted;
+  plan.sourceFile = file()->plan.sourceFile;
+  pushPlan(std::move(plan), tr("open plan"), 0);
+}
+
+void Session::pushPlan(TuningPlan plan, const QString& step, int gesture) {
+  file()->undo->push(new PlanCommand(this, *file(), std::move(plan), step, gesture));
+}
+
+void Session::setPlan(std::uint64_t fileId, TuningPlan plan, const QString& tensor) {
+  OpenFile* edited = fileById(fileId);
+  if (edited == nullptr) return;
+  const QuantSpec before = spec();
+  const TuningPlan planBefore = std::exchange(edited->plan, std::move(plan));
+  halted_ = false;
+  unsettleOverview(*edited, planBefore);
+  if (!tensor.isEmpty() && edited == file() && tensor != edited->tensor) {
+    chooseTensor(*edited, tensor);  // undoing elsewhere shows what is undone
+    return;
+  }
+  Q_EMIT specChanged();
+  if (spec() == before) {
+    pumpBackground();
+    return;
+  }
+  Q_EMIT curveChanged();
+  if (!loading_) requestAnalysis();
+}
+
+void Session::unsettleOverview(OpenFile& edited, const TuningPlan& before) {
+  int changed = 0;
+  int last = -1;
+  const auto& all = edited.source->tensors();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (before.specFor(all[i].name) == edited.plan.specFor(all[i].name)) continue;
+    edited.overview[i].settled = false;
+    edited.overview[i].problem.clear();
+    ++changed;
+    last = static_cast<int>(i);
+  }
+  if (&edited == file() && changed > 0) Q_EMIT overviewChanged(changed == 1 ? last : -1);
+}
+
+// ---- the shown group
+
+std::optional<GroupIndex> Session::group() const {
+  return file() == nullptr ? std::nullopt : file()->group;
+}
+
+void Session::setGroup(std::optional<GroupIndex> chosen) {
+  if (file() == nullptr || file()->group == chosen) return;
+  file()->group = chosen;
+  Q_EMIT groupChanged();
+  if (!loading_) requestAnalysis();
+}
+
+// ---- the analysis
+
+bool Session::foregroundBusy() const {
+  return opening_ > 0 || loading_ || lastAnswer_ < lastRequest_;
+}
+
+void Session::abandonForeground() {
+  ++epoch_;
+  loading_ = false;
+  loadCancel_.cancel();
+  foregroundLane_->cancel();
+  lastAnswer_ = lastRequest_;
+  firstOfEpoch_ = lastRequest_ + 1;
+}
+
+void Session::requestAnalysis() {
+  if (!tensor_ || file() == nullptr) return;
+  standBack();
+  AnalysisRequest request;
+  request.id = ++lastRequest_;
+  request.tensor = tensor_;
+  request.spec = spec();
+  request.group = file()->group;
+  foregroundLane_->submit([request = std::move(request), outbox = outbox_,
+                           executor = environment_.executor,
+                           analyseIt = environment_.analyse](const CancelToken& cancel) {
+    auto result = analyseIt(request, executor, {cancel, {}});
+    outbox->post([id = request.id, result = std::move(result)](Session& session) {
+      session.takeResult(id, result);
+    });
+  });
+  Q_EMIT resultChanged();  // it is no longer current
+  Q_EMIT activityChanged();
+}
+
+void Session::takeResult(std::uint64_t id, Result<SharedResult> result) {
+  if (id < firstOfEpoch_) return;
+  lastAnswer_ = std::max(lastAnswer_, id);
+  if (result) {
+    adoptResult(std::move(*result));
+  } else if (!isCancelled(result.error())) {
+    Q_EMIT failed(text(result.error().message));
+  }
+  Q_EMIT resultChanged();
+  pumpBackground();
+  Q_EMIT activityChanged();
+}
+
+void Session::adoptResult(SharedResult result) {
+  result_ = std::move(result);
+  resultFile_ = file()->id;
+  const int index = indexOf(*file(), text(result_->info.name));
+  // An answer that is already overtaken says nothing about the present spec.
+  if (index < 0 || !resultIsCurrent()) return;
+  TensorOverview& known = file()->overview[static_cast<std::size_t>(index)];
+  TensorMeasure measure;
+  measure.finite = result_->health.finite();
+  measure.bitsPerWeight = result_->storage.bitsPerWeight();
+  if (known.measure) measure.bestRatio = known.measure->bestRatio;
+  if (const auto& metrics = result_->metrics) {
+    measure.mse = metrics->mse;
+    measure.sqnrDb = metrics->sqnrDb;
+    if (result_->clip.ratios.granularity == ClipRatios::Granularity::Tensor) {
+      measure.clipRatio = result_->clip.ratios.values.front();
+    }
+  }
+  // The curve's grid contains the default grid, so its optimum there is the one a search finds.
+  const bool curveTells = curve() && result_->spec.grid == RatioGrid{};
+  if (curveTells) measure.bestRatio = bestRatio();
+  known.measure = measure;
+  known.settled = curveTells || !measure.finite;
+  Q_EMIT overviewChanged(index);
+}
+
+bool Session::resultIsCurrent() const {
+  return result_ && !loading_ && result_->id == lastRequest_ && lastAnswer_ == lastRequest_ &&
+         file() != nullptr && resultFile_ == file()->id &&
+         text(result_->info.name) == file()->tensor;
+}
+
+void Session::recompute() {
+  halted_ = false;
+  if (file() == nullptr || file()->tensor.isEmpty()) return;
+  if (tensor_ && !loading_ && text(tensor_->info().name) == file()->tensor) {
+    requestAnalysis();
+  } else if (!loading_) {
+    loadCurrentTensor();
+  }
+}
+
+void Session::cancel() {
+  const Activity stopped = activity();
+  if (stopped.idle()) return;
+  const bool wasLoading = loading_;
+  halted_ = true;
+  abandonForeground();
+  standBack();
+  exportCancel_.cancel();
+  if (wasLoading) keepLastGoodTensor();
+  Q_EMIT resultChanged();
+  Q_EMIT cancelled(stopped.text);
+  Q_EMIT activityChanged();
+}
+
+// ---- the background
+
+QString Session::curveKey() const {
+  return QStringLiteral("%1 %2 %3")
+      .arg(file()->id)
+      .arg(file()->tensor, text(commandLineOptions(curveSpec(spec()))));
+}
+
+SharedCurve Session::curve() const {
+  if (file() == nullptr || file()->tensor.isEmpty()) return nullptr;
+  return curves_.value(curveKey());
+}
+
+QString Session::curveProblem() const {
+  const bool shown = file() != nullptr && !file()->tensor.isEmpty();
+  return shown && curveKey() == failedCurve_ ? curveProblem_ : QString();
+}
+
+std::optional<double> Session::bestRatio() const {
+  const SharedCurve known = curve();
+  if (!known) return std::nullopt;
+  const auto window = std::min<std::ptrdiff_t>(RatioGrid{}.count, std::ssize(known->mse));
+  const auto best = std::min_element(known->mse.begin(), known->mse.begin() + window);
+  return known->ratios[static_cast<std::size_t>(best - known->mse.begin())];
+}
+
+void Session::standBack() {
+  backgroundCancel_.cancel();
+}
+
+void Session::pumpBackground() {
+  if (halted_ || background_ || foregroundBusy() || file() == nullptr) return;
+  backgroundCancel_ = CancelToken();
+  if (!startCurve()) startMeasure();
+  if (background_) Q_EMIT activityChanged();
+}
+
+bool Session::startCurve() {
+  if (!resultIsCurrent() || !result_->health.finite()) return false;
+  const QString key = curveKey();
+  if (curves_.contains(key) || key == failedCurve_) return false;
+  background_ = Activity::Kind::Searching;
+  backgroundLane_->submit([key, tensor = tensor_, searched = curveSpec(spec()),
+                           executor = environment_.executor, cancel = backgroundCancel_,
+                           outbox = outbox_](const CancelToken&) {
+    auto found = clipCurveOf(*tensor, searched, executor, {cancel, {}});
+    outbox->post(
+        [key, found = std::move(found)](Session& session) { session.takeCurve(key, found); });
+  });
+  return true;
+}
+
+void Session::takeCurve(const QString& key, Result<ClipCurve> found) {
+  background_.reset();
+  if (found) {
+    constexpr int kRemembered = 500;  // a curve takes 2 kB
+    if (curves_.size() >= kRemembered) curves_.clear();
+    curves_.insert(key, std::make_shared<const ClipCurve>(std::move(*found)));
+    if (resultIsCurrent()) adoptResult(result_);
+    Q_EMIT curveChanged();
+  } else if (!isCancelled(found.error())) {
+    failedCurve_ = key;
+    curveProblem_ = text(found.error().message);
+    Q_EMIT curveChanged();
+  }
+  pumpBackground();
+  Q_EMIT activityChanged();
+}
+
+bool Session::startMeasure() {
+  if (!environment_.overview) return false;
+  const auto& all = tensors();
+  std::size_t next = 0;
+  while (next < all.size() && (!all[next].quantizable || file()->overview[next].settled)) ++next;
+  if (next == all.size()) return false;
+  background_ = Activity::Kind::Surveying;
+  backgroundLane_->submit([fileId = file()->id, index = static_cast<int>(next), info = all[next],
+                           measured = specOf(all[next]), source = file()->source, queue = io_,
+                           executor = environment_.executor, cancel = backgroundCancel_,
+                           outbox = outbox_](const CancelToken&) {
+    const TaskControl control{cancel, {}};
+    const auto tensor = queue->load(source, info, control);
+    auto found = tensor ? measure(*tensor, measured, executor, control)
+                        : Result<TensorMeasure>(tensor.error());
+    outbox->post([fileId, index, measured, found = std::move(found)](Session& session) {
+      session.takeMeasure(fileId, index, measured, found);
+    });
+  });
+  return true;
+}
+
+void Session::takeMeasure(std::uint64_t fileId, int tensor, const QuantSpec& measured,
+                          Result<TensorMeasure> found) {
+  background_.reset();
+  OpenFile* owner = fileById(fileId);
+  const bool cancelledOnly = !found && isCancelled(found.error());
+  if (owner != nullptr && !cancelledOnly) {
+    const auto index = static_cast<std::size_t>(tensor);
+    TensorOverview& known = owner->overview[index];
+    if (owner->plan.specFor(owner->source->tensors()[index].name) == measured) {
+      known.settled = true;
+      known.measure.reset();
+      if (found) {
+        known.measure = *found;
+      } else {
+        known.problem = text(found.error().message);
+      }
+      if (owner == file()) Q_EMIT overviewChanged(tensor);
+    }
+  }
+  pumpBackground();
+  Q_EMIT activityChanged();
+}
+
+Activity Session::activity() const {
+  Activity now;
+  const QString tensor = currentTensor();
+  if (exporting_) {
+    now.kind = Activity::Kind::Exporting;
+    now.text = tr("Exporting %1").arg(exportName_);
+    const auto total = exportProgress_->total.load();
+    if (total > 0) {
+      now.progress = static_cast<double>(exportProgress_->done.load()) / static_cast<double>(total);
+    }
+  } else if (opening_ > 0) {
+    now.kind = Activity::Kind::Opening;
+    now.text = tr("Opening %1").arg(openingName_);
+  } else if (loading_) {
+    now.kind = Activity::Kind::Loading;
+    now.text = tr("Loading %1").arg(tensor);
+  } else if (lastAnswer_ < lastRequest_) {
+    now.kind = Activity::Kind::Analysing;
+    now.text = tr("Analysing %1").arg(tensor);
+  } else if (background_ == Activity::Kind::Searching && !halted_) {
+    now.kind = Activity::Kind::Searching;
+    now.text = tr("Clip curve of %1").arg(tensor);
+  } else if (background_ && !halted_ && file() != nullptr) {
+    int known = 0;
+    int all = 0;
+    for (std::size_t i = 0; i < tensors().size(); ++i) {
+      if (!tensors()[i].quantizable) continue;
+      ++all;
+      known += file()->overview[i].settled ? 1 : 0;
+    }
+    now.kind = Activity::Kind::Surveying;
+    now.text = tr("Measuring all tensors: %1 of %2").arg(known).arg(all);
+    now.progress = static_cast<double>(known) / std::max(all, 1);
+  }
+  if (now.kind != shownKind_) {
+    shownKind_ = now.kind;
+    since_.start();
+  }
+  if (!now.idle()) now.elapsedMs = since_.elapsed();
+  return now;
+}
+
+// ---- exporting
+
+void Session::startExport(const QString& what, const QString& path, ExportJob job) {
+  if (exporting_) {
+    Q_EMIT failed(tr("%1 is still being exported: wait for it or cancel it").arg(exportName_));
+    return;
+  }
+  exporting_ = true;
+  exportName_ = what;
+  exportCancel_ = CancelToken();
+  exportProgress_ = std::make_shared<ProgressCell>();
+  TaskControl control{exportCancel_, [cell = exportProgress_](auto done, auto total) {
+                        cell->total = total;
+                        cell->done = done;
+                      }};
+  exportLane_->submit(
+      [what, path, job = std::move(job), control, outbox = outbox_](const CancelToken&) {
+        auto result = job(control);
+        outbox->post([what, path, result = std::move(result)](Session& session) {
+          session.takeExport(what, path, result);
+        });
+      });
+  Q_EMIT activityChanged();
+}
+
+void Session::takeExport(const QString& what, const QString& path, ExportResult result) {
+  exporting_ = false;
+  if (result) {
+    QStringList notes;
+    for (const std::string& line : *result) notes << text(line);
+    Q_EMIT exported(what, path, notes);
+  } else if (isCancelled(result.error())) {
+    Q_EMIT cancelled(tr("Exporting %1").arg(what));
+  } else {
+    Q_EMIT failed(text(result.error().message));
+  }
+  pumpBackground();
+  Q_EMIT activityChanged();
+}
+
+void Session::exportQuantized(const QString& path, bool allTensors, bool withDequantized) {
+  if (file() == nullptr) return;
+  QuantizedExport what{path.toStdString(), file()->source, {}, file()->plan, withDequantized};
+  if (allTensors) {
+    std::copy_if(tensors().begin(), tensors().end(), std::back_inserter(what.tensors),
+                 [](const TensorInfo& info) { return info.quantizable; });
+  } else if (const TensorInfo* info = currentInfo()) {
+    what.tensors.push_back(*info);
+  }
+  const QString name = allTensors ? tr("all quantized tensors") : tr("quantized tensor");
+  startExport(name, path, quantizedExport(std::move(what), io_, environment_.executor));
+}
+
+}  // namespace quantoscope::ui

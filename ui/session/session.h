@@ -1,0 +1,272 @@
+// What is open, chosen and known: the state behind the window.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <QElapsedTimer>
+#include <QHash>
+#include <QObject>
+#include <QString>
+#include <QStringList>
+#include <QUndoGroup>
+#include <QUndoStack>
+
+#include "core/engine/analysis.h"
+#include "core/io/tensor_source.h"
+#include "core/parallel/executor.h"
+#include "core/quant/tuning_plan.h"
+#include "ui/session/compute_lane.h"
+#include "ui/session/export_jobs.h"
+#include "ui/session/io_queue.h"
+#include "ui/session/outbox.h"
+#include "ui/session/tensor_measure.h"
+
+namespace quantoscope::ui {
+
+using SharedCurve = std::shared_ptr<const ClipCurve>;
+
+/// What is known of a tensor without its being shown.
+struct TensorOverview {
+  std::optional<TensorMeasure> measure;
+  bool settled = false;  ///< `measure` belongs to the tensor's present spec, or cannot be had
+  QString problem;       ///< why it cannot be had
+};
+
+/// What runs at the moment, for a status line.
+struct Activity {
+  enum class Kind { Idle, Opening, Loading, Analysing, Exporting, Searching, Surveying };
+
+  Kind kind = Kind::Idle;
+  QString text;                    ///< empty when idle
+  std::optional<double> progress;  ///< 0..1 where it is known
+  qint64 elapsedMs = 0;
+
+  bool idle() const { return kind == Kind::Idle; }
+  /// Whether the user waits for it, rather than its filling in by the by.
+  bool foreground() const { return !idle() && kind < Kind::Searching; }
+};
+
+/// Opened files, the tensor that is looked at, the spec of every tensor, and what quantizing it
+/// leads to. Lives on the GUI thread and never blocks it: requests return at once, results arrive
+/// as signals. Reading happens on one thread, analyses on a second, and the clip curve and the
+/// overview of all tensors on a third, which stands back whenever the second has work.
+///
+/// An edit of a spec lets the running analysis finish and replaces only the one that waits; another
+/// tensor, another file or cancel() cancels it. A result that belongs to a tensor no longer chosen
+/// is dropped. Failures leave the last good state and are told by failed().
+class Session : public QObject {
+  Q_OBJECT
+
+ public:
+  using OpenFunction = std::function<Result<SharedSource>(const std::string&)>;
+  using AnalyseFunction = std::function<Result<SharedResult>(const AnalysisRequest&,
+                                                             const Executor&, const TaskControl&)>;
+
+  /// What a session works with; a test may bring its own.
+  struct Environment {
+    Executor executor{0};
+    OpenFunction open = openTensorSource;
+    AnalyseFunction analyse = quantoscope::analyse;
+    bool overview = true;  ///< whether all tensors are measured in the background
+  };
+
+  explicit Session(QObject* parent = nullptr);
+  explicit Session(Environment environment, QObject* parent = nullptr);
+  /// Cancels and waits for what runs.
+  ~Session() override;
+
+  /// The grid of the clip curve: it contains the reference's own, 1 to 0.805, exactly.
+  static constexpr RatioGrid kCurveGrid{1.0, 0.5, 101};
+
+  // ---- files
+
+  /// Opens a file, or FILE::TENSOR, and shows it. A file that is open already is shown again.
+  /// `tensor`, or else the first that can be quantized, is chosen. Ends with fileOpened or failed.
+  void openFile(const QString& fileAndTensor, const QString& tensor = {});
+  /// Opens a file without showing it, unless none is shown.
+  void openBeside(const QString& file);
+  void closeCurrentFile();
+  QStringList openFiles() const;  ///< paths in the order in which they were opened
+  int currentFile() const;        ///< index into openFiles(); -1 when none is open
+  void setCurrentFile(int index);
+  QString currentPath() const;
+  QString currentFormat() const;  ///< for people: "Keras 2 HDF5"
+
+  // ---- tensors of the current file
+
+  /// In the file's order; empty when no file is open.
+  const std::vector<TensorInfo>& tensors() const;
+  const TensorOverview& overview(std::size_t tensor) const;
+  QString currentTensor() const;  ///< its name; empty when none is chosen
+  const TensorInfo* currentInfo() const;
+  /// Chooses a tensor by name. One that cannot be quantized is not chosen, and failed() says why.
+  void selectTensor(const QString& name);
+
+  // ---- specs
+
+  /// The current tensor's, or the default.
+  QuantSpec spec() const;
+  QuantSpec specOf(const TensorInfo& info) const;
+  bool hasOwnSpec() const;  ///< whether the current tensor differs from the default by choice
+  /// The choices for the current file, with what has been measured of them.
+  TuningPlan plan() const;
+  /// Gives the current tensor a spec of its own, as one undoable step called `step`. Steps that
+  /// follow each other with the same `gesture`, when it is not 0, become one. An invalid spec is
+  /// refused with failed().
+  void editSpec(const QuantSpec& spec, const QString& step, int gesture = 0);
+  /// Makes the current tensor's spec the default and drops all others.
+  void applyToAll();
+  /// Lets the current tensor follow the default.
+  void dropOwnSpec();
+  /// Replaces all choices, as one undoable step.
+  void adoptPlan(const TuningPlan& plan);
+  /// A number for the steps of one drag; see editSpec().
+  int newGesture() { return ++lastGesture_; }
+  QUndoGroup* undoGroup() { return &undoGroup_; }
+
+  // ---- the group whose levels are shown
+
+  std::optional<GroupIndex> group() const;  ///< nothing: a typical one
+  void setGroup(std::optional<GroupIndex> group);
+
+  // ---- results
+
+  /// The newest answer about the current tensor; while another tensor is loaded, still the last.
+  SharedResult result() const { return result_; }
+  /// Whether result() answers the present tensor, spec and group.
+  bool resultIsCurrent() const;
+  /// The clip curve of the current tensor and spec over kCurveGrid; null until it is known. It does
+  /// not depend on the clip policy.
+  SharedCurve curve() const;
+  /// Why there is no curve; empty where there is one or none has been tried.
+  QString curveProblem() const;
+  /// The optimum of the curve within the reference's window; nothing until the curve is known.
+  std::optional<double> bestRatio() const;
+
+  /// Asks again, after cancel() for instance.
+  void recompute();
+  /// Stops all that runs. Background work begins again with the next request.
+  void cancel();
+  Activity activity() const;
+  /// Whether nothing runs and nothing waits.
+  bool settled() const { return activity().idle(); }
+  int threads() const { return environment_.executor.threads(); }
+
+  // ---- exporting
+
+  /// Runs the job on a thread of its own, one at a time; ends with exported or failed. `what` is a
+  /// noun for people: "Plan", `path` what it writes.
+  void startExport(const QString& what, const QString& path, ExportJob job);
+  /// Quantized tensors of the current file with their specs as a native file; those that cannot be
+  /// quantized are left out.
+  void exportQuantized(const QString& path, bool allTensors, bool withDequantized);
+
+ Q_SIGNALS:
+  void filesChanged();  ///< openFiles()
+  void fileChanged();   ///< the current file and with it its tensors
+  void fileOpened(const QString& path);
+  void tensorChanged();  ///< the chosen tensor
+  void specChanged();    ///< the current tensor's spec, or whether it is its own
+  void groupChanged();
+  void resultChanged();  ///< result(), or whether it is current
+  void curveChanged();
+  void overviewChanged(int tensor);  ///< of one tensor; -1: of all
+  void activityChanged();
+  void exported(const QString& what, const QString& path, const QStringList& notes);
+  void failed(const QString& message);
+  void cancelled(const QString& what);
+
+ private:
+  struct OpenFile;
+  class PlanCommand;
+  using SharedTensor = std::shared_ptr<const WeightTensor>;
+  using SharedOutbox = std::shared_ptr<Outbox<Session>>;
+
+  OpenFile* file() const;
+  OpenFile* fileById(std::uint64_t id) const;
+  int indexOf(const OpenFile& file, const QString& tensor) const;
+
+  /// What to do with a file once it is open.
+  struct Opening {
+    QString path;
+    QString tensor;
+    bool show = true;
+  };
+  void open(Opening opening);
+  void takeSource(const Opening& opening, Result<SharedSource> source);
+  void addFile(const Opening& opening, SharedSource source);
+  void showFile(int index);
+  void beginWithTensor(OpenFile& shown);
+  void chooseTensor(OpenFile& file, const QString& name);
+  void loadCurrentTensor();
+  void takeTensor(std::uint64_t epoch, Result<SharedTensor> tensor);
+  void keepLastGoodTensor();
+
+  void pushPlan(TuningPlan plan, const QString& step, int gesture);
+  void setPlan(std::uint64_t fileId, TuningPlan plan, const QString& tensor);
+  void unsettleOverview(OpenFile& file, const TuningPlan& before);
+
+  void requestAnalysis();
+  void takeResult(std::uint64_t id, Result<SharedResult> result);
+  void adoptResult(SharedResult result);
+  bool foregroundBusy() const;
+  void abandonForeground();
+
+  QString curveKey() const;
+  void pumpBackground();
+  void standBack();
+  bool startCurve();
+  bool startMeasure();
+  void takeCurve(const QString& key, Result<ClipCurve> curve);
+  void takeMeasure(std::uint64_t fileId, int tensor, const QuantSpec& spec,
+                   Result<TensorMeasure> measure);
+  void takeExport(const QString& what, const QString& path, ExportResult result);
+
+  Environment environment_;
+  SharedOutbox outbox_;
+  std::vector<std::unique_ptr<OpenFile>> files_;
+  int current_ = -1;
+  std::uint64_t lastFileId_ = 0;
+  QUndoGroup undoGroup_;
+  int lastGesture_ = 0;
+
+  int opening_ = 0;  ///< files that are being opened
+  QString openingName_;
+  std::uint64_t epoch_ = 0;  ///< counts choices of a tensor: older answers are stale
+  SharedTensor tensor_;      ///< the current tensor's weights, once loaded
+  bool loading_ = false;
+  CancelToken loadCancel_;
+
+  std::uint64_t lastRequest_ = 0;   ///< ids of analyses
+  std::uint64_t firstOfEpoch_ = 1;  ///< the first request that is about the current tensor
+  std::uint64_t lastAnswer_ = 0;
+  SharedResult result_;
+  std::uint64_t resultFile_ = 0;
+
+  QHash<QString, SharedCurve> curves_;
+  QString failedCurve_;  ///< the key that was tried in vain last
+  QString curveProblem_;
+  std::optional<Activity::Kind> background_;
+  CancelToken backgroundCancel_;
+  bool halted_ = false;  ///< by cancel(), until the next request
+
+  bool exporting_ = false;
+  QString exportName_;
+  CancelToken exportCancel_;
+  struct ProgressCell;
+  std::shared_ptr<ProgressCell> exportProgress_;
+  mutable Activity::Kind shownKind_ = Activity::Kind::Idle;
+  mutable QElapsedTimer since_;  ///< when that kind of activity began
+
+  // Threads go first when the session dies, the queue that others wait for last of them.
+  std::shared_ptr<IoQueue> io_;
+  std::unique_ptr<ComputeLane> foregroundLane_;
+  std::unique_ptr<ComputeLane> backgroundLane_;
+  std::unique_ptr<ComputeLane> exportLane_;
+};
+
+}  // namespace quantoscope::ui

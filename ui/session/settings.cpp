@@ -1,0 +1,101 @@
+#include "ui/session/settings.h"
+
+#include <utility>
+
+#include <QDir>
+#include <QFileInfo>
+
+namespace quantoscope::ui {
+
+namespace {
+
+constexpr auto kLayoutVersion = "window/version";
+constexpr auto kGeometry = "window/geometry";
+constexpr auto kState = "window/state";
+constexpr auto kSplitters = "window/splitters";
+constexpr auto kDirectory = "files/directory";
+constexpr auto kRecent = "files/recent";
+constexpr auto kAppearance = "view/appearance";
+constexpr auto kHintsDismissed = "view/hintsDismissed";
+constexpr auto kLogCounts = "view/logCounts";
+
+constexpr const char* kAppearanceNames[] = {"system", "light", "dark"};
+
+}  // namespace
+
+Settings::Settings() : Settings(std::make_unique<QSettings>()) {}
+
+Settings::Settings(std::unique_ptr<QSettings> store) : store_(std::move(store)) {}
+
+std::optional<WindowLayout> Settings::windowLayout(int version) const {
+  if (store_->value(kLayoutVersion).toInt() != version) return std::nullopt;
+  WindowLayout layout{
+      store_->value(kGeometry).toByteArray(), store_->value(kState).toByteArray(), {}};
+  for (const QVariant& splitter : store_->value(kSplitters).toList()) {
+    layout.splitters << splitter.toByteArray();
+  }
+  return layout;
+}
+
+void Settings::setWindowLayout(int version, const WindowLayout& layout) {
+  store_->setValue(kLayoutVersion, version);
+  store_->setValue(kGeometry, layout.geometry);
+  store_->setValue(kState, layout.state);
+  store_->setValue(kSplitters, QVariantList(layout.splitters.begin(), layout.splitters.end()));
+}
+
+QString Settings::lastDirectory() const {
+  const QString directory = store_->value(kDirectory).toString();
+  return !directory.isEmpty() && QDir(directory).exists() ? directory : QDir::homePath();
+}
+
+void Settings::rememberDirectoryOf(const QString& file) {
+  store_->setValue(kDirectory, QFileInfo(file).absolutePath());
+}
+
+QStringList Settings::recentFiles() const {
+  return store_->value(kRecent).toStringList().mid(0, kRecentFiles);
+}
+
+void Settings::addRecentFile(const QString& file) {
+  const QString path = QFileInfo(file).absoluteFilePath();
+  QStringList files = recentFiles();
+  files.removeAll(path);
+  files.prepend(path);
+  store_->setValue(kRecent, files.mid(0, kRecentFiles));
+}
+
+void Settings::clearRecentFiles() {
+  store_->remove(kRecent);
+}
+
+Appearance Settings::appearance() const {
+  const QString name = store_->value(kAppearance).toString();
+  for (const Appearance appearance : {Appearance::Light, Appearance::Dark}) {
+    if (name == QLatin1String(kAppearanceNames[static_cast<int>(appearance)])) return appearance;
+  }
+  return Appearance::System;
+}
+
+void Settings::setAppearance(Appearance appearance) {
+  store_->setValue(kAppearance,
+                   QString::fromLatin1(kAppearanceNames[static_cast<int>(appearance)]));
+}
+
+bool Settings::hintsDismissed() const {
+  return store_->value(kHintsDismissed, false).toBool();
+}
+
+void Settings::setHintsDismissed(bool dismissed) {
+  store_->setValue(kHintsDismissed, dismissed);
+}
+
+bool Settings::logCounts() const {
+  return store_->value(kLogCounts, false).toBool();
+}
+
+void Settings::setLogCounts(bool on) {
+  store_->setValue(kLogCounts, on);
+}
+
+}  // namespace quantoscope::ui

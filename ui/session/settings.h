@@ -1,0 +1,64 @@
+// What the application remembers from one start to the next.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include <QByteArray>
+#include <QList>
+#include <QSettings>
+#include <QString>
+#include <QStringList>
+
+namespace quantoscope::ui {
+
+/// Which colours the window has.
+enum class Appearance { System, Light, Dark };
+
+/// Where the window was and how its parts were arranged.
+struct WindowLayout {
+  QByteArray geometry;
+  QByteArray state;
+  QList<QByteArray> splitters;  ///< those between the plots
+};
+
+/// Typed access to QSettings; nothing else in the program knows the keys. Values that make no sense
+/// read as their defaults.
+class Settings {
+ public:
+  /// The user's settings, under the application's organization and name.
+  Settings();
+  /// Settings kept elsewhere, for instance in a file of a test.
+  explicit Settings(std::unique_ptr<QSettings> store);
+
+  /// The layout that was saved by a window whose parts have this version; nothing for another
+  /// version, whose state would misplace the parts.
+  std::optional<WindowLayout> windowLayout(int version) const;
+  void setWindowLayout(int version, const WindowLayout& layout);
+
+  /// Where the last file was opened or written; the home directory at first.
+  QString lastDirectory() const;
+  /// Remembers the directory of a file.
+  void rememberDirectoryOf(const QString& file);
+
+  /// Absolute paths, the newest first, at most kRecentFiles; they need not exist any more.
+  QStringList recentFiles() const;
+  void addRecentFile(const QString& file);
+  void clearRecentFiles();
+  static constexpr int kRecentFiles = 10;
+
+  Appearance appearance() const;
+  void setAppearance(Appearance appearance);
+
+  /// Whether the hints of the first start have been put away.
+  bool hintsDismissed() const;
+  void setHintsDismissed(bool dismissed);
+
+  bool logCounts() const;
+  void setLogCounts(bool on);
+
+ private:
+  std::unique_ptr<QSettings> store_;
+};
+
+}  // namespace quantoscope::ui
