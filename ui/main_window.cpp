@@ -19,6 +19,7 @@
 #include <QMenuBar>
 #include <QMimeData>
 #include <QPainter>
+#include <QScreen>
 #include <QSignalBlocker>
 #include <QSplitter>
 #include <QStatusBar>
@@ -127,7 +128,9 @@ MainWindow::MainWindow(Session* session, Settings* settings, QWidget* parent)
 MainWindow::~MainWindow() = default;
 
 QSize MainWindow::sizeHint() const {
-  return {1280, 800};
+  constexpr QSize kLeast(1280, 800);
+  constexpr QSize kMost(1680, 1050);
+  return (screen()->availableSize() * 0.85).boundedTo(kMost).expandedTo(kLeast);
 }
 
 // ---- what it is made of
@@ -435,7 +438,6 @@ void MainWindow::connectSession() {
   connect(session_, &Session::fileOpened, this, [this](const QString& path) {
     settings_->addRecentFile(path);
     fillRecentFiles();
-    messages_->clear();
   });
   connect(session_, &Session::tensorChanged, this, [this] {
     showTitle();
@@ -445,7 +447,8 @@ void MainWindow::connectSession() {
   connect(session_, &Session::resultChanged, this, &MainWindow::showResult);
   connect(session_, &Session::curveChanged, this, &MainWindow::showCurve);
   connect(session_, &Session::specChanged, this, [this] {
-    messages_->clear();  // what it said was about the state before
+    // What it said was about the state before; but not that another of several files failed.
+    if (session_->activity().kind != Activity::Kind::Opening) messages_->clear();
     showRatio();
     updateActions();
   });
@@ -596,6 +599,7 @@ void MainWindow::openPlanByDialog() {
 }
 
 void MainWindow::openFiles(const QStringList& files) {
+  messages_->clear();
   session_->openFile(files.first());
   for (const QString& file : files.mid(1)) session_->openBeside(file);
 }
@@ -610,7 +614,7 @@ void MainWindow::fillRecentFiles() {
     shown.replace(QLatin1Char('&'), QLatin1String("&&"));
     const QString mnemonic = i < 9 ? QStringLiteral("&%1  ").arg(i + 1) : QString();
     QAction* action = recentMenu_->addAction(mnemonic + shown, this,
-                                             [this, path = files[i]] { session_->openFile(path); });
+                                             [this, path = files[i]] { openFiles({path}); });
     action->setToolTip(files[i]);
     action->setStatusTip(files[i]);
     action->setEnabled(info.exists());

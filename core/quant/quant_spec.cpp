@@ -286,7 +286,11 @@ std::string describe(const QuantSpec& spec) {
   text += spec.groupSize == -1 ? " per row" : " g" + std::to_string(spec.groupSize);
   if (!spec.isFloat()) text += std::string(" ") + nameOf(spec.scheme);
   if (spec.fullRange) text += " full range";
-  if (spec.clip.kind != ClipPolicy::Kind::None) text += ", clip " + spec.clip.text();
+  if (spec.clip.kind == ClipPolicy::Kind::Ratio) {
+    text += ", clip " + formatRounded(spec.clip.ratio);
+  } else if (spec.clip.searches()) {
+    text += ", clip " + spec.clip.text();
+  }
   if (spec.doubleQuant) text += ", double quant";
   return text;
 }

@@ -144,6 +144,7 @@ class MainWindowTest : public QObject {
   void escapeCancels();
   void escapeClearsTheFilterFirst();
   void aWrongFileIsToldAndLeavesWhatWasShown();
+  void oneWrongFileOfSeveralIsToldToo();
   void droppedFilesAreOpened();
   void plansAreExportedAndReadBack();
   void tablesAreExported();
@@ -433,6 +434,18 @@ void MainWindowTest::aWrongFileIsToldAndLeavesWhatWasShown() {
   QCOMPARE(desk.shownMetric("mse"), before);
   QCOMPARE(desk.session->currentTensor(), QStringLiteral("dense/kernel"));
   QVERIFY(desk.session->resultIsCurrent());
+}
+
+void MainWindowTest::oneWrongFileOfSeveralIsToldToo() {
+  Desk desk;
+  desk.window->show();
+  desk.window->openFiles({desk.directory.filePath(QStringLiteral("wrong.h5")), desk.path()});
+  desk.settle();
+  QVERIFY(desk.messages()->isVisible());
+  QVERIFY(desk.messages()->text().contains(QStringLiteral("wrong.h5")));
+  desk.find<QSpinBox>("bits")->setValue(3);
+  QVERIFY(!desk.messages()->isVisible());
+  desk.settle();
 }
 
 void MainWindowTest::droppedFilesAreOpened() {

@@ -155,13 +155,13 @@ void Session::open(Opening opening) {
 }
 
 void Session::takeSource(const Opening& opening, Result<SharedSource> source) {
-  --opening_;
   if (!source) {
     Q_EMIT failed(text(source.error().message));
   } else {
     Q_EMIT fileOpened(opening.path);
     addFile(opening, std::move(*source));
   }
+  --opening_;
   pumpBackground();
   Q_EMIT activityChanged();
 }
