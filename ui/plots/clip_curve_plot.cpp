@@ -475,6 +475,7 @@ void ClipCurvePlot::mouseMoveEvent(QMouseEvent* event) {
     const double ratio = xAt(position.x());
     moveRatio(event->modifiers().testFlag(Qt::AltModifier) ? std::clamp(ratio, lowestRatio(), 1.0)
                                                            : snappedRatio(ratio, lowestRatio()));
+    setPointer(position);
     return;
   }
   if (event->buttons() == Qt::NoButton) {

@@ -116,6 +116,9 @@ class Plot : public QWidget {
   void saveFailed(const QString& message);
 
  protected:
+  /// Where the mouse is, for a plot that handles a drag itself: what is hovered follows new data.
+  void setPointer(QPointF position) { pointer_ = position; }
+
   /// Pixels and values of the plotted area while something is drawn on it.
   struct Frame {
     QRectF area;
