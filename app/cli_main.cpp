@@ -5,6 +5,7 @@
 #include "app/cli/context.h"
 #include "app/cli/exit_status.h"
 #include "app/cli/verbs.h"
+#include "core/kernels/kernels.h"
 
 namespace {
 
@@ -46,6 +47,12 @@ int main(int argc, char** argv) {
   GeneralOptions options;
   program.add_option("--threads", options.threads, "threads to work with; 0: all cores")
       ->check(CLI::Range(0, Executor::kMaxThreads));
+  std::vector<std::string> kernelNames;
+  for (const auto* table : kernels::availableKernels()) kernelNames.emplace_back(table->name);
+  std::string kernelName = kernelNames.front();
+  program.add_option("--kernels", kernelName, "instruction set to work with")
+      ->check(CLI::IsMember(kernelNames))
+      ->capture_default_str();
   program.add_flag("--quiet", options.quiet, "no notes and no progress on stderr");
   program.add_flag("--force", options.force, "replace an existing output");
 
@@ -67,6 +74,7 @@ int main(int argc, char** argv) {
     }
     return fail(std::string(error.what()) + "; --help tells what is allowed", kWrongUsage);
   }
+  kernels::useKernels(kernelName);
   for (const auto& [name, verb] : verbs) {
     if (program.got_subcommand(name)) return run(verb, options);
   }

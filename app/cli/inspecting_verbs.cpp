@@ -140,11 +140,9 @@ Result<SearchAnswer> runSearch(const WeightTensor& tensor, const QuantSpec& spec
   const TaskControl control = context.control("searching");
   auto choice = chooseClip(tensor, spec, context.executor(), control);
   if (!choice) return choice.error();
-  auto parameters = groupParametersOf(tensor, spec, choice->ratios, context.executor(), control);
-  if (!parameters) return parameters.error();
-  auto sums = errorSumsOf(tensor, spec, *parameters, context.executor(), control);
-  if (!sums) return sums.error();
-  return SearchAnswer{std::move(*choice), ErrorMetrics::from(*sums).mse};
+  auto measured = measureQuantization(tensor, spec, choice->ratios, context.executor(), control);
+  if (!measured) return measured.error();
+  return SearchAnswer{std::move(*choice), ErrorMetrics::from(measured->sums).mse};
 }
 
 Json searchJson(const std::string& tensor, const QuantSpec& spec, const SearchAnswer& answer,

@@ -1,7 +1,9 @@
 #include "app/cli/spec_options.h"
 
 #include <CLI/CLI.hpp>
+#include <fstream>
 #include <limits>
+#include <sstream>
 
 #include "core/base/text.h"
 
@@ -39,14 +41,23 @@ void SpecOptions::addTo(CLI::App& verb) {
   const auto option = [&](const char* name, std::string& value, const char* help) {
     return verb.add_option(name, value, help)->capture_default_str()->group(group);
   };
-  dtypeOption_ = option("--dtype", dtype_, "int, nf4, fp4, fp4_e2m1_bnb or fp4_e2m1");
+  dtypeOption_ = option(
+      "--dtype", dtype_,
+      "int, nf4, fp4, fp4_e2m1_bnb, fp4_e2m1, fp4_e2m1_ocp, mxfp4, nvfp4, fp8_e4m3fn, fp8_e5m2");
   bitsOption_ = option("--bits", bits_, "1 to 8; int only");
   groupSizeOption_ = option("--group-size", groupSize_, "weights that share a scale; -1: a row");
   schemeOption_ = option("--scheme", scheme_, "sym or asym; int only");
   fullRangeOption_ = verb.add_flag("--full-range", fullRange_,
                                    "sym only: the largest magnitude uses the lowest code")
                          ->group(group);
-  clipOption_ = option("--clip", clip_, "none, a ratio, search, search-rows or search-groups");
+  halfRangeOption_ =
+      verb.add_flag("--half-range", halfRange_, "sym only: it maps to half the number of steps")
+          ->group(group);
+  codebookOption_ =
+      verb.add_option("--codebook", codebook_, "a number format of your own: JSON with \"levels\"")
+          ->group(group);
+  clipOption_ =
+      option("--clip", clip_, "none, a ratio, search, search-rows, search-groups or optimal");
   ratiosOption_ = option("--ratios", ratios_, "FROM:TO:COUNT of a clip search");
   doubleQuantOption_ =
       verb.add_flag("--double-quant", doubleQuant_, "quantize the scales as well")->group(group);
@@ -66,9 +77,9 @@ bool SpecOptions::has(const CLI::Option* option) const {
 
 bool SpecOptions::given() const {
   for (const CLI::Option* option :
-       {dtypeOption_, bitsOption_, groupSizeOption_, schemeOption_, fullRangeOption_, clipOption_,
-        ratiosOption_, doubleQuantOption_, dqDtypeOption_, dqBitsOption_, dqSchemeOption_,
-        dqGroupSizeOption_}) {
+       {dtypeOption_, bitsOption_, groupSizeOption_, schemeOption_, fullRangeOption_,
+        halfRangeOption_, codebookOption_, clipOption_, ratiosOption_, doubleQuantOption_,
+        dqDtypeOption_, dqBitsOption_, dqSchemeOption_, dqGroupSizeOption_}) {
     if (has(option)) return true;
   }
   return false;
@@ -85,7 +96,8 @@ bool SpecOptions::clipGiven() const {
 Status SpecOptions::checkCodebook(const QuantSpec& spec) const {
   if (!spec.isFloat()) return ok();
   for (const auto& [option, name] :
-       {std::pair{schemeOption_, "--scheme"}, std::pair{fullRangeOption_, "--full-range"}}) {
+       {std::pair{schemeOption_, "--scheme"}, std::pair{fullRangeOption_, "--full-range"},
+        std::pair{halfRangeOption_, "--half-range"}}) {
     if (has(option)) {
       return wrongUsage(std::string(name) + " with --dtype " + nameOf(spec.dtype) +
                         ": allowed only with --dtype int");
@@ -114,6 +126,21 @@ Result<std::optional<DoubleQuant>> SpecOptions::doubleQuant() const {
   return std::optional<DoubleQuant>(dq);
 }
 
+Result<NamedCodebook> SpecOptions::codebook() const {
+  if (!has(codebookOption_)) return NamedCodebook{};
+  if (has(dtypeOption_) && dtype_ != "codebook") {
+    return wrongUsage("--codebook: allowed without --dtype, or with --dtype codebook");
+  }
+  std::ifstream file(codebook_, std::ios::binary);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) {
+    return Error{ErrorCode::UnreadableFile, codebook_ + ": cannot be read"};
+  }
+  auto levels = codebookFromText(text.str(), codebook_);
+  if (levels) levels->source = codebook_;
+  return levels;
+}
+
 Result<QuantSpec> SpecOptions::spec() const {
   QuantSpec spec;
   for (const Status& status :
@@ -124,6 +151,15 @@ Result<QuantSpec> SpecOptions::spec() const {
     if (!status) return status.error();
   }
   spec.fullRange = fullRange_;
+  spec.halfRange = halfRange_;
+  auto levels = codebook();
+  if (!levels) return levels.error();
+  if (levels->book) spec.dtype = Dtype::Codebook;
+  spec.codebook = *levels;
+  if (!has(bitsOption_)) spec.bits = prescribedBits(spec.dtype, spec.codebook).value_or(spec.bits);
+  if (!has(groupSizeOption_)) {
+    spec.groupSize = prescribedGroupSize(spec.dtype).value_or(spec.groupSize);
+  }
   if (auto status = checkCodebook(spec); !status) return status.error();
   auto dq = doubleQuant();
   if (!dq) return dq.error();

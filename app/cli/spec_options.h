@@ -32,6 +32,7 @@ class SpecOptions {
  private:
   bool has(const CLI::Option* option) const;
   Status checkCodebook(const QuantSpec& spec) const;
+  Result<NamedCodebook> codebook() const;
   Result<std::optional<DoubleQuant>> doubleQuant() const;
 
   std::string dtype_ = "int";
@@ -45,7 +46,9 @@ class SpecOptions {
   std::string dqScheme_ = "asym";
   std::string dqGroupSize_ = "256";
   std::string orientation_ = "auto";
+  std::string codebook_;
   bool fullRange_ = false;
+  bool halfRange_ = false;
   bool doubleQuant_ = false;
 
   CLI::Option* dtypeOption_ = nullptr;
@@ -53,6 +56,8 @@ class SpecOptions {
   CLI::Option* groupSizeOption_ = nullptr;
   CLI::Option* schemeOption_ = nullptr;
   CLI::Option* fullRangeOption_ = nullptr;
+  CLI::Option* halfRangeOption_ = nullptr;
+  CLI::Option* codebookOption_ = nullptr;
   CLI::Option* clipOption_ = nullptr;
   CLI::Option* ratiosOption_ = nullptr;
   CLI::Option* doubleQuantOption_ = nullptr;

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/parallel/worker_pool.h"
+
 namespace quantoscope {
 
 namespace {
@@ -52,21 +54,24 @@ Result<Histogram> errorHistogramOf(const AnalysisRequest& request,
                                    const GroupParameters& parameters, double range,
                                    const Executor& executor, const TaskControl& control) {
   const Histogram empty = Histogram::over(-range, range, request.bins);
-  const WeightTensor& tensor = *request.tensor;
-  std::vector<Histogram> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
+  struct Scratch {
+    Histogram histogram;
+    std::vector<float> errors;
+  };
+  WorkerPool<Scratch> parts([&] { return Scratch{empty, {}}; });  // counts: no order to keep
   const Status status =
-      forEachDequantizedBlock(tensor, request.spec, parameters, executor, control,
-                              [&](std::size_t b, std::size_t, MatrixView w, const float* y) {
-                                parts[b] = empty;
-                                const auto weights = w.all();
-                                for (std::size_t i = 0; i < weights.size(); ++i) {
-                                  const float e = weights[i] - y[i];
-                                  parts[b].add(-static_cast<double>(e));
+      forEachDequantizedBlock(*request.tensor, request.spec, parameters, executor, control,
+                              [&](std::size_t, std::size_t, MatrixView w, const float* y) {
+                                WorkerPool<Scratch>::Lease mine(parts);
+                                mine->errors.resize(w.rows * w.cols);
+                                for (std::size_t i = 0; i < mine->errors.size(); ++i) {
+                                  mine->errors[i] = w.data[i] - y[i];
                                 }
+                                mine->histogram.addAll(mine->errors, -1);
                               });
   if (!status) return status.error();
   Histogram whole = empty;
-  for (const Histogram& part : parts) whole.merge(part);
+  parts.forEach([&](const Scratch& part) { whole.merge(part.histogram); });
   return whole;
 }
 
@@ -75,17 +80,16 @@ Status addQuantization(const AnalysisRequest& request, const Executor& executor,
                        const TaskControl& control, AnalysisResult& result) {
   auto choice = chooseClip(*request.tensor, request.spec, executor, control);
   if (!choice) return choice.error();
-  auto parameters =
-      groupParametersOf(*request.tensor, request.spec, choice->ratios, executor, control);
-  if (!parameters) return parameters.error();
-  auto sums = errorSumsOf(*request.tensor, request.spec, *parameters, executor, control);
-  if (!sums) return sums.error();
-  auto histogram = errorHistogramOf(request, *parameters, sums->maxAbsError, executor, control);
+  auto measured =
+      measureQuantization(*request.tensor, request.spec, choice->ratios, executor, control);
+  if (!measured) return measured.error();
+  auto histogram = errorHistogramOf(request, measured->parameters, measured->sums.maxAbsError,
+                                    executor, control);
   if (!histogram) return histogram.error();
 
-  result.metrics = ErrorMetrics::from(*sums);
+  result.metrics = ErrorMetrics::from(measured->sums);
   result.errorHistogram = std::move(*histogram);
-  result.group = detailOf(request, *parameters, choice->ratios);
+  result.group = detailOf(request, measured->parameters, choice->ratios);
   result.clip = std::move(*choice);
   return ok();
 }
@@ -117,17 +121,15 @@ Result<SharedResult> analyse(const AnalysisRequest& request, const Executor& exe
   result->spec = request.spec;
   result->storage = storageCostOf(request.spec, tensor.rows(), tensor.cols());
 
-  auto health = healthOf(tensor, executor, control);
-  if (!health) return health.error();
-  result->health = *health;
-  auto statistics = statisticsOf(tensor, executor, control);
-  if (!statistics) return statistics.error();
-  result->statistics = *statistics;
-  auto histogram = weightHistogram(tensor, *statistics, request.bins, executor, control);
+  auto summary = summaryOf(tensor, executor, control);
+  if (!summary) return summary.error();
+  result->health = summary->health;
+  result->statistics = summary->statistics;
+  auto histogram = weightHistogram(tensor, summary->statistics, request.bins, executor, control);
   if (!histogram) return histogram.error();
   result->weightHistogram = std::move(*histogram);
 
-  if (health->finite()) {
+  if (summary->health.finite()) {
     if (auto status = addQuantization(request, executor, control, *result); !status) {
       return status.error();
     }

@@ -42,6 +42,14 @@ struct GroupDetail {
   std::vector<float> levels;  ///< every value it can decode to, ascending
 };
 
+/// How much of a tensor an answer rests on.
+struct SampleSize {
+  std::uint64_t sampled = 0;  ///< weights that were looked at
+  std::uint64_t total = 0;    ///< weights of the tensor
+
+  bool whole() const { return sampled == total; }
+};
+
 /// Immutable once made; sizes are fit for plotting, not those of the tensor.
 struct AnalysisResult {
   std::uint64_t id = 0;
@@ -58,6 +66,10 @@ struct AnalysisResult {
   std::optional<Histogram> errorHistogram;  ///< of y - w over [-R, R], R the largest |e|
   ClipChoice clip;
   std::optional<GroupDetail> group;
+
+  /// Present where this is a preview: every number but `info`, `spec` and `storage` is that of a
+  /// sample; see core/engine/preview.h.
+  std::optional<SampleSize> preview;
 
   double elapsedMs = 0;
 };

@@ -135,6 +135,7 @@ void setSpecAttributes(H5::H5Object& group, const QuantSpec& spec) {
   setNumber<std::int64_t>(group, "group_size", spec.groupSize);
   setAttribute(group, "scheme", nameOf(spec.scheme));
   setFlag(group, "full_range", spec.fullRange);
+  setFlag(group, "half_range", spec.halfRange);
   setAttribute(group, "clip", spec.clip.text());
   setFlag(group, "double_quant", spec.doubleQuant.has_value());
   if (const auto& dq = spec.doubleQuant) {

@@ -58,6 +58,8 @@ std::string lossOf(const QuantSpec& spec) {
     case ClipPolicy::Kind::SearchRows:
     case ClipPolicy::Kind::SearchGroups:
       return "the clip search per row or group is left out: RTNConfig searches per tensor only";
+    case ClipPolicy::Kind::Optimal:
+      return "optimal clipping is left out: RTNConfig has only the search per tensor";
   }
   return "";
 }
@@ -65,6 +67,11 @@ std::string lossOf(const QuantSpec& spec) {
 void addNote(ExportNotes& notes, const std::string& what, const QuantSpec& spec) {
   const std::string loss = lossOf(spec);
   if (!loss.empty()) notes.lines.push_back(what + ": " + loss);
+  const bool fp8 = spec.dtype == Dtype::Fp8E4m3fn || spec.dtype == Dtype::Fp8E5m2;
+  if (!isPublished(spec.dtype) && !fp8) {
+    notes.lines.push_back(what + ": neural-compressor has no dtype " + nameOf(spec.dtype));
+  }
+  if (spec.halfRange) notes.lines.push_back(what + ": RTNConfig has no half range");
   if (spec.dtype == Dtype::Fp4E2m1) {
     notes.lines.push_back(what + ": fp4_e2m1 is neural-compressor's table, not the OCP format");
   }

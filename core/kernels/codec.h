@@ -1,27 +1,49 @@
 // What a kernel must know about a number format; resolved from a QuantSpec.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
 namespace quantoscope {
 
-/// A table of levels that a scaled weight is rounded to. All three tables ascend with the level.
+/// A table of levels that a scaled weight is rounded to. All three tables go with the level.
 struct Codebook {
-  std::vector<float> levels;
-  std::vector<float> thresholds;  ///< midpoints between neighbours: one fewer than levels
-  std::vector<int> codes;         ///< the integer that stands for each level in a file
+  std::vector<float> levels;  ///< strictly ascending
+  /// Midpoints between neighbours, one fewer than levels. A scaled weight gets as many levels up as
+  /// there are thresholds below it, so a tie goes down; where a format sends it up, the threshold
+  /// is the float32 just below the midpoint.
+  std::vector<float> thresholds;
+  std::vector<int> codes;  ///< the integer that stands for each level in a file
+
+  float maxMagnitude() const { return std::max(-levels.front(), levels.back()); }
+  bool operator==(const Codebook&) const = default;
 };
 
 enum class CodecKind { Asymmetric, Symmetric, Codebook };
 
+/// Which numbers a group's scale can be.
+enum class ScaleFormat {
+  Float32,
+  E8m0,  ///< powers of two, 2^-127 to 2^127 (OCP MX)
+  E4m3,  ///< an fp8 e4m3 number times the codec's `tensorScale` (NVFP4)
+};
+
 /// One number format with everything the inner loops need.
 struct Codec {
   CodecKind kind = CodecKind::Asymmetric;
-  float minCode = 0;                   ///< lowest integer code (integers only)
-  float maxCode = 15;                  ///< highest integer code (integers only)
-  bool fullRange = false;              ///< symmetric only: the largest magnitude maps to minCode
+  float minCode = 0;       ///< lowest integer code (integers only)
+  float maxCode = 15;      ///< highest integer code (integers only)
+  bool fullRange = false;  ///< symmetric only: the largest magnitude maps to minCode
+  bool halfRange = false;  ///< symmetric only: it maps to half the number of steps, 7.5 for 4 bits
   const Codebook* codebook = nullptr;  ///< CodecKind::Codebook only; outlives the codec
+
+  ScaleFormat scaleFormat = ScaleFormat::Float32;  ///< CodecKind::Codebook only
+  float tensorScale = 1;                           ///< ScaleFormat::E4m3 only; one a tensor
+
+  /// Not one of the formats of the published functions: a kernel table that knows only those may
+  /// leave this one to scalarKernels().
+  bool extended = false;
 
   bool hasZeroPoint() const { return kind == CodecKind::Asymmetric; }
 };

@@ -9,8 +9,12 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
+#include <string_view>
+#include <vector>
 
 #include "core/kernels/codec.h"
+#include "core/kernels/curve_plan.h"
 
 namespace quantoscope::kernels {
 
@@ -24,8 +28,7 @@ struct ErrorLanes {
   Lanes squaredError{};   ///< e^2, exact in float64
   Lanes error{};          ///< y - w, as -(double)e
   Lanes squaredWeight{};  ///< w^2
-  Lanes squaredValue{};   ///< y^2
-  Lanes product{};        ///< w * y
+  Lanes cross{};          ///< w * e
 
   static double total(Lanes lanes);
 };
@@ -35,6 +38,34 @@ struct ErrorPeak {
   float magnitude = -1;  ///< -1 while nothing was seen
   std::size_t row = 0;
   std::size_t col = 0;
+};
+
+/// What a pass over plain weights finds. Element i of the pass adds to lane i % 16.
+struct Summary {
+  std::uint64_t nan = 0;
+  std::uint64_t inf = 0;
+  std::uint64_t zero = 0;
+  std::uint64_t subnormal = 0;
+  float min = std::numeric_limits<float>::infinity();   ///< of the finite elements
+  float max = -std::numeric_limits<float>::infinity();  ///< of the finite elements
+  ErrorLanes::Lanes sum{};                              ///< of the finite elements
+};
+
+/// Sums over the finite elements around their mean, squares rounded once each.
+struct MomentLanes {
+  ErrorLanes::Lanes second{};
+  ErrorLanes::Lanes fourth{};
+};
+
+/// Equal bins; see Histogram.
+struct BinRule {
+  double lo = 0;
+  double width = 1;  ///< above 0
+  double bins = 1;
+  double sign = 1;  ///< 1 or -1: what a value is multiplied by first
+
+  /// clamp(floor((sign x - lo) * bins / width), 0, bins - 1), each operation rounded to double.
+  std::int32_t binOf(float x) const;
 };
 
 struct KernelTable {
@@ -57,28 +88,68 @@ struct KernelTable {
   void (*encode)(const Codec& codec, const BlockShape& shape, const float* w, const float* scale,
                  const float* zeroPoint, std::int32_t* codes);
 
-  /// Adds a block to the sums.
-  void (*addErrors)(const BlockShape& shape, const float* w, const float* y, ErrorLanes& sums);
+  /// Adds a block to the sums, and replaces `peak`, whose row counts from the block's first, by
+  /// something larger.
+  void (*addErrors)(const BlockShape& shape, const float* w, const float* y, ErrorLanes& sums,
+                    ErrorPeak& peak);
 
-  /// ErrorLanes' sum of e^2 of the block alone, the same bits as addErrors gives on fresh sums.
-  double (*squaredError)(const BlockShape& shape, const float* w, const float* y);
+  /// ErrorLanes' e^2 alone, with the same bits.
+  void (*addSquaredErrors)(const BlockShape& shape, const float* w, const float* y,
+                           ErrorLanes::Lanes& squaredError);
 
   /// sum of e^2 of each group, as an ErrorLanes sum of its own (lane = column in group % 16).
   void (*groupSquaredErrors)(const BlockShape& shape, const float* w, const float* y,
                              double* squaredError);
 
-  /// The block's largest |e|; `peak` is replaced only by something larger.
-  void (*findPeak)(const BlockShape& shape, const float* w, const float* y, ErrorPeak& peak);
+  /// Adds n elements to a summary.
+  void (*summarize)(const float* x, std::size_t n, Summary& summary);
+
+  /// Adds the finite ones of n elements to the moments around `mean`.
+  void (*addMoments)(const float* x, std::size_t n, double mean, MomentLanes& moments);
+
+  /// The bin of each of n finite values.
+  void (*findBins)(const float* x, std::size_t n, const BinRule& rule, std::int32_t* bins);
+
+  /// Adds the block's sum of e^2 at every ratio of the plan to squaredError[ratio] and returns the
+  /// block's sum of w^2. Fast and nearly exact, |sqrt(found) - sqrt(exact)| <= 1e-6 |w|
+  /// (core/README.md); the order of its sums is fixed, for one table. Null where a table has no
+  /// fast way.
+  double (*addClipCurve)(const Codec& codec, const BlockShape& shape, const float* w,
+                         const CurvePlan& plan, CurveScratch& scratch, double* squaredError);
+
+  /// The same of each group: adds to squaredError[group][ratio]. Null where a table has no fast
+  /// way.
+  void (*addGroupClipCurves)(const Codec& codec, const BlockShape& shape, const float* w,
+                             const CurvePlan& plan, CurveScratch& scratch, double* squaredError);
 };
 
 /// The plain reference: the truth that other tables are held to.
 const KernelTable& scalarKernels();
 
-/// The table that this process uses.
+/// All tables that run on this machine, the best first, the scalar one last.
+const std::vector<const KernelTable*>& availableKernels();
+
+/// The table that this process uses: the best, unless useKernels chose another.
 const KernelTable& activeKernels();
 
-/// The code that a scaled value gets in a codebook: the number of thresholds below `t`; a NaN gets
-/// the level 0's index.
+/// Chooses a table by name; false if there is none such. Not while work runs.
+bool useKernels(std::string_view name);
+
+/// The largest of n values, found as fast as they can be read: the measure that other passes are
+/// held against.
+float readThrough(const float* x, std::size_t n);
+
+/// The sum of e^2 over a block with each e^2 times the importance of its column, in float64: the
+/// product of the float32 importance and the exact square is rounded once. Plain code on every CPU.
+double weightedSquaredError(const BlockShape& shape, const float* w, const float* y,
+                            const float* importance);
+
+/// KernelTable::groupSquaredErrors likewise.
+void weightedGroupSquaredErrors(const BlockShape& shape, const float* w, const float* y,
+                                const float* importance, double* squaredError);
+
+/// The code that a scaled value gets in a codebook: the number of thresholds below `t`; a NaN (0 /
+/// 0 in a group of zeros) gets the index of the level nearest to 0, the lower of two.
 std::size_t codebookIndex(const Codebook& codebook, float t);
 
 }  // namespace quantoscope::kernels

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "core/kernels/kernels.h"
+#include "core/kernels/scale_formats.h"
 
 namespace quantoscope::kernels {
 
@@ -34,20 +35,31 @@ Parameters asymmetricParameters(const Codec& codec, Extremes x, float ratio) {
     wmax = 1;
   }
   const float scale = (wmax - wmin) / codec.maxCode;
-  return {scale, std::nearbyintf(-wmin / scale)};
+  // Adding +0 makes the sign of a zero the same whatever the sign of the extremes' zero was.
+  return {scale, std::nearbyintf(-wmin / scale) + 0.0f};
 }
 
 Parameters symmetricParameters(const Codec& codec, Extremes x, float ratio) {
   float amax = std::max(std::fabs(x.max), std::fabs(x.min)) * ratio;
   if (amax == 0) amax = 1;
+  if (codec.halfRange) return {amax / ((codec.maxCode - codec.minCode) / 2), 0};
   if (!codec.fullRange) return {amax / codec.maxCode, 0};
   const float scale = amax / -codec.minCode;
   return {std::fabs(x.max) > std::fabs(x.min) ? -scale : scale, 0};
 }
 
 Parameters codebookParameters(const Codec& codec, Extremes x, float ratio) {
-  const float amax = std::max(std::fabs(x.max), std::fabs(x.min));
-  return {amax * ratio / codec.codebook->levels.back(), 0};
+  const float amax = std::max(std::fabs(x.max), std::fabs(x.min)) * ratio;
+  const float maxLevel = codec.codebook->maxMagnitude();
+  switch (codec.scaleFormat) {
+    case ScaleFormat::Float32:
+      return {amax / maxLevel, 0};
+    case ScaleFormat::E8m0:
+      return {e8m0Scale(amax, maxLevel), 0};
+    case ScaleFormat::E4m3:
+      return {nvfp4Scale(amax, maxLevel, codec.tensorScale), 0};
+  }
+  return {1, 0};
 }
 
 Parameters parametersOf(const Codec& codec, Extremes x, float ratio) {
@@ -134,32 +146,32 @@ void encode(const Codec& codec, const BlockShape& shape, const float* w, const f
   });
 }
 
-void addErrors(const BlockShape& shape, const float* w, const float* y, ErrorLanes& sums) {
+void addErrors(const BlockShape& shape, const float* w, const float* y, ErrorLanes& sums,
+               ErrorPeak& peak) {
   for (std::size_t r = 0; r < shape.rows; ++r) {
     for (std::size_t c = 0; c < shape.cols; ++c) {
       const std::size_t i = r * shape.cols + c;
       const std::size_t lane = c % ErrorLanes::kLanes;
-      const double e = w[i] - y[i];  // the difference is rounded to float32 first
+      const float rounded = w[i] - y[i];
+      const double e = rounded;
       const double weight = w[i];
-      const double value = y[i];
       sums.squaredError[lane] += e * e;
       sums.error[lane] -= e;
       sums.squaredWeight[lane] += weight * weight;
-      sums.squaredValue[lane] += value * value;
-      sums.product[lane] += weight * value;
+      sums.cross[lane] += weight * e;
+      if (std::fabs(rounded) > peak.magnitude) peak = {std::fabs(rounded), r, c};
     }
   }
 }
 
-double squaredError(const BlockShape& shape, const float* w, const float* y) {
-  ErrorLanes::Lanes lanes{};
+void addSquaredErrors(const BlockShape& shape, const float* w, const float* y,
+                      ErrorLanes::Lanes& squaredError) {
   for (std::size_t r = 0; r < shape.rows; ++r) {
     for (std::size_t c = 0; c < shape.cols; ++c) {
       const double e = w[r * shape.cols + c] - y[r * shape.cols + c];
-      lanes[c % ErrorLanes::kLanes] += e * e;
+      squaredError[c % ErrorLanes::kLanes] += e * e;
     }
   }
-  return ErrorLanes::total(lanes);
 }
 
 void groupSquaredErrors(const BlockShape& shape, const float* w, const float* y,
@@ -174,13 +186,42 @@ void groupSquaredErrors(const BlockShape& shape, const float* w, const float* y,
   });
 }
 
-void findPeak(const BlockShape& shape, const float* w, const float* y, ErrorPeak& peak) {
-  for (std::size_t r = 0; r < shape.rows; ++r) {
-    for (std::size_t c = 0; c < shape.cols; ++c) {
-      const float magnitude = std::fabs(w[r * shape.cols + c] - y[r * shape.cols + c]);
-      if (magnitude > peak.magnitude) peak = {magnitude, r, c};
+void summarize(const float* x, std::size_t n, Summary& summary) {
+  for (std::size_t i = 0; i < n; ++i) {
+    switch (std::fpclassify(x[i])) {
+      case FP_NAN:
+        ++summary.nan;
+        continue;
+      case FP_INFINITE:
+        ++summary.inf;
+        continue;
+      case FP_ZERO:
+        ++summary.zero;
+        break;
+      case FP_SUBNORMAL:
+        ++summary.subnormal;
+        break;
+      default:
+        break;
     }
+    summary.min = std::min(summary.min, x[i]);
+    summary.max = std::max(summary.max, x[i]);
+    summary.sum[i % ErrorLanes::kLanes] += x[i];
   }
+}
+
+void addMoments(const float* x, std::size_t n, double mean, MomentLanes& moments) {
+  for (std::size_t i = 0; i < n; ++i) {
+    if (!std::isfinite(x[i])) continue;
+    const double deviation = x[i] - mean;
+    const double squared = deviation * deviation;
+    moments.second[i % ErrorLanes::kLanes] += squared;
+    moments.fourth[i % ErrorLanes::kLanes] += squared * squared;
+  }
+}
+
+void findBins(const float* x, std::size_t n, const BinRule& rule, std::int32_t* bins) {
+  for (std::size_t i = 0; i < n; ++i) bins[i] = rule.binOf(x[i]);
 }
 
 }  // namespace
@@ -192,10 +233,17 @@ double ErrorLanes::total(Lanes lanes) {
   return lanes[0];
 }
 
+std::int32_t BinRule::binOf(float x) const {
+  const double bin = std::floor((sign * x - lo) * bins / width);
+  return static_cast<std::int32_t>(std::clamp(bin, 0.0, bins - 1));
+}
+
 std::size_t codebookIndex(const Codebook& codebook, float t) {
   if (std::isnan(t)) {  // an all-zero group: 0 / 0
-    const auto zero = std::find(codebook.levels.begin(), codebook.levels.end(), 0.0f);
-    return static_cast<std::size_t>(zero - codebook.levels.begin());
+    const auto nearestToZero =
+        std::min_element(codebook.levels.begin(), codebook.levels.end(),
+                         [](float a, float b) { return std::fabs(a) < std::fabs(b); });
+    return static_cast<std::size_t>(nearestToZero - codebook.levels.begin());
   }
   // Thresholds ascend, so those below t come first.
   const auto firstNotBelow =
@@ -204,13 +252,19 @@ std::size_t codebookIndex(const Codebook& codebook, float t) {
 }
 
 const KernelTable& scalarKernels() {
-  static constexpr KernelTable table{"scalar",  groupParameters, quantizeDequantize, encode,
-                                     addErrors, squaredError,    groupSquaredErrors, findPeak};
+  static constexpr KernelTable table{"scalar",
+                                     groupParameters,
+                                     quantizeDequantize,
+                                     encode,
+                                     addErrors,
+                                     addSquaredErrors,
+                                     groupSquaredErrors,
+                                     summarize,
+                                     addMoments,
+                                     findBins,
+                                     nullptr,
+                                     nullptr};
   return table;
-}
-
-const KernelTable& activeKernels() {
-  return scalarKernels();
 }
 
 }  // namespace quantoscope::kernels

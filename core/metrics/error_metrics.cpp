@@ -12,11 +12,22 @@ void ErrorSums::add(const kernels::ErrorLanes& block, const kernels::ErrorPeak& 
   squaredError += ErrorLanes::total(block.squaredError);
   error += ErrorLanes::total(block.error);
   squaredWeight += ErrorLanes::total(block.squaredWeight);
-  squaredValue += ErrorLanes::total(block.squaredValue);
-  product += ErrorLanes::total(block.product);
+  cross += ErrorLanes::total(block.cross);
   if (peak.magnitude > maxAbsError) {
     maxAbsError = peak.magnitude;
     maxAbsErrorAt = {firstRow + peak.row, peak.col};
+  }
+}
+
+void ErrorSums::append(const ErrorSums& next) {
+  count += next.count;
+  squaredError += next.squaredError;
+  error += next.error;
+  squaredWeight += next.squaredWeight;
+  cross += next.cross;
+  if (next.maxAbsError > maxAbsError) {
+    maxAbsError = next.maxAbsError;
+    maxAbsErrorAt = next.maxAbsErrorAt;
   }
 }
 
@@ -34,7 +45,8 @@ ErrorMetrics ErrorMetrics::from(const ErrorSums& sums) {
   metrics.maxAbsError = sums.maxAbsError;
   metrics.maxAbsErrorAt = sums.maxAbsErrorAt;
   metrics.meanError = sums.error / count;
-  metrics.cosine = sums.product / (std::sqrt(sums.squaredWeight) * std::sqrt(sums.squaredValue));
+  metrics.cosine =
+      sums.product() / (std::sqrt(sums.squaredWeight) * std::sqrt(sums.squaredValue()));
   metrics.relativeError = std::sqrt(sums.squaredError) / std::sqrt(sums.squaredWeight);
   return metrics;
 }

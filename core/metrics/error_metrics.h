@@ -16,14 +16,20 @@ struct ErrorSums {
   double squaredError = 0;   ///< e^2
   double error = 0;          ///< y - w
   double squaredWeight = 0;  ///< w^2
-  double squaredValue = 0;   ///< y^2
-  double product = 0;        ///< w * y
+  double cross = 0;          ///< w * e
   float maxAbsError = 0;
   Position maxAbsErrorAt;  ///< the first in row-major order
+
+  /// w * y and y^2, from the sums above with y = w - e.
+  double product() const { return squaredWeight - cross; }
+  double squaredValue() const { return squaredWeight - 2 * cross + squaredError; }
 
   /// Adds the next block, whose first row is `firstRow` of the tensor.
   void add(const kernels::ErrorLanes& block, const kernels::ErrorPeak& peak, std::size_t firstRow,
            std::uint64_t elements);
+  /// Adds the sums of the blocks that follow. Sums of one block each, appended in order, have the
+  /// bits that `add` gives.
+  void append(const ErrorSums& next);
 };
 
 /// Metrics of one tensor under one specification.

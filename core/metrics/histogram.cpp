@@ -1,8 +1,11 @@
 #include "core/metrics/histogram.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
+
+#include "core/kernels/kernels.h"
 
 namespace quantoscope {
 
@@ -14,13 +17,36 @@ Histogram Histogram::over(double lo, double hi, std::size_t bins) {
   return histogram;
 }
 
+namespace {
+
+kernels::BinRule ruleOf(const Histogram& histogram, double sign) {
+  return {histogram.lo, histogram.hi - histogram.lo, static_cast<double>(histogram.counts.size()),
+          sign};
+}
+
+}  // namespace
+
 std::size_t Histogram::binOf(double x) const {
-  const auto bins = static_cast<double>(counts.size());
-  const double width = hi - lo;
-  if (!(width > 0)) return 0;
+  if (!(hi > lo)) return 0;
   // The product may be past the last bin (x == hi) or, by rounding, beside the first.
-  const double bin = std::floor((x - lo) * bins / width);
+  const auto bins = static_cast<double>(counts.size());
+  const double bin = std::floor((x - lo) * bins / (hi - lo));
   return static_cast<std::size_t>(std::clamp(bin, 0.0, bins - 1));
+}
+
+void Histogram::addAll(std::span<const float> values, double sign) {
+  if (!(hi > lo)) {
+    counts[0] += values.size();
+    return;
+  }
+  constexpr std::size_t kPiece = 1024;
+  const kernels::BinRule rule = ruleOf(*this, sign);
+  std::array<std::int32_t, kPiece> bins;
+  for (std::size_t begin = 0; begin < values.size(); begin += kPiece) {
+    const std::size_t size = std::min(kPiece, values.size() - begin);
+    kernels::activeKernels().findBins(values.data() + begin, size, rule, bins.data());
+    for (std::size_t i = 0; i < size; ++i) ++counts[static_cast<std::size_t>(bins[i])];
+  }
 }
 
 void Histogram::merge(const Histogram& other) {

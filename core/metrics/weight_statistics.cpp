@@ -1,9 +1,10 @@
 #include "core/metrics/weight_statistics.h"
 
-#include <algorithm>
 #include <cmath>
-#include <limits>
 #include <vector>
+
+#include "core/kernels/kernels.h"
+#include "core/parallel/worker_pool.h"
 
 namespace quantoscope {
 
@@ -23,82 +24,63 @@ Status forEachBlockOf(const WeightTensor& tensor, const Executor& executor,
       control);
 }
 
-struct Extent {
-  std::uint64_t count = 0;
-  double min = std::numeric_limits<double>::infinity();
-  double max = -std::numeric_limits<double>::infinity();
-  double sum = 0;
-};
+}  // namespace
 
-struct Moments {
+Result<WeightSummary> summaryOf(const WeightTensor& tensor, const Executor& executor,
+                                const TaskControl& control) {
+  using kernels::ErrorLanes;
+  auto found = surveyOf(tensor, executor, control);
+  if (!found) return found.error();
+  WeightSummary summary;
+  summary.health = found->health;
+  WeightStatistics& statistics = summary.statistics;
+  statistics.count = tensor.elements() - found->health.nan - found->health.inf;
+  if (statistics.count == 0) return summary;
+  const auto count = static_cast<double>(statistics.count);
+  statistics.min = found->min;
+  statistics.max = found->max;
+  statistics.mean = found->sum / count;
+
+  std::vector<kernels::MomentLanes> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
+  const Status status = forEachBlockOf(tensor, executor, control, [&](std::size_t b, auto values) {
+    kernels::activeKernels().addMoments(values.data(), values.size(), statistics.mean, parts[b]);
+  });
+  if (!status) return status.error();
   double second = 0;
   double fourth = 0;
-};
-
-}  // namespace
+  for (const kernels::MomentLanes& part : parts) {
+    second += ErrorLanes::total(part.second);
+    fourth += ErrorLanes::total(part.fourth);
+  }
+  const double variance = second / count;
+  statistics.std = std::sqrt(variance);
+  statistics.kurtosis = fourth / count / (variance * variance);
+  return summary;
+}
 
 Result<WeightStatistics> statisticsOf(const WeightTensor& tensor, const Executor& executor,
                                       const TaskControl& control) {
-  const std::size_t blocks = RowBlocks::of(tensor.rows(), tensor.cols()).count();
-
-  std::vector<Extent> extents(blocks);
-  Status status = forEachBlockOf(tensor, executor, control, [&](std::size_t b, auto values) {
-    Extent& part = extents[b];
-    for (const float value : values) {
-      if (!std::isfinite(value)) continue;
-      ++part.count;
-      part.min = std::min<double>(part.min, value);
-      part.max = std::max<double>(part.max, value);
-      part.sum += value;
-    }
-  });
-  if (!status) return status.error();
-  Extent whole;
-  for (const Extent& part : extents) {
-    whole.count += part.count;
-    whole.min = std::min(whole.min, part.min);
-    whole.max = std::max(whole.max, part.max);
-    whole.sum += part.sum;
-  }
-  if (whole.count == 0) return WeightStatistics{};
-
-  const auto count = static_cast<double>(whole.count);
-  const double mean = whole.sum / count;
-  std::vector<Moments> moments(blocks);
-  status = forEachBlockOf(tensor, executor, control, [&](std::size_t b, auto values) {
-    for (const float value : values) {
-      if (!std::isfinite(value)) continue;
-      const double squared = (value - mean) * (value - mean);
-      moments[b].second += squared;
-      moments[b].fourth += squared * squared;
-    }
-  });
-  if (!status) return status.error();
-  Moments sum;
-  for (const Moments& part : moments) {
-    sum.second += part.second;
-    sum.fourth += part.fourth;
-  }
-  const double variance = sum.second / count;
-  return WeightStatistics{whole.count,         whole.min,
-                          whole.max,           mean,
-                          std::sqrt(variance), sum.fourth / count / (variance * variance)};
+  auto summary = summaryOf(tensor, executor, control);
+  if (!summary) return summary.error();
+  return summary->statistics;
 }
 
 Result<Histogram> weightHistogram(const WeightTensor& tensor, const WeightStatistics& statistics,
                                   std::size_t bins, const Executor& executor,
                                   const TaskControl& control) {
   const Histogram empty = Histogram::over(statistics.min, statistics.max, bins);
-  std::vector<Histogram> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
-  const Status status = forEachBlockOf(tensor, executor, control, [&](std::size_t b, auto values) {
-    parts[b] = empty;
+  const bool finite = statistics.count == tensor.elements();
+  WorkerPool<Histogram> parts([&] { return empty; });  // counts: no order to keep
+  const Status status = forEachBlockOf(tensor, executor, control, [&](std::size_t, auto values) {
+    WorkerPool<Histogram>::Lease mine(parts);
+    if (finite) return mine->addAll(values, 1);
     for (const float value : values) {
-      if (std::isfinite(value)) parts[b].add(value);
+      if (std::isfinite(value)) mine->add(value);
     }
   });
   if (!status) return status.error();
   Histogram whole = empty;
-  for (const Histogram& part : parts) whole.merge(part);
+  parts.forEach([&](const Histogram& part) { whole.merge(part); });
   return whole;
 }
 

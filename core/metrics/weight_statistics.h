@@ -6,6 +6,7 @@
 #include "core/base/result.h"
 #include "core/metrics/histogram.h"
 #include "core/parallel/executor.h"
+#include "core/tensor/health.h"
 #include "core/tensor/weight_tensor.h"
 
 namespace quantoscope {
@@ -20,7 +21,17 @@ struct WeightStatistics {
   double kurtosis = 0;  ///< Pearson's: 3 for a normal distribution; NaN where std is 0
 };
 
-/// Two parallel passes: extremes and mean, then central moments.
+/// What a tensor looks like and whether it is fit to be quantized.
+struct WeightSummary {
+  TensorHealth health;
+  WeightStatistics statistics;
+};
+
+/// Two parallel passes: health, extremes and mean, then central moments.
+Result<WeightSummary> summaryOf(const WeightTensor& tensor, const Executor& executor,
+                                const TaskControl& control = {});
+
+/// The statistics alone.
 Result<WeightStatistics> statisticsOf(const WeightTensor& tensor, const Executor& executor,
                                       const TaskControl& control = {});
 

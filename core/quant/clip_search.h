@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/quant/quantizer.h"
@@ -14,6 +15,10 @@ struct ClipCurve {
   std::vector<double> mse;  ///< mean of e^2 at each ratio, double quantization included
   std::size_t best = 0;     ///< index of the smallest, the first of equals
   double unclippedMse = 0;  ///< at ratio 1, whether or not the grid has it
+  /// With importance h, one a column: sum of h e^2 over sum of h, and `best` is the index of its
+  /// smallest. Empty without.
+  std::vector<double> weightedMse;
+  double unclippedWeightedMse = 0;
 
   double bestRatio() const { return ratios[best]; }
   double bestMse() const { return mse[best]; }
@@ -36,11 +41,24 @@ struct ClipChoice {
 /// arithmetic, e = float32(w - y) squared and summed in float64 in a fixed order, and take the
 /// first smallest. The search per tensor evaluates with double quantization at every ratio; per row
 /// and per group choose on plain scales. Deterministic for any number of threads.
+///
+/// ClipPolicy::Kind::Optimal searches no grid: the answer carries the parameters themselves.
+///
+/// `importance`, where it is not empty, has one weight a column: searches then minimise sum of h
+/// e^2. DoesNotFit where it has another length, a negative weight or one that is not finite, or
+/// none above 0.
 Result<ClipChoice> chooseClip(const WeightTensor& tensor, const QuantSpec& spec,
-                              const Executor& executor, const TaskControl& control = {});
+                              const Executor& executor, const TaskControl& control = {},
+                              std::span<const float> importance = {});
 
 /// The curve over `spec.grid`, whatever `spec.clip` says.
 Result<ClipCurve> clipCurveOf(const WeightTensor& tensor, const QuantSpec& spec,
                               const Executor& executor, const TaskControl& control = {});
+
+/// The curve over a wider grid whose first ratios are those of `spec.grid`: what a plot shows. The
+/// smallest error within `spec.grid` is exact, and the one that a search over it alone finds.
+Result<ClipCurve> wideClipCurveOf(const WeightTensor& tensor, const QuantSpec& spec,
+                                  const RatioGrid& wide, const Executor& executor,
+                                  const TaskControl& control = {});
 
 }  // namespace quantoscope

@@ -1,27 +1,46 @@
 #include "core/quant/quant_spec.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "core/base/text.h"
-#include "core/quant/codebooks.h"
 
 namespace quantoscope {
 
 namespace {
 
-struct DtypeName {
+/// What each number format is; 0 stands for a free choice.
+struct Format {
   Dtype dtype;
   const char* name;
+  int bits;
+  long long groupSize;
+  const Codebook& (*codebook)();
+  ScaleFormat scaleFormat;
 };
 
-constexpr std::array<DtypeName, 5> kDtypes = {{{Dtype::Int, "int"},
-                                               {Dtype::Nf4, "nf4"},
-                                               {Dtype::Fp4, "fp4"},
-                                               {Dtype::Fp4E2m1Bnb, "fp4_e2m1_bnb"},
-                                               {Dtype::Fp4E2m1, "fp4_e2m1"}}};
+constexpr auto kPlain = ScaleFormat::Float32;
+constexpr std::array<Format, 11> kFormats = {
+    {{Dtype::Int, "int", 0, 0, nullptr, kPlain},
+     {Dtype::Nf4, "nf4", 4, 0, nf4Codebook, kPlain},
+     {Dtype::Fp4, "fp4", 4, 0, fp4Codebook, kPlain},
+     {Dtype::Fp4E2m1Bnb, "fp4_e2m1_bnb", 4, 0, fp4Codebook, kPlain},
+     {Dtype::Fp4E2m1, "fp4_e2m1", 4, 0, fp4E2m1Codebook, kPlain},
+     {Dtype::Fp4E2m1Ocp, "fp4_e2m1_ocp", 4, 0, e2m1Codebook, kPlain},
+     {Dtype::Mxfp4, "mxfp4", 4, 32, e2m1Codebook, ScaleFormat::E8m0},
+     {Dtype::Nvfp4, "nvfp4", 4, 16, e2m1Codebook, ScaleFormat::E4m3},
+     {Dtype::Fp8E4m3fn, "fp8_e4m3fn", 8, 0, fp8E4m3fnCodebook, kPlain},
+     {Dtype::Fp8E5m2, "fp8_e5m2", 8, 0, fp8E5m2Codebook, kPlain},
+     {Dtype::Codebook, "codebook", 0, 0, nullptr, kPlain}}};
 
-constexpr const char* kClipNames[] = {"none", "", "search", "search-rows", "search-groups"};
+const Format& formatOf(Dtype dtype) {
+  return *std::find_if(kFormats.begin(), kFormats.end(),
+                       [dtype](const Format& format) { return format.dtype == dtype; });
+}
+
+constexpr const char* kClipNames[] = {"none",          "",       "search", "search-rows",
+                                      "search-groups", "optimal"};
 
 Error invalid(const std::string& field, const std::string& value, const std::string& allowed) {
   return {ErrorCode::InvalidArgument, field + " " + value + ": allowed are " + allowed};
@@ -50,6 +69,9 @@ Status validateDoubleQuant(const DoubleQuant& dq) {
   if (dq.bits < 1 || dq.bits > 8) {
     return invalid("double_quant_bits", std::to_string(dq.bits), "1 to 8");
   }
+  if (!isPublished(dq.dtype)) {
+    return invalid("double_quant_dtype", nameOf(dq.dtype), "int, nf4, fp4, fp4_e2m1_bnb, fp4_e2m1");
+  }
   if (dq.dtype != Dtype::Int && dq.bits != 4 && dq.bits != 8) {
     return invalid("double_quant_bits", std::to_string(dq.bits),
                    "4 for a float codebook, which has 4 bits");
@@ -57,7 +79,7 @@ Status validateDoubleQuant(const DoubleQuant& dq) {
   return validateGroupSize("double_quant_group_size", dq.groupSize);
 }
 
-Codec integerCodec(int bits, Scheme scheme, bool fullRange) {
+Codec integerCodec(int bits, Scheme scheme) {
   Codec codec;
   if (scheme == Scheme::Asym) {
     codec.kind = CodecKind::Asymmetric;
@@ -66,101 +88,51 @@ Codec integerCodec(int bits, Scheme scheme, bool fullRange) {
     return codec;
   }
   codec.kind = CodecKind::Symmetric;
-  codec.fullRange = fullRange;
   codec.maxCode = bits == 1 ? 1 : std::ldexp(1.0f, bits - 1) - 1;
   codec.minCode = bits == 1 ? 0 : -std::ldexp(1.0f, bits - 1);
   return codec;
 }
 
-const Codebook* codebookOf(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::Int:
-      return nullptr;
-    case Dtype::Nf4:
-      return &nf4Codebook();
-    case Dtype::Fp4:
-    case Dtype::Fp4E2m1Bnb:
-      return &fp4Codebook();
-    case Dtype::Fp4E2m1:
-      return &fp4E2m1Codebook();
-  }
-  return nullptr;
-}
-
-Codec codecFor(Dtype dtype, int bits, Scheme scheme, bool fullRange) {
-  const Codebook* codebook = codebookOf(dtype);
-  if (codebook == nullptr) return integerCodec(bits, scheme, fullRange);
+Codec codebookCodec(const Format& format, const Codebook* codebook) {
   Codec codec;
   codec.kind = CodecKind::Codebook;
   codec.codebook = codebook;
+  codec.scaleFormat = format.scaleFormat;
+  codec.extended = !isPublished(format.dtype);
   return codec;
 }
 
-/// Reads the members of a JSON object into a spec, one key at a time.
-class SpecReader {
- public:
-  explicit SpecReader(std::string name) : name_(std::move(name)) {}
-
-  Status take(const std::string& key, const Json& value) {
-    if (key == "dtype") return text(key, value, parseDtype, spec.dtype);
-    if (key == "bits") return integer(key, value, spec.bits);
-    if (key == "group_size") return integer(key, value, spec.groupSize);
-    if (key == "scheme") return text(key, value, parseScheme, spec.scheme);
-    if (key == "full_range") return flag(key, value, spec.fullRange);
-    if (key == "clip") return clip(key, value);
-    if (key == "ratios") return text(key, value, RatioGrid::parse, spec.grid);
-    if (key == "clip_ratio") return ok();  // what a search found: a record, not a choice
-    if (key == "double_quant") return flag(key, value, doubleQuantOn);
-    if (key == "double_quant_dtype") return text(key, value, parseDtype, doubleQuant.dtype);
-    if (key == "double_quant_bits") return integer(key, value, doubleQuant.bits);
-    if (key == "double_quant_scheme") return text(key, value, parseScheme, doubleQuant.scheme);
-    if (key == "double_quant_group_size") return integer(key, value, doubleQuant.groupSize);
-    return Error{ErrorCode::InvalidArgument, name_ + ": unknown key '" + key + "' in a spec"};
+/// Whether the number format has what it prescribes.
+Status validateFormat(const QuantSpec& spec) {
+  const std::string forDtype = std::string(" for dtype ") + nameOf(spec.dtype);
+  const bool ownLevels = spec.codebook.book != nullptr;
+  if (ownLevels != (spec.dtype == Dtype::Codebook)) {
+    return invalid("codebook", ownLevels ? spec.codebook.name : "none",
+                   (ownLevels ? "none" : "a table of levels") + forDtype);
   }
-
-  QuantSpec spec;
-  DoubleQuant doubleQuant;
-  bool doubleQuantOn = false;
-
- private:
-  Status wrong(const std::string& key, const std::string& allowed) const {
-    return Error{ErrorCode::InvalidArgument, name_ + ": " + key + " must be " + allowed};
+  const auto bits = prescribedBits(spec.dtype, spec.codebook);
+  if (bits && spec.bits != *bits) {
+    return invalid("bits", std::to_string(spec.bits), std::to_string(*bits) + forDtype);
   }
-
-  template <typename T, typename Parse>
-  Status text(const std::string& key, const Json& value, Parse parse, T& field) const {
-    const std::string* found = value.asString();
-    if (found == nullptr) return wrong(key, "a string");
-    const auto parsed = parse(*found);
-    if (!parsed) return Error{ErrorCode::InvalidArgument, name_ + ": " + parsed.error().message};
-    field = *parsed;
-    return ok();
+  if (spec.bits < 1 || spec.bits > 8) return invalid("bits", std::to_string(spec.bits), "1 to 8");
+  const auto groupSize = prescribedGroupSize(spec.dtype);
+  if (groupSize && spec.groupSize != *groupSize) {
+    return invalid("group_size", std::to_string(spec.groupSize),
+                   std::to_string(*groupSize) + forDtype);
   }
+  return validateGroupSize("group_size", spec.groupSize);
+}
 
-  template <typename T>
-  Status integer(const std::string& key, const Json& value, T& field) const {
-    const std::int64_t* found = value.asInteger();
-    if (found == nullptr || static_cast<T>(*found) != *found) return wrong(key, "a small integer");
-    field = static_cast<T>(*found);
-    return ok();
+/// Whether `field`, one of the ranges that only symmetric integers have, may be on.
+Status validateRange(const QuantSpec& spec, const std::string& field) {
+  if (spec.isFloat()) return invalid(field, "true", "only dtype int with scheme sym");
+  if (spec.scheme != Scheme::Sym) return invalid(field, "true", "only scheme sym, not asym");
+  if (spec.bits == 1) return invalid(field, "true", "2 to 8 bits, not 1");
+  if (spec.fullRange && spec.halfRange) {
+    return invalid(field, "true", "only one of full_range and half_range");
   }
-
-  Status flag(const std::string& key, const Json& value, bool& field) const {
-    if (value.asBool() == nullptr) return wrong(key, "true or false");
-    field = *value.asBool();
-    return ok();
-  }
-
-  Status clip(const std::string& key, const Json& value) {
-    if (value.isNumber()) {
-      spec.clip = ClipPolicy::fixed(value.asNumber(0));
-      return ok();
-    }
-    return text(key, value, ClipPolicy::parse, spec.clip);
-  }
-
-  std::string name_;
-};
+  return ok();
+}
 
 }  // namespace
 
@@ -199,13 +171,14 @@ std::string RatioGrid::text() const {
 }
 
 Result<ClipPolicy> ClipPolicy::parse(std::string_view text) {
-  for (const Kind kind : {Kind::None, Kind::SearchTensor, Kind::SearchRows, Kind::SearchGroups}) {
+  for (const Kind kind :
+       {Kind::None, Kind::SearchTensor, Kind::SearchRows, Kind::SearchGroups, Kind::Optimal}) {
     if (text == kClipNames[static_cast<int>(kind)]) return ClipPolicy{kind, 1.0};
   }
   const auto ratio = parseNumber(text);
   if (!ratio) {
     return invalid("clip", std::string(text),
-                   "none, a ratio above 0 up to 1, search, search-rows, search-groups");
+                   "none, a ratio above 0 up to 1, search, search-rows, search-groups, optimal");
   }
   if (auto status = validateRatio("clip", *ratio); !status) return status.error();
   return ClipPolicy::fixed(*ratio);
@@ -216,31 +189,41 @@ std::string ClipPolicy::text() const {
 }
 
 Status QuantSpec::validate() const {
-  if (isFloat()) {
-    const std::string name = nameOf(dtype);
-    if (bits != 4) return invalid("bits", std::to_string(bits), "4 for dtype " + name);
-    if (fullRange) return invalid("full_range", "true", "only dtype int with scheme sym");
+  if (auto status = validateFormat(*this); !status) return status;
+  if (fullRange) {
+    if (auto status = validateRange(*this, "full_range"); !status) return status;
   }
-  if (bits < 1 || bits > 8) return invalid("bits", std::to_string(bits), "1 to 8");
-  if (fullRange && scheme != Scheme::Sym) {
-    return invalid("full_range", "true", "only scheme sym, not asym");
+  if (halfRange) {
+    if (auto status = validateRange(*this, "half_range"); !status) return status;
   }
-  if (fullRange && bits == 1) {
-    return invalid("full_range", "true", "2 to 8 bits: with 1 bit the scale would be divided by 0");
-  }
-  if (auto status = validateGroupSize("group_size", groupSize); !status) return status;
   if (clip.kind == ClipPolicy::Kind::Ratio) {
     if (auto status = validateRatio("clip", clip.ratio); !status) return status;
   }
   if (auto status = validateGrid(grid); !status) return status;
-  return doubleQuant ? validateDoubleQuant(*doubleQuant) : ok();
+  if (!doubleQuant) return ok();
+  if (formatOf(dtype).scaleFormat != ScaleFormat::Float32) {
+    return invalid("double_quant", "true",
+                   std::string("formats with float scales, not ") + nameOf(dtype));
+  }
+  return validateDoubleQuant(*doubleQuant);
+}
+
+QuantSpec QuantSpec::withDtype(Dtype other, NamedCodebook levels) const {
+  QuantSpec spec = *this;
+  spec.dtype = other;
+  spec.codebook = std::move(levels);
+  spec.bits = prescribedBits(other, spec.codebook).value_or(spec.bits);
+  spec.groupSize = prescribedGroupSize(other).value_or(spec.groupSize);
+  if (spec.isFloat()) {
+    spec.scheme = QuantSpec{}.scheme;
+    spec.fullRange = false;
+    spec.halfRange = false;
+  }
+  return spec;
 }
 
 const char* nameOf(Dtype dtype) {
-  for (const DtypeName& entry : kDtypes) {
-    if (entry.dtype == dtype) return entry.name;
-  }
-  return "";
+  return formatOf(dtype).name;
 }
 
 const char* nameOf(Scheme scheme) {
@@ -248,10 +231,12 @@ const char* nameOf(Scheme scheme) {
 }
 
 Result<Dtype> parseDtype(std::string_view text) {
-  for (const DtypeName& entry : kDtypes) {
-    if (text == entry.name) return entry.dtype;
+  std::vector<std::string> names;
+  for (const Format& format : kFormats) {
+    if (text == format.name) return format.dtype;
+    names.emplace_back(format.name);
   }
-  return invalid("dtype", std::string(text), "int, nf4, fp4, fp4_e2m1_bnb, fp4_e2m1");
+  return invalid("dtype", std::string(text), join(names, ", "));
 }
 
 Result<Scheme> parseScheme(std::string_view text) {
@@ -263,18 +248,43 @@ Result<Scheme> parseScheme(std::string_view text) {
 const std::vector<Dtype>& allDtypes() {
   static const std::vector<Dtype> dtypes = [] {
     std::vector<Dtype> all;
-    for (const DtypeName& entry : kDtypes) all.push_back(entry.dtype);
+    for (const Format& format : kFormats) {
+      if (format.dtype != Dtype::Codebook) all.push_back(format.dtype);
+    }
     return all;
   }();
   return dtypes;
 }
 
+bool isPublished(Dtype dtype) {
+  return dtype <= Dtype::Fp4E2m1;
+}
+
+std::optional<int> prescribedBits(Dtype dtype, const NamedCodebook& codebook) {
+  const int bits = dtype == Dtype::Codebook ? codebook.bits() : formatOf(dtype).bits;
+  return bits == 0 ? std::nullopt : std::optional(bits);
+}
+
+std::optional<long long> prescribedGroupSize(Dtype dtype) {
+  const long long size = formatOf(dtype).groupSize;
+  return size == 0 ? std::nullopt : std::optional(size);
+}
+
 Codec codecOf(const QuantSpec& spec) {
-  return codecFor(spec.dtype, spec.bits, spec.scheme, spec.fullRange);
+  const Format& format = formatOf(spec.dtype);
+  if (spec.dtype == Dtype::Codebook) return codebookCodec(format, spec.codebook.book.get());
+  if (format.codebook != nullptr) return codebookCodec(format, &format.codebook());
+  Codec codec = integerCodec(spec.bits, spec.scheme);
+  codec.fullRange = spec.fullRange;
+  codec.halfRange = spec.halfRange;
+  codec.extended = spec.halfRange;
+  return codec;
 }
 
 Codec codecOf(const DoubleQuant& doubleQuant) {
-  return codecFor(doubleQuant.dtype, doubleQuant.bits, Scheme::Sym, false);
+  const Format& format = formatOf(doubleQuant.dtype);
+  if (format.codebook != nullptr) return codebookCodec(format, &format.codebook());
+  return integerCodec(doubleQuant.bits, Scheme::Sym);
 }
 
 GroupLayout layoutOf(const QuantSpec& spec, std::size_t rows, std::size_t cols) {
@@ -283,12 +293,14 @@ GroupLayout layoutOf(const QuantSpec& spec, std::size_t rows, std::size_t cols) 
 
 std::string describe(const QuantSpec& spec) {
   std::string text = spec.isFloat() ? nameOf(spec.dtype) : "int" + std::to_string(spec.bits);
+  if (spec.dtype == Dtype::Codebook) text += " " + spec.codebook.name;
   text += spec.groupSize == -1 ? " per row" : " g" + std::to_string(spec.groupSize);
   if (!spec.isFloat()) text += std::string(" ") + nameOf(spec.scheme);
   if (spec.fullRange) text += " full range";
+  if (spec.halfRange) text += " half range";
   if (spec.clip.kind == ClipPolicy::Kind::Ratio) {
     text += ", clip " + formatRounded(spec.clip.ratio);
-  } else if (spec.clip.searches()) {
+  } else if (spec.clip.kind != ClipPolicy::Kind::None) {
     text += ", clip " + spec.clip.text();
   }
   if (spec.doubleQuant) text += ", double quant";
@@ -297,11 +309,15 @@ std::string describe(const QuantSpec& spec) {
 
 std::string commandLineOptions(const QuantSpec& spec) {
   std::string text = std::string("--dtype ") + nameOf(spec.dtype);
+  if (spec.dtype == Dtype::Codebook) {
+    text += ":" + (spec.codebook.source.empty() ? spec.codebook.name : spec.codebook.source);
+  }
   if (!spec.isFloat()) {
     text += " --bits " + std::to_string(spec.bits) + " --scheme " + nameOf(spec.scheme);
   }
   text += " --group-size " + std::to_string(spec.groupSize);
   if (spec.fullRange) text += " --full-range";
+  if (spec.halfRange) text += " --half-range";
   text += " --clip " + spec.clip.text();
   if (spec.grid != RatioGrid{}) text += " --ratios " + spec.grid.text();
   if (const auto& dq = spec.doubleQuant) {
@@ -310,44 +326,6 @@ std::string commandLineOptions(const QuantSpec& spec) {
             nameOf(dq->scheme) + " --double-quant-group-size " + std::to_string(dq->groupSize);
   }
   return text;
-}
-
-Json toJson(const QuantSpec& spec) {
-  Json json = Json::object({{"dtype", nameOf(spec.dtype)},
-                            {"bits", spec.bits},
-                            {"group_size", static_cast<std::int64_t>(spec.groupSize)},
-                            {"scheme", nameOf(spec.scheme)},
-                            {"full_range", spec.fullRange}});
-  if (spec.clip.kind == ClipPolicy::Kind::Ratio) {
-    json.set("clip", spec.clip.ratio);
-  } else {
-    json.set("clip", spec.clip.text());
-  }
-  if (spec.grid != RatioGrid{}) json.set("ratios", spec.grid.text());
-  json.set("double_quant", spec.doubleQuant.has_value());
-  if (const auto& dq = spec.doubleQuant) {
-    json.set("double_quant_dtype", nameOf(dq->dtype));
-    json.set("double_quant_bits", dq->bits);
-    json.set("double_quant_scheme", nameOf(dq->scheme));
-    json.set("double_quant_group_size", static_cast<std::int64_t>(dq->groupSize));
-  }
-  return json;
-}
-
-Result<QuantSpec> specFromJson(const Json& json, const std::string& name) {
-  const Json::Object* object = json.asObject();
-  if (object == nullptr) {
-    return Error{ErrorCode::InvalidArgument, name + ": a spec must be a JSON object"};
-  }
-  SpecReader reader(name);
-  for (const auto& [key, value] : *object) {
-    if (auto status = reader.take(key, value); !status) return status.error();
-  }
-  if (reader.doubleQuantOn) reader.spec.doubleQuant = reader.doubleQuant;
-  if (auto status = reader.spec.validate(); !status) {
-    return Error{ErrorCode::InvalidArgument, name + ": " + status.error().message};
-  }
-  return reader.spec;
 }
 
 }  // namespace quantoscope

@@ -9,13 +9,26 @@
 #include "core/base/json.h"
 #include "core/base/result.h"
 #include "core/kernels/codec.h"
+#include "core/quant/codebooks.h"
 #include "core/tensor/group_layout.h"
 #include "core/tensor/tensor_info.h"
 
 namespace quantoscope {
 
-/// Number formats by their published names.
-enum class Dtype { Int, Nf4, Fp4, Fp4E2m1Bnb, Fp4E2m1 };
+/// Number formats by their published names. The first five are those of the published functions.
+enum class Dtype {
+  Int,
+  Nf4,
+  Fp4,
+  Fp4E2m1Bnb,
+  Fp4E2m1,
+  Fp4E2m1Ocp,  ///< OCP e2m1 with a float scale: amax / 6
+  Mxfp4,       ///< OCP MXFP4: e2m1 in blocks of 32 with a power of two as scale
+  Nvfp4,       ///< NVFP4: e2m1 in blocks of 16 with an e4m3 scale and one float32 scale a tensor
+  Fp8E4m3fn,   ///< fp8 e4m3 with a float32 scale: amax / 448
+  Fp8E5m2,     ///< fp8 e5m2 with a float32 scale: amax / 57344
+  Codebook,    ///< QuantSpec::codebook
+};
 
 enum class Scheme { Asym, Sym };
 
@@ -41,13 +54,15 @@ struct ClipPolicy {
     SearchTensor,  ///< one ratio, the best of the grid for the whole tensor
     SearchRows,    ///< the best of the grid for each row
     SearchGroups,  ///< the best of the grid for each group
+    Optimal,       ///< no grid: the scale (and zero point) of each group with the smallest error
   };
 
   Kind kind = Kind::None;
   double ratio = 1.0;  ///< Kind::Ratio only
 
-  bool searches() const { return kind >= Kind::SearchTensor; }
-  /// "none", a ratio, "search", "search-rows" or "search-groups".
+  /// Whether the ratios of the grid are tried.
+  bool searches() const { return kind >= Kind::SearchTensor && kind <= Kind::SearchGroups; }
+  /// "none", a ratio, "search", "search-rows", "search-groups" or "optimal".
   static Result<ClipPolicy> parse(std::string_view text);
   std::string text() const;
   static ClipPolicy fixed(double value) { return {Kind::Ratio, value}; }
@@ -68,12 +83,18 @@ struct QuantSpec {
   int bits = 4;
   long long groupSize = 32;  ///< -1 or more than a row has: one group a row
   Scheme scheme = Scheme::Asym;
-  bool fullRange = false;
+  bool fullRange = false;  ///< scheme sym: the scale is amax / 2^(bits-1), signed
+  bool halfRange = false;  ///< scheme sym: it is amax / ((2^bits - 1) / 2); not with fullRange
   ClipPolicy clip;
   RatioGrid grid;  ///< of a clip search
   std::optional<DoubleQuant> doubleQuant;
+  NamedCodebook codebook;  ///< dtype Codebook only
 
   bool isFloat() const { return dtype != Dtype::Int; }
+
+  /// This spec with another number format: bits and group size become what that format prescribes,
+  /// where it does, and the choices that only integers have are dropped where it is none.
+  QuantSpec withDtype(Dtype other, NamedCodebook levels = {}) const;
 
   /// Whether the choices make sense together; the error names the field, its value and what is
   /// allowed. All functions of core that take a spec expect a valid one.
@@ -86,9 +107,18 @@ const char* nameOf(Dtype dtype);
 const char* nameOf(Scheme scheme);
 Result<Dtype> parseDtype(std::string_view text);
 Result<Scheme> parseScheme(std::string_view text);
+/// Every number format but Dtype::Codebook, which needs more than a name.
 const std::vector<Dtype>& allDtypes();
+/// Whether the published functions know the format.
+bool isPublished(Dtype dtype);
+/// The bits of a code where the format prescribes them; `codebook` matters to Dtype::Codebook only.
+std::optional<int> prescribedBits(Dtype dtype, const NamedCodebook& codebook = {});
+/// The group size where the format prescribes it.
+std::optional<long long> prescribedGroupSize(Dtype dtype);
 
-/// The number format of a valid spec.
+/// The number format of a valid spec. What belongs to one tensor, the `tensorScale` of
+/// ScaleFormat::E4m3, is still 1: tensorCodec in quantizer.h sets it. A user's own levels stay the
+/// spec's: the codec must not outlive every copy of the spec.
 Codec codecOf(const QuantSpec& spec);
 /// The number format of a valid double quantization: always symmetric.
 Codec codecOf(const DoubleQuant& doubleQuant);

@@ -1,11 +1,15 @@
 #include "core/quant/quantizer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string>
 
 #include "core/base/text.h"
+#include "core/kernels/scale_formats.h"
+#include "core/parallel/worker_pool.h"
 #include "core/quant/double_quant.h"
+#include "core/quant/optimal_scale.h"
 
 namespace quantoscope {
 
@@ -58,6 +62,103 @@ std::optional<std::size_t> firstUnusable(const GroupParameters& parameters, cons
   return std::nullopt;
 }
 
+Result<float> largestMagnitude(const WeightTensor& tensor, const Executor& executor,
+                               const TaskControl& control) {
+  const RowBlocks blocks = RowBlocks::of(tensor.rows(), tensor.cols());
+  std::vector<float> parts(blocks.count());
+  const Status status = executor.forEachBlock(
+      blocks.count(),
+      [&](std::size_t b) {
+        std::vector<float> scratch;
+        for (const float w : tensor.block(blocks.first(b), blocks.size(b), scratch).all()) {
+          parts[b] = std::max(parts[b], std::fabs(w));
+        }
+      },
+      control);
+  if (!status) return status.error();
+  return parts.empty() ? 0 : *std::max_element(parts.begin(), parts.end());
+}
+
+/// The parameters with the least error of the groups of some rows, the first of them `group`.
+void findOptimal(const Codec& codec, MatrixView w, std::size_t group,
+                 std::span<const float> importance, GroupParameters& parameters) {
+  OptimalScaleFinder finder(codec);
+  const GroupLayout& layout = parameters.layout;
+  for (std::size_t r = 0; r < w.rows; ++r) {
+    for (std::size_t g = 0; g < layout.groupsPerRow(); ++g, ++group) {
+      const std::size_t begin = layout.begin(g);
+      const std::size_t length = layout.length(g);
+      const OptimalScale best =
+          finder.find(w.row(r).subspan(begin, length),
+                      importance.empty() ? importance : importance.subspan(begin, length));
+      parameters.scale[group] = best.scale;
+      if (codec.hasZeroPoint()) parameters.zeroPoint[group] = best.zeroPoint;
+    }
+  }
+}
+
+Status checkUsable(const WeightTensor& tensor, const QuantSpec& spec, const Codec& codec,
+                   const GroupParameters& parameters) {
+  const auto group = firstUnusable(parameters, codec);
+  if (!group) return ok();
+  const std::size_t perRow = parameters.layout.groupsPerRow();
+  return Error{ErrorCode::DoesNotFit,
+               tensor.info().name + ": the scale of row " + std::to_string(*group / perRow) +
+                   ", group " + std::to_string(*group % perRow) + " is " +
+                   formatNumber(parameters.scale[*group]) + " with " + describe(spec) +
+                   "; scales must be ordinary float32 numbers"};
+}
+
+GroupParameters emptyParameters(const Codec& codec, const GroupLayout& layout) {
+  GroupParameters parameters;
+  parameters.layout = layout;
+  parameters.tensorScale = codec.tensorScale;
+  parameters.scale.resize(layout.groups());
+  if (codec.hasZeroPoint()) parameters.zeroPoint.resize(layout.groups());
+  return parameters;
+}
+
+/// The parameters of the groups in some rows.
+void findParameters(const Codec& codec, const ClipRatios& ratios, std::size_t firstRow,
+                    MatrixView w, GroupParameters& parameters) {
+  const GroupLayout& layout = parameters.layout;
+  const BlockRatios blockRatios(ratios, layout, firstRow, w.rows);
+  const std::size_t group = firstRow * layout.groupsPerRow();
+  kernels::activeKernels().groupParameters(
+      codec, shapeOf(w, layout), w.data, blockRatios.data(), blockRatios.stride(),
+      parameters.scale.data() + group,
+      codec.hasZeroPoint() ? parameters.zeroPoint.data() + group : nullptr);
+}
+
+/// Calls work(block, first row, weights, room for as many values) on pieces of a few rows, those of
+/// one block in order and on one thread. Weights and values of a piece stay in a core's first
+/// cache.
+template <typename Work>
+Status forEachPiece(const WeightTensor& tensor, const Executor& executor,
+                    const TaskControl& control, Work work) {
+  constexpr std::size_t kPieceElements = 4096;
+  const RowBlocks blocks = RowBlocks::of(tensor.rows(), tensor.cols());
+  const std::size_t rows =
+      std::max<std::size_t>(1, kPieceElements / std::max<std::size_t>(1, tensor.cols()));
+  struct Scratch {
+    std::vector<float> weights;
+    std::vector<float> values;
+  };
+  WorkerPool<Scratch> pool;
+  return executor.forEachBlock(
+      blocks.count(),
+      [&](std::size_t b) {
+        typename WorkerPool<Scratch>::Lease scratch(pool);
+        scratch->values.resize(rows * tensor.cols());
+        const std::size_t end = blocks.first(b) + blocks.size(b);
+        for (std::size_t first = blocks.first(b); first < end; first += rows) {
+          const MatrixView w = tensor.block(first, std::min(rows, end - first), scratch->weights);
+          work(b, first, w, scratch->values.data());
+        }
+      },
+      control);
+}
+
 template <typename Code>
 Result<std::vector<Code>> codesOf(const WeightTensor& tensor, const Codec& codec,
                                   const GroupParameters& parameters, const Executor& executor,
@@ -98,41 +199,39 @@ double ClipRatios::at(std::size_t row, std::size_t group, std::size_t groupsPerR
   return 1;
 }
 
+Result<Codec> tensorCodec(const WeightTensor& tensor, const QuantSpec& spec,
+                          const Executor& executor, const TaskControl& control) {
+  Codec codec = codecOf(spec);
+  if (codec.scaleFormat != ScaleFormat::E4m3) return codec;
+  const auto amax = largestMagnitude(tensor, executor, control);
+  if (!amax) return amax.error();
+  codec.tensorScale = kernels::nvfp4TensorScale(*amax);
+  return codec;
+}
+
 Result<GroupParameters> groupParametersOf(const WeightTensor& tensor, const QuantSpec& spec,
                                           const ClipRatios& ratios, const Executor& executor,
-                                          const TaskControl& control) {
-  const Codec codec = codecOf(spec);
-  GroupParameters parameters;
-  parameters.layout = layoutOf(spec, tensor.rows(), tensor.cols());
-  const GroupLayout& layout = parameters.layout;
-  parameters.scale.resize(layout.groups());
-  if (codec.hasZeroPoint()) parameters.zeroPoint.resize(layout.groups());
-
-  const RowBlocks blocks = RowBlocks::of(tensor.rows(), tensor.cols());
-  const Status status = executor.forEachBlock(
-      blocks.count(),
-      [&](std::size_t b) {
-        std::vector<float> scratch;
-        const std::size_t first = blocks.first(b);
-        const MatrixView w = tensor.block(first, blocks.size(b), scratch);
-        const BlockRatios blockRatios(ratios, layout, first, w.rows);
-        const std::size_t group = first * layout.groupsPerRow();
-        kernels::activeKernels().groupParameters(
-            codec, shapeOf(w, layout), w.data, blockRatios.data(), blockRatios.stride(),
-            parameters.scale.data() + group,
-            codec.hasZeroPoint() ? parameters.zeroPoint.data() + group : nullptr);
-      },
-      control);
-  if (!status) return status.error();
-
-  if (const auto group = firstUnusable(parameters, codec)) {
-    return Error{ErrorCode::DoesNotFit,
-                 tensor.info().name + ": the scale of row " +
-                     std::to_string(*group / layout.groupsPerRow()) + ", group " +
-                     std::to_string(*group % layout.groupsPerRow()) + " is " +
-                     formatNumber(parameters.scale[*group]) + " with " + describe(spec) +
-                     "; scales must be ordinary float32 numbers"};
+                                          const TaskControl& control,
+                                          std::span<const float> importance) {
+  const bool optimal = spec.clip.kind == ClipPolicy::Kind::Optimal;
+  const GroupLayout layout = layoutOf(spec, tensor.rows(), tensor.cols());
+  if (optimal && ratios.optimal != nullptr && ratios.optimal->layout == layout) {
+    return *ratios.optimal;
   }
+  const auto prepared = tensorCodec(tensor, spec, executor, control);
+  if (!prepared) return prepared.error();
+  const Codec& codec = *prepared;
+  GroupParameters parameters = emptyParameters(codec, layout);
+  const Status status = forEachPiece(
+      tensor, executor, control, [&](std::size_t, std::size_t first, MatrixView w, float*) {
+        if (optimal) {
+          findOptimal(codec, w, first * layout.groupsPerRow(), importance, parameters);
+        } else {
+          findParameters(codec, ratios, first, w, parameters);
+        }
+      });
+  if (!status) return status.error();
+  if (auto usable = checkUsable(tensor, spec, codec, parameters); !usable) return usable.error();
   if (spec.doubleQuant) {
     parameters.decodeScale = doubleQuantized(parameters.scale, *spec.doubleQuant);
   }
@@ -152,42 +251,78 @@ Status forEachDequantizedBlock(const WeightTensor& tensor, const QuantSpec& spec
                                const GroupParameters& parameters, const Executor& executor,
                                const TaskControl& control, const DequantizedBlock& work) {
   const Codec codec = codecOf(spec);
-  const RowBlocks blocks = RowBlocks::of(tensor.rows(), tensor.cols());
-  return executor.forEachBlock(
-      blocks.count(),
-      [&](std::size_t b) {
-        std::vector<float> scratch;
-        const std::size_t first = blocks.first(b);
-        const MatrixView w = tensor.block(first, blocks.size(b), scratch);
-        std::vector<float> y(w.rows * w.cols);
-        dequantizeRows(codec, parameters, w, first, y.data());
-        work(b, first, w, y.data());
-      },
-      control);
+  return forEachPiece(tensor, executor, control,
+                      [&](std::size_t b, std::size_t first, MatrixView w, float* y) {
+                        dequantizeRows(codec, parameters, w, first, y);
+                        work(b, first, w, y);
+                      });
 }
+
+namespace {
+
+/// The error sums of one block, piece after piece.
+struct BlockErrors {
+  kernels::ErrorLanes lanes;
+  kernels::ErrorPeak peak;  ///< its row counts from the tensor's first
+
+  void add(const kernels::BlockShape& shape, std::size_t firstRow, const float* w, const float* y) {
+    kernels::ErrorPeak found = peak;
+    kernels::activeKernels().addErrors(shape, w, y, lanes, found);
+    if (found.magnitude > peak.magnitude) peak = {found.magnitude, firstRow + found.row, found.col};
+  }
+};
+
+ErrorSums sumsOf(const std::vector<BlockErrors>& parts, const WeightTensor& tensor) {
+  const RowBlocks blocks = RowBlocks::of(tensor.rows(), tensor.cols());
+  ErrorSums sums;
+  for (std::size_t b = 0; b < parts.size(); ++b) {
+    sums.add(parts[b].lanes, parts[b].peak, 0, blocks.size(b) * tensor.cols());
+  }
+  return sums;
+}
+
+}  // namespace
 
 Result<ErrorSums> errorSumsOf(const WeightTensor& tensor, const QuantSpec& spec,
                               const GroupParameters& parameters, const Executor& executor,
                               const TaskControl& control) {
-  struct Part {
-    kernels::ErrorLanes lanes;
-    kernels::ErrorPeak peak;
-  };
-  const RowBlocks blocks = RowBlocks::of(tensor.rows(), tensor.cols());
-  std::vector<Part> parts(blocks.count());
-  const Status status = forEachDequantizedBlock(
-      tensor, spec, parameters, executor, control,
-      [&](std::size_t b, std::size_t, MatrixView w, const float* y) {
-        const kernels::BlockShape shape = shapeOf(w, parameters.layout);
-        kernels::activeKernels().addErrors(shape, w.data, y, parts[b].lanes);
-        kernels::activeKernels().findPeak(shape, w.data, y, parts[b].peak);
+  std::vector<BlockErrors> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
+  const Status status =
+      forEachDequantizedBlock(tensor, spec, parameters, executor, control,
+                              [&](std::size_t b, std::size_t first, MatrixView w, const float* y) {
+                                parts[b].add(shapeOf(w, parameters.layout), first, w.data, y);
+                              });
+  if (!status) return status.error();
+  return sumsOf(parts, tensor);
+}
+
+Result<MeasuredQuantization> measureQuantization(const WeightTensor& tensor, const QuantSpec& spec,
+                                                 const ClipRatios& ratios, const Executor& executor,
+                                                 const TaskControl& control) {
+  MeasuredQuantization measured;
+  const Codec codec = codecOf(spec);
+  // All scales, or something of all weights, must be known before any value is.
+  if (spec.doubleQuant || spec.clip.kind == ClipPolicy::Kind::Optimal ||
+      codec.scaleFormat == ScaleFormat::E4m3) {
+    auto parameters = groupParametersOf(tensor, spec, ratios, executor, control);
+    if (!parameters) return parameters.error();
+    auto sums = errorSumsOf(tensor, spec, *parameters, executor, control);
+    if (!sums) return sums.error();
+    return MeasuredQuantization{std::move(*parameters), *sums};
+  }
+  GroupParameters& parameters = measured.parameters;
+  parameters = emptyParameters(codec, layoutOf(spec, tensor.rows(), tensor.cols()));
+  std::vector<BlockErrors> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
+  const Status status = forEachPiece(
+      tensor, executor, control, [&](std::size_t b, std::size_t first, MatrixView w, float* y) {
+        findParameters(codec, ratios, first, w, parameters);
+        dequantizeRows(codec, parameters, w, first, y);
+        parts[b].add(shapeOf(w, parameters.layout), first, w.data, y);
       });
   if (!status) return status.error();
-  ErrorSums sums;
-  for (std::size_t b = 0; b < parts.size(); ++b) {
-    sums.add(parts[b].lanes, parts[b].peak, blocks.first(b), blocks.size(b) * tensor.cols());
-  }
-  return sums;
+  if (auto usable = checkUsable(tensor, spec, codec, parameters); !usable) return usable.error();
+  measured.sums = sumsOf(parts, tensor);
+  return measured;
 }
 
 Result<Matrix> dequantized(const WeightTensor& tensor, const QuantSpec& spec,
@@ -210,7 +345,8 @@ Result<QuantizedTensor> quantized(const WeightTensor& tensor, const QuantSpec& s
   if (!parameters) return parameters.error();
   const Codec codec = codecOf(spec);
   QuantizedTensor result{spec, {}, {}, ratios};
-  if (codec.hasZeroPoint()) {
+  const bool manyLevels = codec.codebook != nullptr && codec.codebook->levels.size() > 16;
+  if (codec.hasZeroPoint() || manyLevels) {
     auto codes = codesOf<std::uint8_t>(tensor, codec, *parameters, executor, control);
     if (!codes) return codes.error();
     result.codes = std::move(*codes);

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <span>
 #include <variant>
 #include <vector>
 
@@ -15,11 +17,16 @@
 
 namespace quantoscope {
 
+struct GroupParameters;
+
 /// The clip ratio of every group: one for the tensor, one a row, or one a group (row-major).
 struct ClipRatios {
   enum class Granularity { Tensor, Row, Group };
   Granularity granularity = Granularity::Tensor;
   std::vector<double> values = {1.0};
+  /// ClipPolicy::Kind::Optimal only: what the ratios merely describe. A ratio is then the size of
+  /// the group's scale against the unclipped one, and may be above 1.
+  std::shared_ptr<const GroupParameters> optimal = nullptr;
 
   static ClipRatios whole(double ratio) { return {Granularity::Tensor, {ratio}}; }
   double at(std::size_t row, std::size_t group, std::size_t groupsPerRow) const;
@@ -31,12 +38,15 @@ struct GroupParameters {
   std::vector<float> scale;        ///< with which codes are found
   std::vector<float> zeroPoint;    ///< empty for formats without
   std::vector<float> decodeScale;  ///< multiplies the codes; empty: the same as `scale`
+  /// nvfp4 only: every scale is an e4m3 number times this.
+  float tensorScale = 1;
 
   const std::vector<float>& decoding() const { return decodeScale.empty() ? scale : decodeScale; }
 };
 
 /// A quantized tensor: codes [rows, cols] and the parameters that decode them. int8 for symmetric
-/// formats and 4-bit codebooks, uint8 for asymmetric, int32 where codes are not clamped.
+/// formats and codebooks of up to 16 levels, uint8 for asymmetric ones and larger codebooks, int32
+/// where codes are not clamped.
 struct QuantizedTensor {
   using Codes =
       std::variant<std::vector<std::int8_t>, std::vector<std::uint8_t>, std::vector<std::int32_t>>;
@@ -47,18 +57,27 @@ struct QuantizedTensor {
   ClipRatios ratios;
 };
 
-/// The parameters of every group. DoesNotFit where a group's scale is no usable float32 number
-/// (weights so large or so small that it overflows or vanishes), naming the group.
+/// The number format of a valid spec on this tensor: codecOf, and for nvfp4 the tensor scale of the
+/// largest |weight|, in a pass of its own. A clip ratio does not change that scale.
+Result<Codec> tensorCodec(const WeightTensor& tensor, const QuantSpec& spec,
+                          const Executor& executor, const TaskControl& control = {});
+
+/// The parameters of every group. With ClipPolicy::Kind::Optimal they are `ratios.optimal`, or
+/// where that is absent those with the least error (see OptimalScaleFinder), weighted by
+/// `importance` (one a column, or empty), which matters to nothing else here; then double-quantized
+/// if so wished. DoesNotFit where a group's scale is no usable float32 number (weights so large or
+/// so small that it overflows or vanishes), naming the group.
 Result<GroupParameters> groupParametersOf(const WeightTensor& tensor, const QuantSpec& spec,
                                           const ClipRatios& ratios, const Executor& executor,
-                                          const TaskControl& control = {});
+                                          const TaskControl& control = {},
+                                          std::span<const float> importance = {});
 
 /// The dequantized values of rows [firstRow, firstRow + w.rows) into y, [w.rows, w.cols].
 void dequantizeRows(const Codec& codec, const GroupParameters& parameters, MatrixView w,
                     std::size_t firstRow, float* y);
 
-/// Calls work(block index, first row, weights, dequantized values) for every block of rows, on
-/// several threads.
+/// Calls work(block index, first row, weights, dequantized values) for pieces of a few rows, on
+/// several threads; those of one block (see RowBlocks) in order and on one thread.
 using DequantizedBlock =
     std::function<void(std::size_t block, std::size_t firstRow, MatrixView w, const float* y)>;
 Status forEachDequantizedBlock(const WeightTensor& tensor, const QuantSpec& spec,
@@ -69,6 +88,18 @@ Status forEachDequantizedBlock(const WeightTensor& tensor, const QuantSpec& spec
 Result<ErrorSums> errorSumsOf(const WeightTensor& tensor, const QuantSpec& spec,
                               const GroupParameters& parameters, const Executor& executor,
                               const TaskControl& control = {});
+
+/// Parameters and error sums of one choice.
+struct MeasuredQuantization {
+  GroupParameters parameters;
+  ErrorSums sums;
+};
+
+/// Both, in one pass over the weights where the scales are not quantized themselves: the bits of
+/// groupParametersOf and errorSumsOf.
+Result<MeasuredQuantization> measureQuantization(const WeightTensor& tensor, const QuantSpec& spec,
+                                                 const ClipRatios& ratios, const Executor& executor,
+                                                 const TaskControl& control = {});
 
 /// The dequantized tensor.
 Result<Matrix> dequantized(const WeightTensor& tensor, const QuantSpec& spec,

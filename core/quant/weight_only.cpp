@@ -32,7 +32,11 @@ Result<QuantSpec> specOf(int bits, long long groupSize, std::string_view scheme,
                          std::string_view dtype, bool fullRange) {
   QuantSpec spec;
   auto parsedDtype = parseDtype(dtype);
-  if (!parsedDtype) return parsedDtype.error();
+  if (!parsedDtype || !isPublished(*parsedDtype)) {
+    return Error{
+        ErrorCode::InvalidArgument,
+        "dtype " + std::string(dtype) + ": allowed are int, nf4, fp4, fp4_e2m1_bnb, fp4_e2m1"};
+  }
   auto parsedScheme = parseScheme(scheme);
   if (!parsedScheme) return parsedScheme.error();
   spec.dtype = *parsedDtype;

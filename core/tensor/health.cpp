@@ -1,65 +1,73 @@
 #include "core/tensor/health.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
+
+#include "core/kernels/kernels.h"
 
 namespace quantoscope {
 
 namespace {
 
-TensorHealth healthOfBlock(MatrixView block, std::size_t firstRow) {
-  TensorHealth health;
+std::optional<Position> firstNonFinite(MatrixView block, std::size_t firstRow) {
   for (std::size_t r = 0; r < block.rows; ++r) {
     const auto row = block.row(r);
     for (std::size_t c = 0; c < row.size(); ++c) {
-      switch (std::fpclassify(row[c])) {
-        case FP_NAN:
-          ++health.nan;
-          break;
-        case FP_INFINITE:
-          ++health.inf;
-          break;
-        case FP_ZERO:
-          ++health.zero;
-          continue;
-        case FP_SUBNORMAL:
-          ++health.subnormal;
-          continue;
-        default:
-          continue;
-      }
-      if (!health.firstNonFinite) health.firstNonFinite = Position{firstRow + r, c};
+      if (!std::isfinite(row[c])) return Position{firstRow + r, c};
     }
   }
-  return health;
+  return std::nullopt;
 }
 
 }  // namespace
 
-Result<TensorHealth> healthOf(const WeightTensor& tensor, const Executor& executor,
+Result<WeightSurvey> surveyOf(const WeightTensor& tensor, const Executor& executor,
                               const TaskControl& control) {
   const RowBlocks blocks = RowBlocks::of(tensor.rows(), tensor.cols());
-  std::vector<TensorHealth> parts(blocks.count());
+  std::vector<kernels::Summary> parts(blocks.count());
+  const auto block = [&](std::size_t b, std::vector<float>& scratch) {
+    return tensor.block(blocks.first(b), blocks.size(b), scratch);
+  };
   const Status status = executor.forEachBlock(
       blocks.count(),
       [&](std::size_t b) {
         std::vector<float> scratch;
-        parts[b] =
-            healthOfBlock(tensor.block(blocks.first(b), blocks.size(b), scratch), blocks.first(b));
+        const auto values = block(b, scratch).all();
+        kernels::activeKernels().summarize(values.data(), values.size(), parts[b]);
       },
       control);
   if (!status) return status.error();
 
-  TensorHealth whole;
-  for (const TensorHealth& part : parts) {
-    whole.nan += part.nan;
-    whole.inf += part.inf;
-    whole.zero += part.zero;
-    whole.subnormal += part.subnormal;
-    if (!whole.firstNonFinite) whole.firstNonFinite = part.firstNonFinite;
+  WeightSurvey survey;
+  kernels::Summary extent;
+  for (std::size_t b = 0; b < parts.size(); ++b) {
+    const kernels::Summary& part = parts[b];
+    survey.health.nan += part.nan;
+    survey.health.inf += part.inf;
+    survey.health.zero += part.zero;
+    survey.health.subnormal += part.subnormal;
+    extent.min = std::min(extent.min, part.min);
+    extent.max = std::max(extent.max, part.max);
+    survey.sum += kernels::ErrorLanes::total(part.sum);
+    if (!survey.health.firstNonFinite && part.nan + part.inf > 0) {
+      std::vector<float> scratch;
+      survey.health.firstNonFinite = firstNonFinite(block(b, scratch), blocks.first(b));
+    }
   }
-  return whole;
+  if (extent.min <= extent.max) {
+    survey.min = extent.min;
+    survey.max = extent.max;
+  }
+  return survey;
+}
+
+Result<TensorHealth> healthOf(const WeightTensor& tensor, const Executor& executor,
+                              const TaskControl& control) {
+  auto survey = surveyOf(tensor, executor, control);
+  if (!survey) return survey.error();
+  return survey->health;
 }
 
 Error notFiniteError(const std::string& tensor, const TensorHealth& health) {

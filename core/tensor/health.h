@@ -28,7 +28,19 @@ struct TensorHealth {
   bool finite() const { return nan == 0 && inf == 0; }
 };
 
-/// Counts them in one parallel pass.
+/// What one pass over the weights finds.
+struct WeightSurvey {
+  TensorHealth health;
+  float min = 0;  ///< of the finite elements; 0 where there is none
+  float max = 0;
+  double sum = 0;  ///< of the finite elements, in a fixed order
+};
+
+/// One parallel pass; another over the first block that holds NaN or Inf, if any does.
+Result<WeightSurvey> surveyOf(const WeightTensor& tensor, const Executor& executor,
+                              const TaskControl& control = {});
+
+/// The health alone.
 Result<TensorHealth> healthOf(const WeightTensor& tensor, const Executor& executor,
                               const TaskControl& control = {});
 

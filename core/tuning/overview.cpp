@@ -21,12 +21,10 @@ Result<OverviewEntry> measureTensor(const TensorSource& source, const TensorInfo
   if (!health->finite()) return failed(notFiniteError(info.name, *health));
   auto choice = chooseClip(*tensor, spec, executor, control);
   if (!choice) return failed(choice.error());
-  auto parameters = groupParametersOf(*tensor, spec, choice->ratios, executor, control);
-  if (!parameters) return failed(parameters.error());
-  auto sums = errorSumsOf(*tensor, spec, *parameters, executor, control);
-  if (!sums) return failed(sums.error());
+  auto measured = measureQuantization(*tensor, spec, choice->ratios, executor, control);
+  if (!measured) return failed(measured.error());
 
-  entry.metrics = ErrorMetrics::from(*sums);
+  entry.metrics = ErrorMetrics::from(measured->sums);
   if (spec.clip.kind == ClipPolicy::Kind::SearchTensor) {
     entry.clipRatio = choice->curve.bestRatio();
   }

@@ -8,6 +8,7 @@
 
 #include "core/base/json.h"
 #include "core/base/text.h"
+#include "core/kernels/kernels.h"
 #include "tests/support/golden_file.h"
 #include "tests/support/hdf5_reader.h"
 #include "tests/support/test_data.h"
@@ -192,6 +193,39 @@ class CliTest : public QObject {
              formatNumber(numberAt(*entry, {"metrics", "mse"})));
     verifyOneError(run({"quantize", sample_, "--plan", plan, "--bits", "3", "--out", path("q.h5")}),
                    2, "--plan");
+  }
+
+  void everyInstructionSetGivesTheSameNumbers() {
+    const Run best = run({"inspect", sample_, tensor_, "--json", "--clip", "search"});
+    for (const auto* table : kernels::availableKernels()) {
+      const Run forced = run(
+          {"inspect", sample_, tensor_, "--json", "--clip", "search", "--kernels", table->name});
+      QCOMPARE(forced.status, 0);
+      QCOMPARE(*jsonOf(forced).find("metrics"), *jsonOf(best).find("metrics"));
+      QCOMPARE(*jsonOf(forced).find("error_histogram"), *jsonOf(best).find("error_histogram"));
+      QCOMPARE(*jsonOf(forced).find("stats"), *jsonOf(best).find("stats"));
+    }
+    verifyOneError(run({"inspect", sample_, tensor_, "--kernels", "abacus"}), 2, "--kernels");
+  }
+
+  void furtherFormatsAndPoliciesWork() {
+    const auto mse = [&](const QStringList& options) {
+      const Run result = run(QStringList{"inspect", sample_, tensor_, "--json"} + options);
+      if (result.status != 0) qWarning("%s", result.err.constData());
+      return numberAt(jsonOf(result), {"metrics", "mse"});
+    };
+    QVERIFY(mse({"--clip", "optimal"}) < mse({"--clip", "search-groups"}));
+    QVERIFY(mse({"--scheme", "sym", "--half-range"}) < mse({"--scheme", "sym"}));
+    QVERIFY(mse({"--dtype", "fp8_e4m3fn"}) < mse({"--dtype", "nvfp4"}));
+    QVERIFY(mse({"--dtype", "mxfp4"}) > 0);
+    QFile levels(path("levels.json"));
+    QVERIFY(levels.open(QIODevice::WriteOnly));
+    levels.write("{\"name\": \"ternary\", \"levels\": [-1, 0, 1]}");
+    levels.close();
+    QVERIFY(mse({"--codebook", path("levels.json")}) > mse({}));
+    verifyOneError(run({"inspect", sample_, tensor_, "--dtype", "mxfp4", "--group-size", "64"}), 2,
+                   "32");
+    verifyOneError(run({"inspect", sample_, tensor_, "--half-range"}), 2, "half_range");
   }
 
   void encodeUsesTheScalesItIsGiven() {

@@ -134,6 +134,8 @@ class LayeringTest : public QObject {
              QStringList{"core/base/json.cpp"});
     QCOMPARE(filesThatInclude(all, QRegularExpression("^openssl/")),
              QStringList{"core/base/sha256.cpp"});
+    QCOMPARE(filesThatInclude(all, QRegularExpression("^hwy/")),
+             (QStringList{"core/kernels/clip_curve.cpp", "core/kernels/vector.cpp"}));
     for (const QString& file : filesThatInclude(all, QRegularExpression("^(H5|hdf5)"))) {
       QVERIFY2(file.startsWith("core/io/") || file == "core/exporting/native_file.cpp",
                qPrintable(file));

@@ -133,6 +133,7 @@ class MainWindowTest : public QObject {
   void metricsEqualTheEngine();
   void tensorsAreChosenWithKeys();
   void theFilterIsReachedAndLeftWithKeys();
+  void formatsThatPrescribeTheirGroupsSetThem();
   void knobsChangeTheSpec();
   void knobsThatDoNotApplySayWhy();
   void theGroupSizeCanBeTyped();
@@ -222,6 +223,20 @@ void MainWindowTest::theFilterIsReachedAndLeftWithKeys() {
   QCOMPARE(desk.session->currentTensor(), QStringLiteral("dense_2/kernel"));
 }
 
+void MainWindowTest::formatsThatPrescribeTheirGroupsSetThem() {
+  Desk desk;
+  desk.open();
+  auto* dtype = desk.find<QComboBox>("dtype");
+  dtype->setCurrentText("nvfp4");
+  Q_EMIT dtype->activated(dtype->currentIndex());
+  QCOMPARE(desk.session->spec().dtype, Dtype::Nvfp4);
+  QCOMPARE(desk.session->spec().groupSize, 16LL);
+  QVERIFY(!desk.find<QComboBox>("groupSize")->isEnabled());
+  QVERIFY(!desk.find<QSpinBox>("bits")->isEnabled());
+  desk.settle();
+  QCOMPARE(desk.shownMetric("mse"), desk.expected()->metrics->mse);
+}
+
 void MainWindowTest::knobsChangeTheSpec() {
   Desk desk;
   desk.open();
@@ -233,7 +248,7 @@ void MainWindowTest::knobsChangeTheSpec() {
   desk.find<QCheckBox>("fullRange")->click();
   QVERIFY(desk.session->spec().fullRange);
   QTest::keyClick(desk.find<QComboBox>("policy"), Qt::Key_End);
-  QCOMPARE(desk.session->spec().clip.kind, ClipPolicy::Kind::SearchGroups);
+  QCOMPARE(desk.session->spec().clip.kind, ClipPolicy::Kind::Optimal);
   QCOMPARE(stack->count(), 4);
   desk.settle();
   QCOMPARE(desk.shownMetric("mse"), desk.expected()->metrics->mse);

@@ -79,21 +79,37 @@ QComboBox* groupSizeBox(const QString& name, const QStringList& sizes, QWidget* 
   return box;
 }
 
-QComboBox* dtypeBox(const QString& name, QWidget* parent) {
+QComboBox* dtypeBox(const QString& name, const std::vector<Dtype>& dtypes, QWidget* parent) {
   static const QStringList kTips = {
       SpecPanel::tr("Integers with equal steps"),
       SpecPanel::tr("NormalFloat: 16 levels at the quantiles of a normal distribution (QLoRA)"),
       SpecPanel::tr("4-bit float as bitsandbytes has it"),
       SpecPanel::tr("The same levels as fp4, by their other name"),
-      SpecPanel::tr("4-bit float as neural-compressor has it; not the OCP format")};
+      SpecPanel::tr("4-bit float as neural-compressor has it; not the OCP format"),
+      SpecPanel::tr("OCP 4-bit float e2m1: 0, 0.5, 1, 1.5, 2, 3, 4, 6"),
+      SpecPanel::tr("OCP MXFP4: blocks of 32 with a power of two as scale"),
+      SpecPanel::tr("NVFP4: blocks of 16 with an fp8 scale, and one scale a tensor"),
+      SpecPanel::tr("8-bit float e4m3, up to 448"),
+      SpecPanel::tr("8-bit float e5m2, up to 57344")};
   auto* box = new QComboBox(parent);
   makeShrinkable(box);
-  for (const Dtype dtype : allDtypes()) {
+  for (const Dtype dtype : dtypes) {
     box->addItem(QString::fromLatin1(nameOf(dtype)));
     box->setItemData(box->count() - 1, kTips.value(box->count() - 1), Qt::ToolTipRole);
   }
   box->setAccessibleName(name);
   return box;
+}
+
+/// The formats that scales can be quantized to.
+const std::vector<Dtype>& publishedDtypes() {
+  static const std::vector<Dtype> kPublished = [] {
+    std::vector<Dtype> published;
+    std::copy_if(allDtypes().begin(), allDtypes().end(), std::back_inserter(published),
+                 isPublished);
+    return published;
+  }();
+  return kPublished;
 }
 
 QComboBox* schemeBox(const QString& name, QWidget* parent) {
@@ -141,10 +157,13 @@ void setUsable(QWidget* control, const QString& whyNot, const QString& tip) {
 /// Only combinations that can work: a change of one field drops what it rules out.
 void repair(QuantSpec& spec) {
   if (spec.isFloat()) {
-    spec.bits = 4;
+    spec.bits = prescribedBits(spec.dtype, spec.codebook).value_or(spec.bits);
+    spec.groupSize = prescribedGroupSize(spec.dtype).value_or(spec.groupSize);
     spec.scheme = Scheme::Asym;
   }
   if (spec.isFloat() || spec.scheme != Scheme::Sym || spec.bits == 1) spec.fullRange = false;
+  if (spec.isFloat() || spec.scheme != Scheme::Sym) spec.halfRange = false;
+  if (prescribedGroupSize(spec.dtype)) spec.doubleQuant.reset();  // their scales are quantized
   if (spec.doubleQuant && spec.doubleQuant->dtype != Dtype::Int) spec.doubleQuant->bits = 4;
 }
 
@@ -200,7 +219,7 @@ QWidget* SpecPanel::makePresets() {
 }
 
 void SpecPanel::addFormat(QFormLayout* form) {
-  dtype_ = dtypeBox(tr("Number format"), this);
+  dtype_ = dtypeBox(tr("Number format"), allDtypes(), this);
   dtype_->setObjectName(QStringLiteral("dtype"));
   bits_ = bitsSpin(tr("Bits"), this);
   bits_->setObjectName(QStringLiteral("bits"));
@@ -228,11 +247,12 @@ void SpecPanel::addClipping(QFormLayout* form) {
   makeShrinkable(policy_);
   policy_->setObjectName(QStringLiteral("policy"));
   policy_->addItems({tr("none"), tr("fixed ratio"), tr("search per tensor"), tr("search per row"),
-                     tr("search per group")});
+                     tr("search per group"), tr("optimal scale")});
   policy_->setAccessibleName(tr("Clip policy"));
   policy_->setToolTip(
       tr("How much of each group's range is kept; a search tries the ratios from 1 "
-         "to 0.805 and takes the one with the smallest error"));
+         "to 0.805 and takes the one with the smallest error; the optimal scale of each group "
+         "is found over all scales, not by a grid"));
   slider_ = new QSlider(Qt::Horizontal, this);
   slider_->setObjectName(QStringLiteral("ratioSlider"));
   slider_->setRange(0, kSliderSteps);
@@ -277,7 +297,7 @@ void SpecPanel::addClipping(QFormLayout* form) {
 
 QWidget* SpecPanel::makeDoubleQuantBody() {
   doubleQuantBody_ = new QWidget(this);
-  secondDtype_ = dtypeBox(tr("Number format of the scales"), doubleQuantBody_);
+  secondDtype_ = dtypeBox(tr("Number format of the scales"), publishedDtypes(), doubleQuantBody_);
   secondDtype_->setObjectName(QStringLiteral("secondDtype"));
   secondBits_ = bitsSpin(tr("Bits of the scales"), doubleQuantBody_);
   secondBits_->setObjectName(QStringLiteral("secondBits"));
@@ -326,8 +346,9 @@ QWidget* SpecPanel::makeScope() {
 
 void SpecPanel::connectControls() {
   connect(dtype_, &QComboBox::activated, this, [this](int index) {
-    edit(tr("type %1").arg(dtype_->itemText(index)),
-         [=](QuantSpec& spec) { spec.dtype = allDtypes()[static_cast<std::size_t>(index)]; });
+    edit(tr("type %1").arg(dtype_->itemText(index)), [=](QuantSpec& spec) {
+      spec = spec.withDtype(allDtypes()[static_cast<std::size_t>(index)]);
+    });
   });
   connect(bits_, &QSpinBox::valueChanged, this, [this](int bits) {
     edit(tr("%1 bits").arg(bits), [=](QuantSpec& spec) { spec.bits = bits; });
@@ -369,7 +390,7 @@ void SpecPanel::connectControls() {
   });
   connect(secondDtype_, &QComboBox::activated, this, [this](int index) {
     editDoubleQuant(tr("type of the scales"), [=](DoubleQuant& second) {
-      second.dtype = allDtypes()[static_cast<std::size_t>(index)];
+      second.dtype = publishedDtypes()[static_cast<std::size_t>(index)];
     });
   });
   connect(secondBits_, &QSpinBox::valueChanged, this, [this](int bits) {
@@ -464,11 +485,17 @@ void SpecPanel::showFormat(const QuantSpec& spec) {
   scheme_->setCurrentIndex(static_cast<int>(spec.scheme));
   fullRange_->setChecked(spec.fullRange);
 
-  const QString codebook =
-      spec.isFloat() ? tr("%1 is a table of 16 levels: always 4 bits, scaled about zero").arg(dtype)
-                     : QString();
+  const QString codebook = spec.isFloat()
+                               ? tr("%1 is a table of levels, always %2 bits, scaled about zero")
+                                     .arg(dtype)
+                                     .arg(spec.bits)
+                               : QString();
   dtype_->setToolTip(dtype_->itemData(dtype_->currentIndex(), Qt::ToolTipRole).toString());
   setUsable(bits_, codebook, tr("Bits of a code"));
+  const auto prescribed = prescribedGroupSize(spec.dtype);
+  setUsable(groupSize_,
+            prescribed ? tr("%1 has blocks of %2").arg(dtype).arg(*prescribed) : QString(),
+            tr("Weights along a row that share a scale"));
   setUsable(scheme_, codebook,
             tr("asym: codes span the group's range, with a zero point\n"
                "sym: codes are centred on zero, one parameter less"));

@@ -18,7 +18,7 @@ QString text(const std::string& utf8) {
 /// The clip policy plays no part in a clip curve.
 QuantSpec curveSpec(QuantSpec spec) {
   spec.clip = {};
-  spec.grid = Session::kCurveGrid;
+  spec.grid = RatioGrid{};
   return spec;
 }
 
@@ -626,7 +626,7 @@ bool Session::startCurve() {
   backgroundLane_->submit([key, tensor = tensor_, searched = curveSpec(spec()),
                            executor = environment_.executor, cancel = backgroundCancel_,
                            outbox = outbox_](const CancelToken&) {
-    auto found = clipCurveOf(*tensor, searched, executor, {cancel, {}});
+    auto found = wideClipCurveOf(*tensor, searched, kCurveGrid, executor, {cancel, {}});
     outbox->post(
         [key, found = std::move(found)](Session& session) { session.takeCurve(key, found); });
   });

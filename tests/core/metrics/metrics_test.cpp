@@ -29,8 +29,7 @@ class MetricsTest : public QObject {
     kernels::ErrorLanes lanes;
     kernels::ErrorPeak peak;
     const kernels::BlockShape shape{2, 3, 3};
-    kernels::scalarKernels().addErrors(shape, w.data(), y.data(), lanes);
-    kernels::scalarKernels().findPeak(shape, w.data(), y.data(), peak);
+    kernels::scalarKernels().addErrors(shape, w.data(), y.data(), lanes, peak);
     ErrorSums sums;
     sums.add(lanes, peak, 10, 6);
     const ErrorMetrics metrics = ErrorMetrics::from(sums);
@@ -53,8 +52,7 @@ class MetricsTest : public QObject {
     const std::vector<float> zeros(4);
     kernels::ErrorLanes lanes;
     kernels::ErrorPeak peak;
-    kernels::scalarKernels().addErrors({1, 4, 4}, zeros.data(), zeros.data(), lanes);
-    kernels::scalarKernels().findPeak({1, 4, 4}, zeros.data(), zeros.data(), peak);
+    kernels::scalarKernels().addErrors({1, 4, 4}, zeros.data(), zeros.data(), lanes, peak);
     ErrorSums sums;
     sums.add(lanes, peak, 0, 4);
     const ErrorMetrics metrics = ErrorMetrics::from(sums);
@@ -67,10 +65,11 @@ class MetricsTest : public QObject {
     const auto w = normalValues(37 * 53, 1);
     const auto y = normalValues(37 * 53, 2);
     kernels::ErrorLanes lanes;
-    kernels::scalarKernels().addErrors({37, 53, 8}, w.data(), y.data(), lanes);
-    const double alone = kernels::scalarKernels().squaredError({37, 53, 8}, w.data(), y.data());
-    QCOMPARE(std::bit_cast<std::uint64_t>(alone),
-             std::bit_cast<std::uint64_t>(kernels::ErrorLanes::total(lanes.squaredError)));
+    kernels::ErrorPeak peak;
+    kernels::ErrorLanes::Lanes alone{};
+    kernels::scalarKernels().addErrors({37, 53, 8}, w.data(), y.data(), lanes, peak);
+    kernels::scalarKernels().addSquaredErrors({37, 53, 8}, w.data(), y.data(), alone);
+    QCOMPARE(alone, lanes.squaredError);
   }
 
   void statisticsAreThoseOfThePopulation() {
@@ -112,6 +111,22 @@ class MetricsTest : public QObject {
     Histogram histogram = Histogram::over(-1, 1, 4);
     for (const double x : {-1.0, -0.5, 0.0, 0.49, 1.0}) histogram.add(x);
     QCOMPARE(histogram.counts, (std::vector<std::uint64_t>{1, 1, 2, 1}));
+  }
+
+  void manyValuesFallWhereEachAloneWould() {
+    auto values = normalValues(2000, 5);
+    for (const float edge : {-0.05f, 0.05f, 0.0f, -0.0f, 0.025f, -0.075f, 1.0f}) {
+      values.push_back(edge);
+    }
+    for (const double sign : {1.0, -1.0}) {
+      for (const double range : {0.05, 0.0}) {
+        Histogram together = Histogram::over(-range, range, 17);
+        Histogram alone = together;
+        together.addAll(values, sign);
+        for (const float value : values) alone.add(sign * value);
+        QCOMPARE(together.counts, alone.counts);
+      }
+    }
   }
 
   void zeroWidthIsOneBin() {

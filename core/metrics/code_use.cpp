@@ -1,0 +1,131 @@
+#include "core/metrics/code_use.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace quantoscope {
+
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+bool odd(float whole) {
+  return std::fmod(whole, 2.0f) != 0;
+}
+
+/// round(t) > highest is t >= this: the tie highest + 1/2 goes to the even neighbour.
+float aboveInteger(float highest) {
+  const float tie = highest + 0.5f;
+  return odd(highest) ? tie : std::nextafter(tie, kInfinity);
+}
+
+float beyondLevel(float level, float towards) {
+  const double margin = std::ldexp(std::fabs(level), -22);
+  return std::nextafter(static_cast<float>(level + std::copysign(margin, towards)), towards);
+}
+
+std::vector<CodeUse::Code> codesOf(const Codec& codec) {
+  std::vector<CodeUse::Code> codes;
+  if (codec.kind == CodecKind::Codebook) {
+    for (std::size_t i = 0; i < codec.codebook->levels.size(); ++i) {
+      codes.push_back({codec.codebook->codes[i], codec.codebook->levels[i], 0});
+    }
+    return codes;
+  }
+  for (float code = codec.minCode; code <= codec.maxCode; ++code) {
+    codes.push_back({static_cast<int>(code), code, 0});
+  }
+  return codes;
+}
+
+struct SplitLanes {
+  kernels::ErrorLanes::Lanes clipping{};
+  kernels::ErrorLanes::Lanes rounding{};
+  std::uint64_t clipped = 0;
+
+  void add(std::size_t lane, float error, bool isClipped) {
+    const double squared = static_cast<double>(error) * error;
+    clipping[lane] += isClipped ? squared : 0.0;
+    rounding[lane] += isClipped ? 0.0 : squared;
+    clipped += isClipped ? 1 : 0;
+  }
+};
+
+}  // namespace
+
+ClipLimits ClipLimits::of(const Codec& codec, float zeroPoint) {
+  if (codec.kind == CodecKind::Codebook) {
+    return {beyondLevel(codec.codebook->levels.front(), -kInfinity),
+            beyondLevel(codec.codebook->levels.back(), kInfinity)};
+  }
+  // Zero points are small whole numbers, so the shifted ends and their ties are exact.
+  const float offset = codec.hasZeroPoint() ? zeroPoint : 0;
+  return {-aboveInteger(-(codec.minCode - offset)), aboveInteger(codec.maxCode - offset)};
+}
+
+double ErrorSplit::clippedShare() const {
+  return weights == 0 ? 0 : static_cast<double>(clipped) / static_cast<double>(weights);
+}
+
+void ErrorSplit::add(const ErrorSplit& next) {
+  weights += next.weights;
+  clipped += next.clipped;
+  clipping += next.clipping;
+  rounding += next.rounding;
+}
+
+ErrorSplit splitErrors(const Codec& codec, const kernels::BlockShape& shape, const float* weights,
+                       const float* errors, const float* scale, const float* zeroPoint) {
+  SplitLanes lanes;
+  std::size_t group = 0;
+  for (std::size_t r = 0; r < shape.rows; ++r) {
+    for (std::size_t begin = 0; begin < shape.cols; begin += shape.groupSize, ++group) {
+      const std::size_t end = std::min(begin + shape.groupSize, shape.cols);
+      const float by = scale[group];
+      const ClipLimits limits = ClipLimits::of(codec, zeroPoint == nullptr ? 0 : zeroPoint[group]);
+      const std::size_t row = r * shape.cols;
+      for (std::size_t c = begin; c < end; ++c) {
+        lanes.add(c % kernels::ErrorLanes::kLanes, errors[row + c],
+                  limits.clipped(weights[row + c] / by));
+      }
+    }
+  }
+  return {shape.rows * shape.cols, lanes.clipped, kernels::ErrorLanes::total(lanes.clipping),
+          kernels::ErrorLanes::total(lanes.rounding)};
+}
+
+CodeCounter::CodeCounter(const Codec& codec) : codes_(codesOf(codec)) {
+  const auto [low, high] = std::minmax_element(
+      codes_.begin(), codes_.end(), [](const auto& a, const auto& b) { return a.code < b.code; });
+  lowest_ = low->code;
+  counts_.resize(static_cast<std::size_t>(high->code - lowest_) + 1);
+}
+
+void CodeCounter::add(std::span<const std::int32_t> codes) {
+  for (const std::int32_t code : codes) ++counts_[static_cast<std::size_t>(code - lowest_)];
+}
+
+void CodeCounter::merge(const CodeCounter& other) {
+  for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+}
+
+CodeUse CodeCounter::use(int bits) const {
+  CodeUse use;
+  use.codes = codes_;
+  use.bits = bits;
+  std::uint64_t total = 0;
+  for (CodeUse::Code& code : use.codes) {
+    code.count = counts_[static_cast<std::size_t>(code.code - lowest_)];
+    total += code.count;
+    use.unused += code.count == 0 ? 1 : 0;
+  }
+  for (const CodeUse::Code& code : use.codes) {
+    if (code.count == 0) continue;
+    const double share = static_cast<double>(code.count) / static_cast<double>(total);
+    use.entropyBits += share * -std::log2(share);
+  }
+  return use;
+}
+
+}  // namespace quantoscope

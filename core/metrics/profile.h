@@ -1,0 +1,62 @@
+// Errors along one side of a tensor: by row, by input channel, by group.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace quantoscope {
+
+/// Sums over some weights w with values y and e = float32(w - y); float64, in a fixed order.
+struct ErrorTally {
+  std::uint64_t count = 0;
+  double squaredError = 0;
+  double absError = 0;
+  double squaredWeight = 0;
+  float maxAbsError = 0;
+  float maxAbsWeight = 0;
+
+  void add(const ErrorTally& next);
+  double mse() const;        ///< mean of e^2, in squared weight units; 0 where there is nothing
+  double meanAbs() const;    ///< mean of |e|, in weight units
+  double weightRms() const;  ///< root mean square of w
+};
+
+/// The tally of a run of weights. Element i adds to lane i % 8; lanes are folded as a binary tree.
+ErrorTally tallyOf(std::span<const float> weights, std::span<const float> errors);
+
+/// The tallies of `length` members (rows, input channels, groups), reduced to a size fit for
+/// plotting: each point stands for `perPoint` consecutive members, the last perhaps for fewer.
+struct Profile {
+  struct Point {
+    std::size_t first = 0;    ///< its first member
+    std::size_t members = 0;  ///< how many
+    ErrorTally tally;         ///< of all of them together
+    std::size_t worst = 0;    ///< the member with the largest MSE, the first of equals
+    double worstMse = 0;
+  };
+
+  std::size_t length = 0;
+  std::size_t perPoint = 1;
+  std::vector<Point> points;
+
+  /// How many members a point takes so that there are at most `limit` (1 or more) points.
+  static std::size_t membersPerPoint(std::size_t length, std::size_t limit);
+};
+
+/// Builds a profile from a run of its members, given one by one in ascending order; runs that were
+/// built apart are then appended in order. Holds no more than the points it has touched.
+class ProfileBuilder {
+ public:
+  ProfileBuilder() = default;
+  ProfileBuilder(std::size_t length, std::size_t limit);
+
+  void add(std::size_t member, const ErrorTally& tally);
+  void append(const ProfileBuilder& next);
+  const Profile& profile() const { return profile_; }
+
+ private:
+  Profile profile_;
+};
+
+}  // namespace quantoscope

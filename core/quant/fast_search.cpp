@@ -1,0 +1,299 @@
+#include "core/quant/fast_search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <optional>
+
+#include "core/quant/exact_error.h"
+
+namespace quantoscope {
+
+namespace {
+
+/// Below this the fast way saves no time that anybody would notice.
+constexpr std::size_t kFastElements = 32768;
+
+/// The fast curve's proven bound on |sqrt(found) - sqrt(exact)|, over the norm of the weights, for
+/// the two curve points that a comparison involves.
+constexpr double kBound = 2e-6;
+
+/// The running first smallest of a sequence.
+struct FirstSmallest {
+  double value = std::numeric_limits<double>::infinity();
+  std::size_t index = 0;
+
+  void offer(double candidate, std::size_t i) {
+    if (candidate < value) {
+      value = candidate;
+      index = i;
+    }
+  }
+};
+
+/// The ratios whose exact error may be the smallest, ascending by index.
+std::vector<std::size_t> candidatesOf(const double* fast, std::size_t count, double energy) {
+  const double least = std::sqrt(std::max(0.0, *std::min_element(fast, fast + count)));
+  const double limit = least + kBound * std::sqrt(energy);
+  std::vector<std::size_t> candidates;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (std::sqrt(std::max(0.0, fast[i])) <= limit) candidates.push_back(i);
+  }
+  return candidates;
+}
+
+/// A grid's ratios in the order that a plan wants, and the way back.
+struct DescendingGrid {
+  std::vector<float> ratios;
+  std::vector<std::size_t> original;  ///< index in the grid of each
+};
+
+/// Nothing where two ratios are the same float32, which a plan does not allow.
+std::optional<DescendingGrid> descending(const std::vector<double>& ratios) {
+  DescendingGrid grid;
+  grid.original.resize(ratios.size());
+  std::iota(grid.original.begin(), grid.original.end(), std::size_t{0});
+  if (ratios.front() < ratios.back()) {
+    std::reverse(grid.original.begin(), grid.original.end());
+  }
+  for (const std::size_t i : grid.original) {
+    const auto ratio = static_cast<float>(ratios[i]);
+    if (!grid.ratios.empty() && !(ratio < grid.ratios.back())) return std::nullopt;
+    grid.ratios.push_back(ratio);
+  }
+  return grid;
+}
+
+class PlainSearch {
+ public:
+  PlainSearch(const WeightTensor& tensor, const QuantSpec& spec, const Codec& codec)
+      : tensor_(tensor),
+        codec_(codec),
+        layout_(layoutOf(spec, tensor.rows(), tensor.cols())),
+        blocks_(RowBlocks::of(tensor.rows(), tensor.cols())),
+        kind_(spec.clip.kind),
+        ratios_(spec.grid.ratios()),
+        errors_(blocks_.count() * ratios_.size()),
+        energies_(blocks_.count()) {
+    const auto& kernels = kernels::activeKernels();
+    const auto grid = descending(ratios_);
+    const bool known = kernels.addClipCurve != nullptr && !codec.extended;
+    if (known && grid && tensor.elements() >= kFastElements) {
+      original_ = grid->original;
+      plan_ = kernels::CurvePlan::of(codec_, grid->ratios);
+    }
+    if (kind_ == ClipPolicy::Kind::SearchRows) chosen_.resize(layout_.rows);
+    if (kind_ == ClipPolicy::Kind::SearchGroups) chosen_.resize(layout_.groups());
+  }
+
+  Result<ClipChoice> run(const Executor& executor, const TaskControl& control) {
+    const Status status = executor.forEachBlock(
+        blocks_.count(), [this](std::size_t b) { searchBlock(b); }, control);
+    if (!status) return status.error();
+    auto curve = exactCurve(executor, control);
+    if (!curve) return curve.error();
+    return choiceOf(std::move(*curve));
+  }
+
+ private:
+  bool fast() const { return !original_.empty(); }
+
+  MatrixView block(std::size_t b, std::vector<float>& scratch) const {
+    return tensor_.block(blocks_.first(b), blocks_.size(b), scratch);
+  }
+
+  void searchBlock(std::size_t b) {
+    std::vector<float> scratch;
+    const MatrixView w = block(b, scratch);
+    ExactError exact(codec_, layout_.groupSize);
+    double* errors = errors_.data() + b * ratios_.size();
+    if (!fast()) {
+      searchExactly(w, b, exact, errors);
+    } else if (kind_ == ClipPolicy::Kind::SearchTensor) {
+      energies_[b] = addCurve(w, errors);
+    } else if (kind_ == ClipPolicy::Kind::SearchRows) {
+      searchRows(w, b, exact, errors);
+    } else {
+      searchGroups(w, b, exact, errors);
+    }
+  }
+
+  /// Every ratio in the reference's own arithmetic.
+  void searchExactly(MatrixView w, std::size_t b, ExactError& exact, double* errors) {
+    std::vector<FirstSmallest> best(chosen_.empty() ? 0 : segmentsOf(w));
+    for (std::size_t i = 0; i < ratios_.size(); ++i) {
+      errors[i] = exact.ofBlock(w, ratios_[i]);
+      if (kind_ == ClipPolicy::Kind::SearchRows) {
+        for (std::size_t r = 0; r < w.rows; ++r)
+          best[r].offer(exact.ofBlock(rowOf(w, r), ratios_[i]), i);
+      } else if (kind_ == ClipPolicy::Kind::SearchGroups) {
+        const auto& groups = exact.ofGroups(w, ratios_[i]);
+        for (std::size_t g = 0; g < groups.size(); ++g) best[g].offer(groups[g], i);
+      }
+    }
+    for (std::size_t s = 0; s < best.size(); ++s) chosen_[firstSegment(b) + s] = best[s].index;
+  }
+
+  /// Adds the fast curve of some rows, in the grid's order; returns their sum of w^2.
+  double addCurve(MatrixView w, double* errors) const {
+    static thread_local kernels::CurveScratch scratch;
+    std::vector<double> found(ratios_.size());
+    const double energy = kernels::activeKernels().addClipCurve(
+        codec_, {w.rows, w.cols, layout_.groupSize}, w.data, plan_, scratch, found.data());
+    for (std::size_t i = 0; i < found.size(); ++i) errors[original_[i]] += found[i];
+    return energy;
+  }
+
+  void searchRows(MatrixView w, std::size_t b, ExactError& exact, double* errors) {
+    std::vector<double> curve(ratios_.size());
+    for (std::size_t r = 0; r < w.rows; ++r) {
+      std::fill(curve.begin(), curve.end(), 0);
+      const double energy = addCurve(rowOf(w, r), curve.data());
+      energies_[b] += energy;
+      for (std::size_t i = 0; i < curve.size(); ++i) errors[i] += curve[i];
+      chosen_[firstSegment(b) + r] = exactArgmin(
+          curve.data(), energy, [&](double ratio) { return exact.ofBlock(rowOf(w, r), ratio); });
+    }
+  }
+
+  void searchGroups(MatrixView w, std::size_t b, ExactError& exact, double* errors) {
+    static thread_local kernels::CurveScratch scratch;
+    const std::size_t count = ratios_.size();
+    std::vector<double> curve(layout_.groupsPerRow() * count);
+    std::vector<double> ordered(count);
+    for (std::size_t r = 0; r < w.rows; ++r) {
+      const MatrixView row = rowOf(w, r);
+      std::fill(curve.begin(), curve.end(), 0);
+      kernels::activeKernels().addGroupClipCurves(codec_, {1, w.cols, layout_.groupSize}, row.data,
+                                                  plan_, scratch, curve.data());
+      for (std::size_t g = 0; g < layout_.groupsPerRow(); ++g) {
+        const MatrixView group{row.data + layout_.begin(g), 1, layout_.length(g)};
+        for (std::size_t i = 0; i < count; ++i) {
+          ordered[original_[i]] = curve[g * count + i];
+          errors[original_[i]] += curve[g * count + i];
+        }
+        double energy = 0;
+        for (const float x : group.all()) energy += static_cast<double>(x) * x;
+        energies_[b] += energy;
+        chosen_[firstSegment(b) + r * layout_.groupsPerRow() + g] = exactArgmin(
+            ordered.data(), energy, [&](double ratio) { return exact.ofGroups(group, ratio)[0]; });
+      }
+    }
+  }
+
+  template <typename Exact>
+  std::size_t exactArgmin(const double* fastCurve, double energy, Exact exact) const {
+    const auto candidates = candidatesOf(fastCurve, ratios_.size(), energy);
+    if (candidates.size() == 1) return candidates[0];
+    FirstSmallest best;
+    for (const std::size_t i : candidates) best.offer(exact(ratios_[i]), i);
+    return best.index;
+  }
+
+  MatrixView rowOf(MatrixView w, std::size_t r) const { return {w.data + r * w.cols, 1, w.cols}; }
+
+  std::size_t segmentsOf(MatrixView w) const {
+    return kind_ == ClipPolicy::Kind::SearchRows ? w.rows : w.rows * layout_.groupsPerRow();
+  }
+  std::size_t firstSegment(std::size_t b) const {
+    return blocks_.first(b) * (kind_ == ClipPolicy::Kind::SearchRows ? 1 : layout_.groupsPerRow());
+  }
+
+  /// The tensor's curve: fast sums, exact where it matters.
+  Result<ClipCurve> exactCurve(const Executor& executor, const TaskControl& control) const {
+    const std::size_t count = ratios_.size();
+    std::vector<double> sums(count);
+    double energy = 0;
+    for (std::size_t b = 0; b < blocks_.count(); ++b) {
+      for (std::size_t i = 0; i < count; ++i) sums[i] += errors_[b * count + i];
+      energy += energies_[b];
+    }
+    std::vector<std::size_t> candidates;
+    if (fast()) candidates = candidatesOf(sums.data(), count, energy);
+    std::vector<double> wanted;
+    for (const std::size_t i : candidates) wanted.push_back(ratios_[i]);
+    wanted.push_back(1.0);
+    auto exact = exactSums(wanted, executor, control);
+    if (!exact) return exact.error();
+    for (std::size_t c = 0; c < candidates.size(); ++c) sums[candidates[c]] = (*exact)[c];
+
+    ClipCurve curve;
+    curve.ratios = ratios_;
+    const auto elements = static_cast<double>(tensor_.elements());
+    for (const double sum : sums) curve.mse.push_back(sum / elements);
+    curve.unclippedMse = exact->back() / elements;
+    FirstSmallest best;
+    if (fast()) {
+      for (const std::size_t i : candidates) best.offer(curve.mse[i], i);
+    } else {
+      for (std::size_t i = 0; i < count; ++i) best.offer(curve.mse[i], i);
+    }
+    curve.best = best.index;
+    return curve;
+  }
+
+  /// The tensor's exact sums of e^2 at some ratios, in one pass.
+  Result<std::vector<double>> exactSums(const std::vector<double>& ratios, const Executor& executor,
+                                        const TaskControl& control) const {
+    std::vector<double> parts(blocks_.count() * ratios.size());
+    const Status status = executor.forEachBlock(
+        blocks_.count(),
+        [&](std::size_t b) {
+          std::vector<float> scratch;
+          const MatrixView w = block(b, scratch);
+          ExactError exact(codec_, layout_.groupSize);
+          for (std::size_t i = 0; i < ratios.size(); ++i) {
+            parts[b * ratios.size() + i] = exact.ofBlock(w, ratios[i]);
+          }
+        },
+        control);
+    if (!status) return status.error();
+    std::vector<double> sums(ratios.size());
+    for (std::size_t b = 0; b < blocks_.count(); ++b) {
+      for (std::size_t i = 0; i < ratios.size(); ++i) sums[i] += parts[b * ratios.size() + i];
+    }
+    return sums;
+  }
+
+  ClipChoice choiceOf(ClipCurve curve) const {
+    ClipChoice choice;
+    choice.curve = std::move(curve);
+    if (chosen_.empty()) {
+      choice.ratios = ClipRatios::whole(choice.curve.bestRatio());
+      return choice;
+    }
+    choice.ratios.granularity = kind_ == ClipPolicy::Kind::SearchRows
+                                    ? ClipRatios::Granularity::Row
+                                    : ClipRatios::Granularity::Group;
+    choice.ratios.values.clear();
+    choice.ratioCounts.assign(ratios_.size(), 0);
+    for (const std::size_t index : chosen_) {
+      choice.ratios.values.push_back(ratios_[index]);
+      ++choice.ratioCounts[index];
+    }
+    return choice;
+  }
+
+  const WeightTensor& tensor_;
+  const Codec codec_;
+  const GroupLayout layout_;
+  const RowBlocks blocks_;
+  const ClipPolicy::Kind kind_;
+  const std::vector<double> ratios_;
+  std::vector<std::size_t> original_;  ///< the plan's order in the grid's; empty: exact throughout
+  kernels::CurvePlan plan_;
+  std::vector<double> errors_;       ///< [block][ratio], in the grid's order
+  std::vector<double> energies_;     ///< sum of w^2 of each block
+  std::vector<std::size_t> chosen_;  ///< index of the ratio of each row or group
+};
+
+}  // namespace
+
+Result<ClipChoice> searchPlainScales(const WeightTensor& tensor, const QuantSpec& spec,
+                                     const Codec& codec, const Executor& executor,
+                                     const TaskControl& control) {
+  return PlainSearch(tensor, spec, codec).run(executor, control);
+}
+
+}  // namespace quantoscope

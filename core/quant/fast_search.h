@@ -1,0 +1,19 @@
+// Clip search on plain scales: a fast curve first, then the reference's own arithmetic for every
+// ratio that may be the best.
+#pragma once
+
+#include "core/quant/clip_search.h"
+
+namespace quantoscope {
+
+/// Searches as `spec.clip` says (per tensor, row or group), on plain scales. The ratios chosen are
+/// the float64 argmins of the exact errors, first of equals; so are the curve's best and the error
+/// at it, and the error unclipped. Other points of the curve may differ from the exact ones by 1e-5
+/// relative. Small tensors, formats beyond the
+/// published ones, and kernels without a fast way are searched exactly throughout. `codec` is that
+/// of tensorCodec.
+Result<ClipChoice> searchPlainScales(const WeightTensor& tensor, const QuantSpec& spec,
+                                     const Codec& codec, const Executor& executor,
+                                     const TaskControl& control);
+
+}  // namespace quantoscope

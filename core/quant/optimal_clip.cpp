@@ -1,0 +1,31 @@
+#include "core/quant/optimal_clip.h"
+
+#include <cmath>
+
+namespace quantoscope {
+
+Result<ClipChoice> optimalClip(const WeightTensor& tensor, const QuantSpec& spec,
+                               std::span<const float> importance, const Executor& executor,
+                               const TaskControl& control) {
+  QuantSpec plain = spec;
+  plain.clip = {};
+  plain.doubleQuant.reset();
+  const auto unclipped = groupParametersOf(tensor, plain, ClipRatios::whole(1), executor, control);
+  if (!unclipped) return unclipped.error();
+  auto optimal =
+      groupParametersOf(tensor, spec, ClipRatios::whole(1), executor, control, importance);
+  if (!optimal) return optimal.error();
+
+  ClipChoice choice;
+  choice.ratios.granularity = ClipRatios::Granularity::Group;
+  choice.ratios.values.clear();
+  for (std::size_t g = 0; g < optimal->scale.size(); ++g) {
+    const double ratio = std::fabs(static_cast<double>(optimal->scale[g])) /
+                         std::fabs(static_cast<double>(unclipped->scale[g]));
+    choice.ratios.values.push_back(std::isfinite(ratio) ? ratio : 1);
+  }
+  choice.ratios.optimal = std::make_shared<const GroupParameters>(std::move(*optimal));
+  return choice;
+}
+
+}  // namespace quantoscope

@@ -1,0 +1,168 @@
+#include "core/quant/weighted_search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/base/text.h"
+
+namespace quantoscope {
+
+namespace {
+
+struct Errors {
+  double plain = 0;
+  double weighted = 0;
+};
+
+class WeightedSearch {
+ public:
+  WeightedSearch(const WeightTensor& tensor, const QuantSpec& spec,
+                 std::span<const float> importance, const Executor& executor,
+                 const TaskControl& control)
+      : tensor_(tensor),
+        spec_(spec),
+        importance_(importance),
+        executor_(executor),
+        control_(control),
+        ratios_(spec.grid.ratios()) {
+    for (const float h : importance) importanceSum_ += h;
+  }
+
+  Result<ClipChoice> run() {
+    auto found = curve();
+    if (!found) return found.error();
+    ClipChoice choice{ClipRatios::whole(found->bestRatio()), std::move(*found), {}};
+    if (spec_.clip.kind == ClipPolicy::Kind::SearchTensor) return choice;
+    if (auto status = chooseParts(choice); !status) return status.error();
+    return choice;
+  }
+
+ private:
+  /// Calls use(block, first row, weights, values) at one ratio.
+  Status evaluate(const QuantSpec& spec, double ratio, const DequantizedBlock& use) const {
+    const auto parameters =
+        groupParametersOf(tensor_, spec, ClipRatios::whole(ratio), executor_, control_);
+    if (!parameters) return parameters.error();
+    return forEachDequantizedBlock(tensor_, spec, *parameters, executor_, control_, use);
+  }
+
+  Result<Errors> errorsAt(double ratio) const {
+    const GroupLayout layout = layoutOf(spec_, tensor_.rows(), tensor_.cols());
+    struct Part {
+      kernels::ErrorLanes::Lanes plain{};
+      double weighted = 0;
+    };
+    std::vector<Part> parts(RowBlocks::of(tensor_.rows(), tensor_.cols()).count());
+    const Status status =
+        evaluate(spec_, ratio, [&](std::size_t b, std::size_t, MatrixView w, const float* y) {
+          const kernels::BlockShape shape{w.rows, w.cols, layout.groupSize};
+          kernels::activeKernels().addSquaredErrors(shape, w.data, y, parts[b].plain);
+          parts[b].weighted += kernels::weightedSquaredError(shape, w.data, y, importance_.data());
+        });
+    if (!status) return status.error();
+    Errors sums;
+    for (const Part& part : parts) {
+      sums.plain += kernels::ErrorLanes::total(part.plain);
+      sums.weighted += part.weighted;
+    }
+    sums.plain /= static_cast<double>(tensor_.elements());
+    sums.weighted /= static_cast<double>(tensor_.rows()) * importanceSum_;
+    return sums;
+  }
+
+  Result<ClipCurve> curve() const {
+    ClipCurve found;
+    found.ratios = ratios_;
+    for (const double ratio : ratios_) {
+      const auto errors = errorsAt(ratio);
+      if (!errors) return errors.error();
+      found.mse.push_back(errors->plain);
+      found.weightedMse.push_back(errors->weighted);
+    }
+    const auto unclipped = errorsAt(1);
+    if (!unclipped) return unclipped.error();
+    found.unclippedMse = unclipped->plain;
+    found.unclippedWeightedMse = unclipped->weighted;
+    const auto& errors = found.weightedMse;
+    found.best =
+        static_cast<std::size_t>(std::min_element(errors.begin(), errors.end()) - errors.begin());
+    return found;
+  }
+
+  /// The best ratio of each row or group, on plain scales.
+  Status chooseParts(ClipChoice& choice) const {
+    QuantSpec plain = spec_;
+    plain.doubleQuant.reset();
+    const bool rows = spec_.clip.kind == ClipPolicy::Kind::SearchRows;
+    GroupLayout layout = layoutOf(spec_, tensor_.rows(), tensor_.cols());
+    if (rows) layout.groupSize = layout.cols;  // a row's error is that of one group
+    std::vector<double> errors(layout.groups());
+    std::vector<double> least(layout.groups(), std::numeric_limits<double>::infinity());
+    std::vector<std::size_t> best(layout.groups());
+    for (std::size_t i = 0; i < ratios_.size(); ++i) {
+      const Status status = evaluate(
+          plain, ratios_[i], [&](std::size_t, std::size_t first, MatrixView w, const float* y) {
+            kernels::weightedGroupSquaredErrors({w.rows, w.cols, layout.groupSize}, w.data, y,
+                                                importance_.data(),
+                                                errors.data() + first * layout.groupsPerRow());
+          });
+      if (!status) return status;
+      for (std::size_t g = 0; g < errors.size(); ++g) {
+        if (!(errors[g] < least[g])) continue;
+        least[g] = errors[g];
+        best[g] = i;
+      }
+    }
+    choice.ratios.granularity =
+        rows ? ClipRatios::Granularity::Row : ClipRatios::Granularity::Group;
+    choice.ratios.values.clear();
+    choice.ratioCounts.assign(ratios_.size(), 0);
+    for (const std::size_t i : best) {
+      choice.ratios.values.push_back(ratios_[i]);
+      ++choice.ratioCounts[i];
+    }
+    return ok();
+  }
+
+  const WeightTensor& tensor_;
+  const QuantSpec& spec_;
+  const std::span<const float> importance_;
+  const Executor& executor_;
+  const TaskControl& control_;
+  const std::vector<double> ratios_;
+  double importanceSum_ = 0;
+};
+
+Error badImportance(const WeightTensor& tensor, const std::string& what,
+                    const std::string& allowed) {
+  return {ErrorCode::DoesNotFit,
+          tensor.info().name + ": importance " + what + ": allowed are " + allowed};
+}
+
+}  // namespace
+
+Status checkImportance(const WeightTensor& tensor, std::span<const float> importance) {
+  if (importance.size() != tensor.cols()) {
+    return badImportance(tensor, "of " + std::to_string(importance.size()) + " channels",
+                         "one weight an input channel, " + std::to_string(tensor.cols()));
+  }
+  bool any = false;
+  for (std::size_t i = 0; i < importance.size(); ++i) {
+    if (!std::isfinite(importance[i]) || importance[i] < 0) {
+      return badImportance(tensor, formatNumber(importance[i]) + " of channel " + std::to_string(i),
+                           "finite weights that are not negative");
+    }
+    any = any || importance[i] > 0;
+  }
+  return any ? ok()
+             : Status(badImportance(tensor, "of 0 everywhere", "weights of which one is above 0"));
+}
+
+Result<ClipChoice> weightedClipSearch(const WeightTensor& tensor, const QuantSpec& spec,
+                                      std::span<const float> importance, const Executor& executor,
+                                      const TaskControl& control) {
+  return WeightedSearch(tensor, spec, importance, executor, control).run();
+}
+
+}  // namespace quantoscope
