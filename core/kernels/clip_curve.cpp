@@ -269,6 +269,16 @@ struct IntegerGroup {
     sums.count((n + kLanes - 1) / kLanes);
   }
 
+  /// The error of one weight at as many ratios as a vector has lanes; `inverse` is 1 / (ratio *
+  /// scale) of each, `step` ratio * scale.
+  HWY_INLINE V errorOf(float weight, V inverse, V step) const {
+    const F f;
+    const V w = hn::Set(f, weight);
+    const V k = hn::Min(hn::Max(hn::Round(hn::Mul(w, inverse)), hn::Set(f, -negativeLimit)),
+                        hn::Set(f, positiveLimit));
+    return hn::NegMulAdd(k, step, w);
+  }
+
   /// e^2 at one ratio, summed in float32.
   HWY_INLINE V squaredErrorAt(const float* x, std::size_t n, float ratio) const {
     const F f;
@@ -376,6 +386,13 @@ struct CodebookGroup {
     sums.count((n + kLanes - 1) / kLanes);
   }
 
+  HWY_INLINE V errorOf(float weight, V inverse, V step) const {
+    const F f;
+    const V w = hn::Set(f, weight);
+    const V level = entryOf(tables->magnitude, indexOf(hn::Mul(w, inverse)));
+    return hn::NegMulAdd(level, step, hn::Abs(w));
+  }
+
   HWY_INLINE V squaredErrorAt(const float* x, std::size_t n, float ratio) const {
     const F f;
     const V inverse = hn::Set(f, 1.0f / (ratio * scale));
@@ -467,11 +484,18 @@ class BlockCurve {
     return energy;
   }
 
-  /// The curve of each group: squaredError[group][ratio], from zeros.
-  void addEach(double* squaredError) {
+  /// The curve of each group: squaredError[group][ratio], from zeros, and its sum of w^2.
+  void addEach(double* squaredError, double* energy) {
     const auto curveOf = [&](std::size_t g) { return squaredError + g * plan_.ratios.size(); };
     findParameters(curveOf);
-    withGroups([&](auto groupOf) { addDirectly(groupOf, curveOf); });
+    withGroups([&](auto groupOf) {
+      forEachGroup([&](std::size_t g, const float* x, std::size_t n) HWY_ATTR {
+        Sum squares;
+        minimumOf(x, n, squares);
+        energy[g] = squares.total();
+        if (scratch_.scale[g] != 0) addGroupCurve(groupOf(g), x, n, curveOf(g));
+      });
+    });
   }
 
  private:
@@ -574,6 +598,43 @@ class BlockCurve {
     }
   }
 
+  /// Lanes hold ratios, so that nothing is summed across lanes: what a small group's curve would
+  /// cost most.
+  template <typename Group>
+  HWY_INLINE void addGroupCurve(const Group& group, const float* x, std::size_t n,
+                                double* squaredError) const {
+    const F f;
+    const std::size_t count = plan_.ratios.size();
+    const V scale = hn::Set(f, group.scale);
+    for (std::size_t j = 0; j < count; j += kLanes) {
+      const std::size_t used = std::min(kLanes, count - j);
+      HWY_ALIGN float ratios[kLanes];
+      std::fill(ratios, ratios + kLanes, 1.0f);
+      std::copy(plan_.ratios.data() + j, plan_.ratios.data() + j + used, ratios);
+      const V step = hn::Mul(hn::Load(f, ratios), scale);
+      const V inverse = hn::Div(hn::Set(f, 1.0f), step);
+      for (std::size_t begin = 0; begin < n; begin += kAddsPerFlush) {
+        const std::size_t end = std::min(begin + kAddsPerFlush, n);
+        V sum = hn::Zero(f);
+        V other = hn::Zero(f);  // two chains: an addition takes longer than one error
+        std::size_t i = begin;
+        for (; i + 2 <= end; i += 2) {
+          const V a = group.errorOf(x[i], inverse, step);
+          const V b = group.errorOf(x[i + 1], inverse, step);
+          sum = hn::MulAdd(a, a, sum);
+          other = hn::MulAdd(b, b, other);
+        }
+        if (i < end) {
+          const V a = group.errorOf(x[i], inverse, step);
+          sum = hn::MulAdd(a, a, sum);
+        }
+        HWY_ALIGN float sums[kLanes];
+        hn::Store(hn::Add(sum, other), f, sums);
+        for (std::size_t lane = 0; lane < used; ++lane) squaredError[j + lane] += sums[lane];
+      }
+    }
+  }
+
   template <typename GroupOf, typename CurveOf>
   void addDirectly(GroupOf groupOf, CurveOf curveOf) {
     forEachGroup([&](std::size_t g, const float* x, std::size_t n) HWY_ATTR {
@@ -606,8 +667,9 @@ double addClipCurve(const Codec& codec, const BlockShape& shape, const float* w,
 }
 
 void addGroupClipCurves(const Codec& codec, const BlockShape& shape, const float* w,
-                        const CurvePlan& plan, CurveScratch& scratch, double* squaredError) {
-  BlockCurve(codec, shape, w, plan, scratch).addEach(squaredError);
+                        const CurvePlan& plan, CurveScratch& scratch, double* squaredError,
+                        double* energy) {
+  BlockCurve(codec, shape, w, plan, scratch).addEach(squaredError, energy);
 }
 
 #endif

@@ -117,10 +117,11 @@ struct KernelTable {
   double (*addClipCurve)(const Codec& codec, const BlockShape& shape, const float* w,
                          const CurvePlan& plan, CurveScratch& scratch, double* squaredError);
 
-  /// The same of each group: adds to squaredError[group][ratio]. Null where a table has no fast
-  /// way.
+  /// The same of each group: adds to squaredError[group][ratio] and stores energy[group], the sum
+  /// of w^2. Null where a table has no fast way.
   void (*addGroupClipCurves)(const Codec& codec, const BlockShape& shape, const float* w,
-                             const CurvePlan& plan, CurveScratch& scratch, double* squaredError);
+                             const CurvePlan& plan, CurveScratch& scratch, double* squaredError,
+                             double* energy);
 };
 
 /// The plain reference: the truth that other tables are held to.

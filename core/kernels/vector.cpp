@@ -25,7 +25,8 @@ namespace quantoscope::kernels::HWY_NAMESPACE {
 double addClipCurve(const Codec& codec, const BlockShape& shape, const float* w,
                     const CurvePlan& plan, CurveScratch& scratch, double* squaredError);
 void addGroupClipCurves(const Codec& codec, const BlockShape& shape, const float* w,
-                        const CurvePlan& plan, CurveScratch& scratch, double* squaredError);
+                        const CurvePlan& plan, CurveScratch& scratch, double* squaredError,
+                        double* energy);
 
 namespace {
 

@@ -32,13 +32,19 @@ struct FirstSmallest {
   }
 };
 
+/// The largest error that may still be the smallest when it is evaluated exactly.
+double candidateLimit(const double* fast, std::size_t count, double energy) {
+  const double least = std::max(0.0, *std::min_element(fast, fast + count));
+  const double limit = std::sqrt(least) + kBound * std::sqrt(energy);
+  return limit * limit * (1 + 1e-12);  // for the roundings of this line
+}
+
 /// The ratios whose exact error may be the smallest, ascending by index.
 std::vector<std::size_t> candidatesOf(const double* fast, std::size_t count, double energy) {
-  const double least = std::sqrt(std::max(0.0, *std::min_element(fast, fast + count)));
-  const double limit = least + kBound * std::sqrt(energy);
+  const double limit = candidateLimit(fast, count, energy);
   std::vector<std::size_t> candidates;
   for (std::size_t i = 0; i < count; ++i) {
-    if (std::sqrt(std::max(0.0, fast[i])) <= limit) candidates.push_back(i);
+    if (fast[i] <= limit) candidates.push_back(i);
   }
   return candidates;
 }
@@ -161,33 +167,39 @@ class PlainSearch {
     static thread_local kernels::CurveScratch scratch;
     const std::size_t count = ratios_.size();
     std::vector<double> curve(layout_.groupsPerRow() * count);
+    std::vector<double> energies(layout_.groupsPerRow());
     std::vector<double> ordered(count);
     for (std::size_t r = 0; r < w.rows; ++r) {
       const MatrixView row = rowOf(w, r);
       std::fill(curve.begin(), curve.end(), 0);
       kernels::activeKernels().addGroupClipCurves(codec_, {1, w.cols, layout_.groupSize}, row.data,
-                                                  plan_, scratch, curve.data());
+                                                  plan_, scratch, curve.data(), energies.data());
       for (std::size_t g = 0; g < layout_.groupsPerRow(); ++g) {
         const MatrixView group{row.data + layout_.begin(g), 1, layout_.length(g)};
         for (std::size_t i = 0; i < count; ++i) {
           ordered[original_[i]] = curve[g * count + i];
           errors[original_[i]] += curve[g * count + i];
         }
-        double energy = 0;
-        for (const float x : group.all()) energy += static_cast<double>(x) * x;
-        energies_[b] += energy;
-        chosen_[firstSegment(b) + r * layout_.groupsPerRow() + g] = exactArgmin(
-            ordered.data(), energy, [&](double ratio) { return exact.ofGroups(group, ratio)[0]; });
+        energies_[b] += energies[g];
+        chosen_[firstSegment(b) + r * layout_.groupsPerRow() + g] =
+            exactArgmin(ordered.data(), energies[g],
+                        [&](double ratio) { return exact.ofGroups(group, ratio)[0]; });
       }
     }
   }
 
+  /// The first smallest exact error; asks for exact ones only where the curve leaves a doubt.
   template <typename Exact>
   std::size_t exactArgmin(const double* fastCurve, double energy, Exact exact) const {
-    const auto candidates = candidatesOf(fastCurve, ratios_.size(), energy);
-    if (candidates.size() == 1) return candidates[0];
+    const std::size_t count = ratios_.size();
+    const double limit = candidateLimit(fastCurve, count, energy);
+    if (std::count_if(fastCurve, fastCurve + count, [=](double e) { return e <= limit; }) == 1) {
+      return static_cast<std::size_t>(std::min_element(fastCurve, fastCurve + count) - fastCurve);
+    }
     FirstSmallest best;
-    for (const std::size_t i : candidates) best.offer(exact(ratios_[i]), i);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (fastCurve[i] <= limit) best.offer(exact(ratios_[i]), i);
+    }
     return best.index;
   }
 
