@@ -42,7 +42,10 @@ std::optional<QSize> parseSize(const QString& text) {
   static const QRegularExpression kPattern(QStringLiteral("^([1-9][0-9]{1,4})x([1-9][0-9]{1,4})$"));
   const auto match = kPattern.match(text);
   if (!match.hasMatch()) return std::nullopt;
-  return QSize(match.captured(1).toInt(), match.captured(2).toInt());
+  constexpr int kLargest = 16384;  // a picture of it takes 1 GB
+  const QSize size(match.captured(1).toInt(), match.captured(2).toInt());
+  if (size.width() > kLargest || size.height() > kLargest) return std::nullopt;
+  return size;
 }
 
 [[noreturn]] void refuse(const QString& message) {

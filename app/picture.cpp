@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include <QBuffer>
 #include <QCoreApplication>
+#include <QFileInfo>
 #include <QImageWriter>
 #include <QPixmap>
+#include <QSaveFile>
 #include <QTextStream>
 #include <QTimer>
 
@@ -39,9 +42,19 @@ void Picture::look() {
 }
 
 void Picture::take() {
-  QImageWriter writer(path_);
-  if (writer.write(window_->grab().toImage())) return leave(kDone);
-  complain(path_ + QStringLiteral(": ") + writer.errorString());
+  QSaveFile file(path_);  // whole or not at all
+  const QByteArray format = QFileInfo(path_).suffix().toLower().toLatin1();
+  QByteArray encoded;
+  QBuffer buffer(&encoded);
+  QImageWriter writer(&buffer, format.isEmpty() ? QByteArray("png") : format);
+  if (!writer.write(window_->grab().toImage())) {
+    complain(path_ + QStringLiteral(": ") + writer.errorString());
+  } else if (!file.open(QIODevice::WriteOnly) || file.write(encoded) != encoded.size() ||
+             !file.commit()) {
+    complain(path_ + QStringLiteral(": ") + file.errorString());
+  } else {
+    return leave(kDone);
+  }
   leave(kNotWritten);
 }
 

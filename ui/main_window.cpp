@@ -530,6 +530,8 @@ void MainWindow::showCurve() {
     curve_->setStale(false);
   } else if (session_->currentTensor().isEmpty()) {
     curve_->setCurve(nullptr, RatioGrid{});
+  } else if (session_->resultIsCurrent() && !session_->result()->metrics) {
+    curve_->setStale(false);  // nothing to search, as its failure says
   } else if (const QString problem = session_->curveProblem(); !problem.isEmpty()) {
     curve_->setFailure(problem);
     curve_->setStale(false);

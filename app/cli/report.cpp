@@ -167,6 +167,8 @@ std::string text(const AnalysisResult& result) {
       << line("mean, std", formatRounded(result.statistics.mean, 6) + ", " +
                                formatRounded(result.statistics.std, 6))
       << line("kurtosis", formatRounded(result.statistics.kurtosis, 5))
+      << line("NaN, Inf",
+              std::to_string(result.health.nan) + ", " + std::to_string(result.health.inf))
       << line("zeros, subnormals",
               std::to_string(result.health.zero) + ", " + std::to_string(result.health.subnormal));
   if (result.metrics) out << metricsText(*result.metrics);

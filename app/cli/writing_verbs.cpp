@@ -1,5 +1,6 @@
 // overview, quantize, encode: they write files.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -264,10 +265,45 @@ struct EncodeOptions {
   SpecOptions spec;
 };
 
+/// What codes from given scales decode to, against the weights.
+ErrorMetrics metricsOf(const WeightTensor& tensor, const NativeTensor& native) {
+  const GroupParameters& parameters = native.quantized.parameters;
+  const GroupLayout& layout = parameters.layout;
+  const Codebook* codebook = codecOf(native.quantized.spec).codebook;
+  std::vector<float> scratch;
+  const MatrixView w = tensor.block(0, tensor.rows(), scratch);
+  Matrix y(w.rows, w.cols);
+  std::visit(
+      [&](const auto& codes) {
+        for (std::size_t i = 0; i < codes.size(); ++i) {
+          const std::size_t g = i / w.cols * layout.groupsPerRow() + i % w.cols / layout.groupSize;
+          float level = static_cast<float>(codes[i]);
+          if (codebook != nullptr) {
+            const auto entry = std::find(codebook->codes.begin(), codebook->codes.end(), codes[i]);
+            level = codebook->levels[static_cast<std::size_t>(entry - codebook->codes.begin())];
+          } else if (!parameters.zeroPoint.empty()) {
+            level -= parameters.zeroPoint[g];
+          }
+          y.values[i] = level * parameters.scale[g];
+        }
+      },
+      native.quantized.codes);
+  kernels::ErrorLanes lanes;
+  kernels::ErrorPeak peak;
+  kernels::activeKernels().addErrors({w.rows, w.cols, layout.groupSize}, w.data, y.values.data(),
+                                     lanes, peak);
+  ErrorSums sums;
+  sums.add(lanes, peak, 0, w.rows * w.cols);
+  return ErrorMetrics::from(sums);
+}
+
 /// An array named FILE::PATH, as [rows, groups]; one value a row may also stand as a vector.
 Result<Matrix> loadParameters(const std::string& option, const std::string& where,
                               const GroupLayout& layout) {
   const FileAndPath parts = splitFileAndPath(where);
+  if (parts.path.empty() && where.find("::") != std::string::npos) {
+    return Error{ErrorCode::UnreadableFile, option + " " + where + ": no such file"};
+  }
   if (parts.path.empty()) return wrongUsage(option + " " + where + ": allowed is FILE::PATH");
   auto source = openTensorSource(parts.file);
   if (!source) return source.error();
@@ -305,6 +341,10 @@ Result<std::vector<std::int32_t>> integerCodes(const Matrix& codes, const std::s
 Result<QuantSpec> encodingSpec(const EncodeOptions& options) {
   auto spec = options.spec.spec();
   if (!spec) return spec.error();
+  if (spec->isFloat() && (!isPublished(spec->dtype))) {
+    return wrongUsage(std::string("--dtype ") + nameOf(spec->dtype) +
+                      ": encode knows int, nf4, fp4, fp4_e2m1_bnb, fp4_e2m1");
+  }
   if (options.spec.clipGiven()) return wrongUsage("--clip: encode takes the scales as they are");
   if (spec->doubleQuant) return wrongUsage("--double-quant: encode takes the scales as they are");
   const bool hasZeroPoint = !options.zeroPoint.empty();
@@ -368,12 +408,17 @@ Result<int> encode(const EncodeOptions& options, const Context& context) {
   }
   auto native = encodeWith(tensor, *spec, std::move(*scale), std::move(zeroPoint));
   if (!native) return native.error();
+  native->metrics = metricsOf(tensor, *native);
+  native->storage = storageCostOf(*spec, tensor.rows(), tensor.cols());
   auto sha256 = fingerprint(target->file, context);
   if (!sha256) return sha256.error();
   auto writer = NativeFileWriter::create(options.out, {target->file, *sha256});
   if (!writer) return writer.error();
   if (auto status = (*writer)->add(*native); !status) return status.error();
   if (auto status = (*writer)->commit(); !status) return status.error();
+  context.out() << tableText({"tensor", "SQNR dB", "mse"},
+                             {{target->tensor, formatRounded(native->metrics->sqnrDb, 4),
+                               formatRounded(native->metrics->mse, 4)}});
   context.note("wrote " + options.out);
   return kDone;
 }

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace quantoscope {
@@ -50,7 +52,11 @@ std::string resolved(const std::string& path) {
 }  // namespace
 
 PendingFile::PendingFile(std::string path)
-    : path_(resolved(path)), temporary_(path_ + ".part" + std::to_string(::getpid())) {}
+    : path_(resolved(path)), temporary_(path_ + ".part" + std::to_string(::getpid())) {
+  // A limit on the size of files is then an error like a full disk, not the end of the process.
+  static const auto ignored = ::signal(SIGXFSZ, SIG_IGN);
+  (void)ignored;
+}
 
 Status PendingFile::create() {
   std::error_code ignored;
@@ -67,10 +73,21 @@ PendingFile::~PendingFile() {
   if (!committed_) ::unlink(temporary_.c_str());
 }
 
+Status PendingFile::reserve(std::uint64_t bytes) {
+  const Descriptor file(temporary_, O_WRONLY | O_CLOEXEC);
+  if (file.get() < 0) return failure(path_, "cannot be written", errno);
+  if (::fallocate(file.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) == 0) return ok();
+  const bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+  return full ? Status(failure(path_, "writing failed", errno)) : ok();
+}
+
 Status PendingFile::commit() {
   {
-    const Descriptor file(temporary_, O_RDONLY | O_CLOEXEC);
-    if (file.get() < 0 || ::fsync(file.get()) != 0) {
+    const Descriptor file(temporary_, O_RDWR | O_CLOEXEC);
+    struct stat status;
+    // Cutting the file at its own end gives back what was reserved behind it.
+    if (file.get() < 0 || ::fstat(file.get(), &status) != 0 ||
+        ::ftruncate(file.get(), status.st_size) != 0 || ::fsync(file.get()) != 0) {
       return failure(path_, "flushing to disk failed", errno);
     }
   }

@@ -1,6 +1,7 @@
 // Files that appear whole or not at all.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,11 @@ class PendingFile {
   /// Creates the temporary file, empty. OutputFailed names the final path and the reason: a folder
   /// that is missing or read-only, a final path that is no regular file.
   Status create();
+
+  /// Sets disk space for `bytes` of the temporary file aside, so that a full disk is told before
+  /// anything is written. OutputFailed where there is not as much; a file system that cannot set
+  /// space aside is no error.
+  Status reserve(std::uint64_t bytes);
 
   const std::string& path() const { return path_; }
   const std::string& temporaryPath() const { return temporary_; }

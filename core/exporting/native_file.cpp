@@ -149,23 +149,30 @@ void setSpecAttributes(H5::H5Object& group, const QuantSpec& spec) {
 class Writer : public NativeFileWriter {
  public:
   Writer(std::unique_ptr<PendingFile> pending, const NativeFileSource& source)
-      : pending_(std::move(pending)), file_(pending_->temporaryPath(), H5F_ACC_TRUNC) {
-    H5::Group root = file_.openGroup("/");
+      : pending_(std::move(pending)),
+        file_(std::make_unique<H5::H5File>(pending_->temporaryPath(), H5F_ACC_TRUNC)) {
+    H5::Group root = file_->openGroup("/");
     setAttribute(root, "format", "quantoscope");
     setNumber<std::int64_t>(root, "format_version", kFormatVersion);
     setAttribute(root, "generator", "Quantoscope " QUANTOSCOPE_VERSION);
     setAttribute(root, "source_file", source.file);
     setAttribute(root, "source_sha256", source.sha256);
-    file_.createGroup("/tensors");
+    file_->createGroup("/tensors");
   }
 
   ~Writer() override {
     const Hdf5Lock lock;
-    closeQuietly();
+    if (!file_) return;
+    try {
+      close();
+    } catch (const H5::Exception&) {  // what could not be flushed is removed with the file
+    }
   }
 
   Status add(const NativeTensor& tensor) override {
     return guarded([&] {
+      reserved_ += bytesOf(tensor);
+      if (auto status = pending_->reserve(reserved_); !status) return status;
       write(tensor);
       return ok();
     });
@@ -173,8 +180,8 @@ class Writer : public NativeFileWriter {
 
   Status commit() override {
     auto status = guarded([&] {
-      file_.flush(H5F_SCOPE_GLOBAL);
-      file_.close();
+      file_->flush(H5F_SCOPE_GLOBAL);
+      close();
       return verify();
     });
     if (!status) return status;
@@ -194,11 +201,26 @@ class Writer : public NativeFileWriter {
     return Error{ErrorCode::OutputFailed, status.error().message};
   }
 
-  void closeQuietly() {
-    try {
-      file_.close();
-    } catch (const H5::Exception&) {  // what could not be flushed is removed with the file
-    }
+  /// Closes the file once. Where that fails, HDF5 has freed it all the same but still knows its
+  /// number, and closing it again would end the process: the object is then given up, not
+  /// destroyed.
+  void close() {
+    H5::H5File* file = file_.release();
+    file->close();
+    delete file;
+  }
+
+  /// What a tensor takes in the file, its groups and attributes generously counted.
+  static std::uint64_t bytesOf(const NativeTensor& tensor) {
+    constexpr std::uint64_t kOverhead = 64 * 1024;
+    const GroupLayout& layout = tensor.quantized.parameters.layout;
+    const std::uint64_t codes =
+        std::visit([](const auto& values) { return values.size() * sizeof(values[0]); },
+                   tensor.quantized.codes);
+    const std::uint64_t perGroup = sizeof(float) + sizeof(std::int32_t) + sizeof(double);
+    const std::uint64_t values =
+        tensor.dequantized ? tensor.dequantized->values.size() * sizeof(float) : 0;
+    return kOverhead + codes + perGroup * layout.groups() + values;
   }
 
   void write(const NativeTensor& tensor) {
@@ -261,10 +283,10 @@ class Writer : public NativeFileWriter {
     const H5::PropList links(H5P_LINK_CREATE);
     H5Pset_create_intermediate_group(links.getId(), 1);
     const hid_t id =
-        H5Gcreate2(file_.getId(), path.c_str(), links.getId(), H5P_DEFAULT, H5P_DEFAULT);
+        H5Gcreate2(file_->getId(), path.c_str(), links.getId(), H5P_DEFAULT, H5P_DEFAULT);
     if (id < 0) {
       // One tensor's name may lead through another's group; that group then exists already.
-      return file_.openGroup(path);
+      return file_->openGroup(path);
     }
     H5::Group group(id);
     H5Idec_ref(id);  // the object holds a reference of its own
@@ -273,7 +295,7 @@ class Writer : public NativeFileWriter {
 
   template <typename T>
   void writeArray(const std::string& path, const Extents& extents, const std::vector<T>& values) {
-    file_.createDataSet(path, Hdf5Types<T>::file(), spaceOf(extents))
+    file_->createDataSet(path, Hdf5Types<T>::file(), spaceOf(extents))
         .write(values.data(), Hdf5Types<T>::memory());
     written_.push_back({path, sha256OfBytes(values.data(), values.size() * sizeof(T))});
   }
@@ -296,7 +318,8 @@ class Writer : public NativeFileWriter {
   }
 
   std::unique_ptr<PendingFile> pending_;
-  H5::H5File file_;
+  std::unique_ptr<H5::H5File> file_;  ///< null once closed
+  std::uint64_t reserved_ = 0;        ///< bytes set aside on the disk so far
   std::vector<Written> written_;
 };
 

@@ -1,6 +1,7 @@
 #include "core/metrics/weight_statistics.h"
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "core/kernels/kernels.h"
@@ -35,7 +36,11 @@ Result<WeightSummary> summaryOf(const WeightTensor& tensor, const Executor& exec
   summary.health = found->health;
   WeightStatistics& statistics = summary.statistics;
   statistics.count = tensor.elements() - found->health.nan - found->health.inf;
-  if (statistics.count == 0) return summary;
+  if (statistics.count == 0) {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    statistics = {0, nan, nan, nan, nan, nan};
+    return summary;
+  }
   const auto count = static_cast<double>(statistics.count);
   statistics.min = found->min;
   statistics.max = found->max;
@@ -68,7 +73,9 @@ Result<WeightStatistics> statisticsOf(const WeightTensor& tensor, const Executor
 Result<Histogram> weightHistogram(const WeightTensor& tensor, const WeightStatistics& statistics,
                                   std::size_t bins, const Executor& executor,
                                   const TaskControl& control) {
-  const Histogram empty = Histogram::over(statistics.min, statistics.max, bins);
+  const bool none = statistics.count == 0;
+  const Histogram empty =
+      none ? Histogram::over(0, 0, 1) : Histogram::over(statistics.min, statistics.max, bins);
   const bool finite = statistics.count == tensor.elements();
   WorkerPool<Histogram> parts([&] { return empty; });  // counts: no order to keep
   const Status status = forEachBlockOf(tensor, executor, control, [&](std::size_t, auto values) {

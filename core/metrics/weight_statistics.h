@@ -13,7 +13,7 @@ namespace quantoscope {
 
 /// Statistics of the finite elements, in float64 and in a fixed order.
 struct WeightStatistics {
-  std::uint64_t count = 0;  ///< of finite elements; with 0 the others are 0
+  std::uint64_t count = 0;  ///< of finite elements; with 0 the others are NaN
   double min = 0;
   double max = 0;
   double mean = 0;

@@ -14,9 +14,10 @@ _quantoscope_cli() {
   done
 
   case $previous in
-    --dtype | --double-quant-dtype) COMPREPLY=($(compgen -W "int nf4 fp4 fp4_e2m1_bnb fp4_e2m1" -- "$current")); return ;;
+    --dtype) COMPREPLY=($(compgen -W "int nf4 fp4 fp4_e2m1_bnb fp4_e2m1 fp4_e2m1_ocp mxfp4 nvfp4 fp8_e4m3fn fp8_e5m2" -- "$current")); return ;;
+    --double-quant-dtype) COMPREPLY=($(compgen -W "int nf4 fp4 fp4_e2m1_bnb fp4_e2m1" -- "$current")); return ;;
     --scheme | --double-quant-scheme) COMPREPLY=($(compgen -W "asym sym" -- "$current")); return ;;
-    --clip) COMPREPLY=($(compgen -W "none search search-rows search-groups" -- "$current")); return ;;
+    --clip) COMPREPLY=($(compgen -W "none search search-rows search-groups optimal" -- "$current")); return ;;
     --granularity) COMPREPLY=($(compgen -W "tensor row group" -- "$current")); return ;;
     --orientation) COMPREPLY=($(compgen -W "auto rows columns" -- "$current")); return ;;
     --out | --plan) compopt -o filenames; COMPREPLY=($(compgen -f -- "$current")); return ;;

@@ -246,6 +246,11 @@ class CliTest : public QObject {
       if (own->values[i] != encoded->values[i]) ++differing;
     }
     QVERIFY(differing < 20);
+    QVERIFY(readAttribute(path("encoded.h5").toStdString(), "/tensors/" + tensor_.toStdString(),
+                          "sqnr_db"));
+    verifyOneError(run({"encode", sample_, tensor_, "--scale", path("none.h5") + "::/scale",
+                        "--out", path("bad.h5")}),
+                   3, "no such file");
     verifyOneError(run({"encode", sample_, tensor_, "--scale", group + "/scale", "--group-size",
                         "32", "--out", path("bad.h5")}),
                    4, "rows x groups");
@@ -344,6 +349,22 @@ class CliTest : public QObject {
     QVERIFY(process.waitForFinished(60000));
     QCOMPARE(process.exitCode(), 5);
     QVERIFY(process.readAllStandardError().contains("standard output"));
+  }
+
+  void aFileThatCannotGrowLeavesNothingBehind() {
+    // A limit on the size of files stands for a full disk, which a test cannot have.
+    for (const char* blocks : {"1", "20", "100", "300"}) {  // of 1 KiB
+      const QString out = path("limited.h5");
+      QProcess process;
+      process.start("bash", {"-c", QStringLiteral("ulimit -f %1; exec \"$@\"").arg(blocks), "bash",
+                             QStringLiteral(QUANTOSCOPE_CLI), "quantize", sample_,
+                             "--with-dequantized", "--out", out});
+      QVERIFY(process.waitForFinished(120000));
+      QCOMPARE(process.exitStatus(), QProcess::NormalExit);
+      QCOMPARE(process.exitCode(), 5);
+      QCOMPARE(process.readAllStandardError().count('\n'), 1);
+      QVERIFY(QDir(folder_.path()).entryList({"limited.h5*"}).isEmpty());
+    }
   }
 
   void interruptingLeavesNothingBehind() {

@@ -66,7 +66,9 @@ void ErrorHistogramPlot::drawMarks(QPainter& painter, const Frame& frame) const 
     painter.setPen(pen);
     painter.drawLine(QPointF(pixel, frame.area.top()), QPointF(pixel, frame.area.bottom()));
   };
-  drawLine(0, QPen(theme().zeroLine, 1));
+  QColor zero = theme().zeroLine;
+  zero.setAlphaF(0.4F);  // the bin of the exact zeros must shine through
+  drawLine(0, QPen(zero, 1));
 
   const std::optional<double> half = halfStep(*result_);
   if (!half) return;

@@ -29,7 +29,7 @@ HistogramPlot::HistogramPlot(const QString& title, const QString& quantity, cons
     : Plot(title, parent), quantity_(quantity), column_(column) {
   graph_ = canvas().addGraph();
   graph_->setLineStyle(QCPGraph::lsStepLeft);
-  graph_->setPen(Qt::NoPen);
+  graph_->setAntialiased(false);
   // Steps have no slopes to smooth, and hard edges keep narrow bins at their full height.
   graph_->setAntialiasedFill(false);
   canvas().xAxis->setLabel(axisLabel);
@@ -76,7 +76,10 @@ void HistogramPlot::updateGraph(double lower, double upper) {
 }
 
 void HistogramPlot::setSeriesColor(const QColor& color) {
-  graph_->setBrush(theme().highContrast ? color : mixed(color, theme().background, kFillOpacity));
+  const QColor fill = theme().highContrast ? color : mixed(color, theme().background, kFillOpacity);
+  graph_->setBrush(fill);
+  // The outline shows bins that are narrower than a pixel, which a fill without smoothing may miss.
+  graph_->setPen(QPen(fill, 1));
 }
 
 Plot::Table HistogramPlot::table() const {
