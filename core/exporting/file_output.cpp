@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -76,6 +77,11 @@ PendingFile::~PendingFile() {
 Status PendingFile::reserve(std::uint64_t bytes) {
   const Descriptor file(temporary_, O_WRONLY | O_CLOEXEC);
   if (file.get() < 0) return failure(path_, "cannot be written", errno);
+  // Space behind the end of a file may be set aside past the user's limit on its size.
+  rlimit limit;
+  if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && bytes > limit.rlim_cur) {
+    return failure(path_, "writing failed", EFBIG);
+  }
   if (::fallocate(file.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) == 0) return ok();
   const bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
   return full ? Status(failure(path_, "writing failed", errno)) : ok();

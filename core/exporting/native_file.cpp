@@ -15,6 +15,10 @@ namespace quantoscope {
 namespace {
 
 constexpr int kFormatVersion = 1;
+
+/// Room for the groups and attributes of a tensor, and for those of the file: more than they need.
+constexpr std::uint64_t kOverhead = 64 * 1024;
+
 using Extents = std::vector<hsize_t>;
 
 /// HDF5's file type and memory type of an element.
@@ -212,7 +216,6 @@ class Writer : public NativeFileWriter {
 
   /// What a tensor takes in the file, its groups and attributes generously counted.
   static std::uint64_t bytesOf(const NativeTensor& tensor) {
-    constexpr std::uint64_t kOverhead = 64 * 1024;
     const GroupLayout& layout = tensor.quantized.parameters.layout;
     const std::uint64_t codes =
         std::visit([](const auto& values) { return values.size() * sizeof(values[0]); },
@@ -318,8 +321,8 @@ class Writer : public NativeFileWriter {
   }
 
   std::unique_ptr<PendingFile> pending_;
-  std::unique_ptr<H5::H5File> file_;  ///< null once closed
-  std::uint64_t reserved_ = 0;        ///< bytes set aside on the disk so far
+  std::unique_ptr<H5::H5File> file_;    ///< null once closed
+  std::uint64_t reserved_ = kOverhead;  ///< bytes set aside on the disk so far
   std::vector<Written> written_;
 };
 
@@ -330,6 +333,7 @@ Result<std::unique_ptr<NativeFileWriter>> NativeFileWriter::create(const std::st
   // Created here first: HDF5's own words for a folder that is missing or read-only are a riddle.
   auto pending = std::make_unique<PendingFile>(path);
   if (auto status = pending->create(); !status) return status.error();
+  if (auto status = pending->reserve(kOverhead); !status) return status.error();
   auto writer = atHdf5Border(path, [&]() -> Result<std::unique_ptr<NativeFileWriter>> {
     return std::unique_ptr<NativeFileWriter>(std::make_unique<Writer>(std::move(pending), source));
   });
