@@ -84,6 +84,19 @@ class MetricsTest : public QObject {
     QVERIFY(close(stats->kurtosis, 1.75));  // (2 (81 + 16 + 1) / 7) / 4^2
   }
 
+  void withoutFiniteWeightsStatisticsAreNoNumbers() {
+    const WeightTensor tensor = tensorOf(1, 4, std::vector<float>(4, NAN));
+    const auto stats = statisticsOf(tensor, Executor(1));
+    QVERIFY(stats);
+    QCOMPARE(stats->count, std::uint64_t{0});
+    for (const double value : {stats->min, stats->max, stats->mean, stats->std, stats->kurtosis}) {
+      QVERIFY(std::isnan(value));
+    }
+    const auto histogram = weightHistogram(tensor, *stats, 512, Executor(1));
+    QVERIFY(histogram);
+    QCOMPARE(histogram->total(), std::uint64_t{0});
+  }
+
   void aNormalSampleHasKurtosisThree() {
     const auto stats = statisticsOf(normalTensor(500, 400, 3), Executor(2));
     QVERIFY(std::fabs(stats->kurtosis - 3) < 0.05);
