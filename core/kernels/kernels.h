@@ -101,6 +101,19 @@ struct KernelTable {
   void (*groupSquaredErrors)(const BlockShape& shape, const float* w, const float* y,
                              double* squaredError);
 
+  /// What quantizeDequantize and then addErrors lead to, with the same bits, for callers that have
+  /// no use for the values. `room` has space for the block's values; what it holds afterwards is
+  /// not defined.
+  void (*addCodingErrors)(const Codec& codec, const BlockShape& shape, const float* w,
+                          const float* scale, const float* zeroPoint, const float* decodeScale,
+                          float* room, ErrorLanes& sums, ErrorPeak& peak);
+
+  /// quantizeDequantize and then addSquaredErrors likewise.
+  void (*addCodingSquaredErrors)(const Codec& codec, const BlockShape& shape, const float* w,
+                                 const float* scale, const float* zeroPoint,
+                                 const float* decodeScale, float* room,
+                                 ErrorLanes::Lanes& squaredError);
+
   /// Adds n elements to a summary.
   void (*summarize)(const float* x, std::size_t n, Summary& summary);
 

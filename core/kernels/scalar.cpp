@@ -186,6 +186,20 @@ void groupSquaredErrors(const BlockShape& shape, const float* w, const float* y,
   });
 }
 
+void addCodingErrors(const Codec& codec, const BlockShape& shape, const float* w,
+                     const float* scale, const float* zeroPoint, const float* decodeScale,
+                     float* room, ErrorLanes& sums, ErrorPeak& peak) {
+  quantizeDequantize(codec, shape, w, scale, zeroPoint, decodeScale, room);
+  addErrors(shape, w, room, sums, peak);
+}
+
+void addCodingSquaredErrors(const Codec& codec, const BlockShape& shape, const float* w,
+                            const float* scale, const float* zeroPoint, const float* decodeScale,
+                            float* room, ErrorLanes::Lanes& squaredError) {
+  quantizeDequantize(codec, shape, w, scale, zeroPoint, decodeScale, room);
+  addSquaredErrors(shape, w, room, squaredError);
+}
+
 void summarize(const float* x, std::size_t n, Summary& summary) {
   for (std::size_t i = 0; i < n; ++i) {
     switch (std::fpclassify(x[i])) {
@@ -259,6 +273,8 @@ const KernelTable& scalarKernels() {
                                      addErrors,
                                      addSquaredErrors,
                                      groupSquaredErrors,
+                                     addCodingErrors,
+                                     addCodingSquaredErrors,
                                      summarize,
                                      addMoments,
                                      findBins,

@@ -21,8 +21,9 @@ class ExactError {
   const std::vector<double>& ofGroups(MatrixView w, double ratio);
 
  private:
-  /// Leaves the dequantized values of some rows in values_.
-  void dequantize(MatrixView w, double ratio);
+  /// Leaves the parameters of some rows' groups in scale_ and zeroPoint_, and makes room for their
+  /// values.
+  void findParameters(MatrixView w, double ratio);
   kernels::BlockShape shapeOf(MatrixView w) const { return {w.rows, w.cols, groupSize_}; }
 
   Codec codec_;

@@ -265,9 +265,15 @@ struct BlockErrors {
   kernels::ErrorLanes lanes;
   kernels::ErrorPeak peak;  ///< its row counts from the tensor's first
 
-  void add(const kernels::BlockShape& shape, std::size_t firstRow, const float* w, const float* y) {
+  /// Some rows of the tensor; `room` has space for their values.
+  void add(const Codec& codec, const GroupParameters& parameters, MatrixView w,
+           std::size_t firstRow, float* room) {
+    const std::size_t group = firstRow * parameters.layout.groupsPerRow();
     kernels::ErrorPeak found = peak;
-    kernels::activeKernels().addErrors(shape, w, y, lanes, found);
+    kernels::activeKernels().addCodingErrors(
+        codec, shapeOf(w, parameters.layout), w.data, parameters.scale.data() + group,
+        codec.hasZeroPoint() ? parameters.zeroPoint.data() + group : nullptr,
+        parameters.decoding().data() + group, room, lanes, found);
     if (found.magnitude > peak.magnitude) peak = {found.magnitude, firstRow + found.row, found.col};
   }
 };
@@ -287,11 +293,11 @@ Result<ErrorSums> errorSumsOf(const WeightTensor& tensor, const QuantSpec& spec,
                               const GroupParameters& parameters, const Executor& executor,
                               const TaskControl& control) {
   std::vector<BlockErrors> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
-  const Status status =
-      forEachDequantizedBlock(tensor, spec, parameters, executor, control,
-                              [&](std::size_t b, std::size_t first, MatrixView w, const float* y) {
-                                parts[b].add(shapeOf(w, parameters.layout), first, w.data, y);
-                              });
+  const Codec codec = codecOf(spec);
+  const Status status = forEachPiece(
+      tensor, executor, control, [&](std::size_t b, std::size_t first, MatrixView w, float* room) {
+        parts[b].add(codec, parameters, w, first, room);
+      });
   if (!status) return status.error();
   return sumsOf(parts, tensor);
 }
@@ -314,10 +320,9 @@ Result<MeasuredQuantization> measureQuantization(const WeightTensor& tensor, con
   parameters = emptyParameters(codec, layoutOf(spec, tensor.rows(), tensor.cols()));
   std::vector<BlockErrors> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
   const Status status = forEachPiece(
-      tensor, executor, control, [&](std::size_t b, std::size_t first, MatrixView w, float* y) {
+      tensor, executor, control, [&](std::size_t b, std::size_t first, MatrixView w, float* room) {
         findParameters(codec, ratios, first, w, parameters);
-        dequantizeRows(codec, parameters, w, first, y);
-        parts[b].add(shapeOf(w, parameters.layout), first, w.data, y);
+        parts[b].add(codec, parameters, w, first, room);
       });
   if (!status) return status.error();
   if (auto usable = checkUsable(tensor, spec, codec, parameters); !usable) return usable.error();

@@ -82,6 +82,9 @@ struct Answers {
   kernels::ErrorPeak peak;
   kernels::ErrorLanes::Lanes squared{};
   std::vector<double> groups;
+  kernels::ErrorLanes codedSums;  ///< by the kernels that store no values
+  kernels::ErrorPeak codedPeak;
+  kernels::ErrorLanes::Lanes codedSquared{};
   kernels::Summary summary;
   kernels::MomentLanes moments;
   std::vector<std::int32_t> bins;
@@ -131,6 +134,11 @@ Answers answersOf(const KernelTable& table, const Setting& setting) {
   table.addErrors(shape, w, a.values.data(), a.sums, a.peak);
   table.addSquaredErrors(shape, w, a.values.data(), a.squared);
   table.groupSquaredErrors(shape, w, a.values.data(), a.groups.data());
+  std::vector<float> room(setting.weights.size());
+  table.addCodingErrors(codec, shape, w, a.scale.data(), a.zeroPoint.data(), decode.data(),
+                        room.data(), a.codedSums, a.codedPeak);
+  table.addCodingSquaredErrors(codec, shape, w, a.scale.data(), a.zeroPoint.data(), decode.data(),
+                               room.data(), a.codedSquared);
   addPlainPasses(table, setting, a);
   return a;
 }
@@ -177,6 +185,15 @@ class KernelsTest : public QObject {
         verify(sameBits(found.sums.cross, wanted.sums.cross), "cross");
         verify(sameBits(found.squared, wanted.squared), "squared error alone");
         verify(sameBits(found.groups, wanted.groups), "group errors");
+        verify(sameBits(found.codedSums.squaredError, wanted.sums.squaredError) &&
+                   sameBits(found.codedSums.error, wanted.sums.error) &&
+                   sameBits(found.codedSums.squaredWeight, wanted.sums.squaredWeight) &&
+                   sameBits(found.codedSums.cross, wanted.sums.cross),
+               "sums without stored values");
+        verify(found.codedPeak.magnitude == wanted.peak.magnitude &&
+                   found.codedPeak.row == wanted.peak.row && found.codedPeak.col == wanted.peak.col,
+               "peak without stored values");
+        verify(sameBits(found.codedSquared, wanted.squared), "e^2 without stored values");
         verify(found.bins == wanted.bins, "bins");
         verify(found.summary.nan == wanted.summary.nan && found.summary.inf == wanted.summary.inf &&
                    found.summary.zero == wanted.summary.zero &&

@@ -1,0 +1,262 @@
+// The kernels that add up errors, in vector form: of values that are there, and of values that
+// exist only in registers.
+#include <algorithm>
+#include <cmath>
+
+#include "core/kernels/kernels.h"
+
+// SSSE3 has a wrong IfNegativeThenElse in Highway 1.0.3, and is too old to be worth a table.
+#define HWY_DISABLED_TARGETS HWY_SSSE3
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/errors.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "core/kernels/vector_codecs-inl.h"
+#include "core/kernels/vector_sums-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace quantoscope::kernels::HWY_NAMESPACE {
+#if HWY_TARGET != HWY_SCALAR
+
+// In vector.cpp, for the same instruction sets.
+void quantizeDequantize(const Codec& codec, const BlockShape& shape, const float* w,
+                        const float* scale, const float* zeroPoint, const float* decodeScale,
+                        float* y);
+
+namespace {
+
+/// The columns of a row that make no full 16, with zeros behind them: their e is 0.
+struct PaddedTail {
+  HWY_ALIGN float w[kColumns] = {};
+  HWY_ALIGN float y[kColumns] = {};
+
+  HWY_INLINE PaddedTail(const float* wFrom, const float* yFrom, std::size_t n) {
+    std::copy(wFrom, wFrom + n, w);
+    std::copy(yFrom, yFrom + n, y);
+  }
+};
+
+/// All of ErrorLanes in registers.
+struct ErrorAccumulators {
+  Accumulator squaredError, error, squaredWeight, cross;
+  V peak = hn::Zero(F());  ///< the larger of each |e|, by lane
+
+  HWY_INLINE explicit ErrorAccumulators(const ErrorLanes& sums)
+      : squaredError(sums.squaredError),
+        error(sums.error),
+        squaredWeight(sums.squaredWeight),
+        cross(sums.cross) {}
+  HWY_INLINE void store(ErrorLanes& sums) const {
+    squaredError.store(sums.squaredError);
+    error.store(sums.error);
+    squaredWeight.store(sums.squaredWeight);
+    cross.store(sums.cross);
+  }
+  /// Vector i of 16 columns with the values that its weights become.
+  HWY_INLINE void add(std::size_t i, V weight, V value) {
+    const V e = hn::Sub(weight, value);
+    const Pair wide(weight);
+    const Pair wideError(e);
+    squaredError.add(i, wideError, wideError);
+    error.subtract(i, wideError);
+    squaredWeight.add(i, wide, wide);
+    cross.add(i, wide, wideError);
+    peak = hn::Max(peak, hn::Abs(e));
+  }
+};
+
+/// e^2 alone.
+struct SquareAccumulator {
+  Accumulator squaredError;
+
+  HWY_INLINE explicit SquareAccumulator(const ErrorLanes::Lanes& lanes) : squaredError(lanes) {}
+  HWY_INLINE void store(ErrorLanes::Lanes& lanes) const { squaredError.store(lanes); }
+  HWY_INLINE void add(std::size_t i, V weight, V value) {
+    const Pair e(hn::Sub(weight, value));
+    squaredError.add(i, e, e);
+  }
+};
+
+/// Adds 16 columns whose values are stored.
+template <typename Sums>
+HWY_INLINE void addColumns(Sums& sums, const float* w, const float* y) {
+  const F f;
+  for (std::size_t i = 0; i < kVectors; ++i) {
+    sums.add(i, hn::LoadU(f, w + i * kMaxVector), hn::LoadU(f, y + i * kMaxVector));
+  }
+}
+
+template <typename Sums>
+HWY_INLINE void addRow(Sums& sums, const float* w, const float* y, std::size_t cols) {
+  const std::size_t whole = cols / kColumns * kColumns;
+  for (std::size_t c = 0; c < whole; c += kColumns) addColumns(sums, w + c, y + c);
+  if (whole < cols) {
+    const PaddedTail tail(w + whole, y + whole, cols - whole);
+    addColumns(sums, tail.w, tail.y);
+  }
+}
+
+HWY_INLINE std::size_t firstColumnOf(float magnitude, const float* w, const float* y,
+                                     std::size_t n) {
+  for (std::size_t c = 0; c < n; ++c) {
+    if (std::fabs(w[c] - y[c]) == magnitude) return c;
+  }
+  return 0;
+}
+
+/// Adds the columns of a group, a multiple of 16, and keeps the sums in registers meanwhile.
+template <typename Group, typename Sums>
+HWY_INLINE void addGroup(const Group& group, const float* w, std::size_t n, Sums& sums) {
+  const F f;
+  Sums local = sums;
+  for (std::size_t c = 0; c < n; c += kColumns) {
+    for (std::size_t i = 0; i < kVectors; ++i) {
+      const V weight = hn::LoadU(f, w + c + i * kMaxVector);
+      local.add(i, weight, group.value(weight));
+    }
+  }
+  sums = local;
+}
+
+/// Rows of groups on their way to sums of errors.
+struct CodedRows {
+  const Codec& codec;
+  const BlockShape& shape;
+  const float* w;
+  const float* scale;
+  const float* zeroPoint;
+  const float* decodeScale;
+
+  /// Whether every group is made of whole 16 columns and of vector arithmetic.
+  bool aligned() const {
+    return shape.groupSize % kColumns == 0 && shape.cols % kColumns == 0 && !leftToScalar(codec);
+  }
+
+  /// One row's values.
+  void dequantizeRow(std::size_t r, float* y) const {
+    const std::size_t group = r * shape.groupsPerRow();
+    quantizeDequantize(codec, {1, shape.cols, shape.groupSize}, w + r * shape.cols, scale + group,
+                       zeroPoint != nullptr ? zeroPoint + group : nullptr, decodeScale + group, y);
+  }
+
+  /// Adds a row without storing its values, unless a group's scale is out of the ordinary.
+  template <typename CodecOfGroup, typename Sums>
+  HWY_INLINE void add(std::size_t r, CodecOfGroup codecOfGroup, float* room, Sums& sums) const {
+    const float* row = w + r * shape.cols;
+    std::size_t g = r * shape.groupsPerRow();
+    for (std::size_t begin = 0; begin < shape.cols; begin += shape.groupSize, ++g) {
+      const std::size_t length = std::min(shape.groupSize, shape.cols - begin);
+      if (ordinary(codec, scale[g], decodeScale[g])) {
+        addGroup(codecOfGroup(g), row + begin, length, sums);
+        continue;
+      }
+      scalarKernels().quantizeDequantize(codec, alone(length), row + begin, scale + g,
+                                         zeroPoint != nullptr ? zeroPoint + g : nullptr,
+                                         decodeScale + g, room);
+      addRow(sums, row + begin, room, length);
+    }
+  }
+
+  /// Calls fn with what makes the codec of a group.
+  template <typename Fn>
+  HWY_INLINE void withCodecs(Fn fn) const {
+    if (codec.kind == CodecKind::Asymmetric) {
+      fn([this](std::size_t g) HWY_ATTR {
+        return IntegerCodec<true>(codec, scale[g], zeroPoint[g], decodeScale[g]);
+      });
+    } else if (codec.kind == CodecKind::Symmetric) {
+      fn([this](std::size_t g)
+             HWY_ATTR { return IntegerCodec<false>(codec, scale[g], 0, decodeScale[g]); });
+    } else {
+      const CodebookTables tables(*codec.codebook);
+      fn([this, &tables](std::size_t g)
+             HWY_ATTR { return CodebookCodec(tables, tables.levels, scale[g], decodeScale[g]); });
+    }
+  }
+};
+
+/// Whether the largest of a row's |e| replaces the peak; the sums begin the next row with none.
+HWY_INLINE bool takePeak(ErrorAccumulators& sums, ErrorPeak& peak) {
+  const F f;
+  const float magnitude = hn::GetLane(hn::MaxOfLanes(f, sums.peak));
+  sums.peak = hn::Zero(f);
+  if (!(magnitude > peak.magnitude)) return false;
+  peak.magnitude = magnitude;
+  return true;
+}
+
+}  // namespace
+
+void addErrors(const BlockShape& shape, const float* w, const float* y, ErrorLanes& sums,
+               ErrorPeak& peak) {
+  ErrorAccumulators accumulators(sums);
+  for (std::size_t r = 0; r < shape.rows; ++r, w += shape.cols, y += shape.cols) {
+    addRow(accumulators, w, y, shape.cols);
+    if (takePeak(accumulators, peak)) {
+      peak = {peak.magnitude, r, firstColumnOf(peak.magnitude, w, y, shape.cols)};
+    }
+  }
+  accumulators.store(sums);
+}
+
+void addSquaredErrors(const BlockShape& shape, const float* w, const float* y,
+                      ErrorLanes::Lanes& lanes) {
+  SquareAccumulator sum(lanes);
+  for (std::size_t r = 0; r < shape.rows; ++r, w += shape.cols, y += shape.cols) {
+    addRow(sum, w, y, shape.cols);
+  }
+  sum.store(lanes);
+}
+
+void groupSquaredErrors(const BlockShape& shape, const float* w, const float* y,
+                        double* squaredError) {
+  forEachGroup(shape, [&](std::size_t g, std::size_t offset, std::size_t length) HWY_ATTR {
+    ErrorLanes::Lanes lanes{};
+    addSquaredErrors(alone(length), w + offset, y + offset, lanes);
+    squaredError[g] = ErrorLanes::total(lanes);
+  });
+}
+
+void addCodingErrors(const Codec& codec, const BlockShape& shape, const float* w,
+                     const float* scale, const float* zeroPoint, const float* decodeScale,
+                     float* room, ErrorLanes& sums, ErrorPeak& peak) {
+  const CodedRows rows{codec, shape, w, scale, zeroPoint, decodeScale};
+  if (!rows.aligned()) {
+    quantizeDequantize(codec, shape, w, scale, zeroPoint, decodeScale, room);
+    addErrors(shape, w, room, sums, peak);
+    return;
+  }
+  rows.withCodecs([&](auto codecOfGroup) HWY_ATTR {
+    ErrorAccumulators accumulators(sums);
+    for (std::size_t r = 0; r < shape.rows; ++r) {
+      rows.add(r, codecOfGroup, room, accumulators);
+      if (!takePeak(accumulators, peak)) continue;
+      rows.dequantizeRow(r, room);
+      peak = {peak.magnitude, r,
+              firstColumnOf(peak.magnitude, w + r * shape.cols, room, shape.cols)};
+    }
+    accumulators.store(sums);
+  });
+}
+
+void addCodingSquaredErrors(const Codec& codec, const BlockShape& shape, const float* w,
+                            const float* scale, const float* zeroPoint, const float* decodeScale,
+                            float* room, ErrorLanes::Lanes& lanes) {
+  const CodedRows rows{codec, shape, w, scale, zeroPoint, decodeScale};
+  if (!rows.aligned()) {
+    quantizeDequantize(codec, shape, w, scale, zeroPoint, decodeScale, room);
+    addSquaredErrors(shape, w, room, lanes);
+    return;
+  }
+  rows.withCodecs([&](auto codecOfGroup) HWY_ATTR {
+    SquareAccumulator sum(lanes);
+    for (std::size_t r = 0; r < shape.rows; ++r) rows.add(r, codecOfGroup, room, sum);
+    sum.store(lanes);
+  });
+}
+
+#endif
+}  // namespace quantoscope::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
