@@ -1,9 +1,11 @@
-// All golden cases of the reference, with one thread and with several.
+// All golden cases of the reference, on every kernel table, with one thread and with several.
 #include <bit>
 #include <cmath>
 
+#include <QScopeGuard>
 #include <QtTest>
 
+#include "core/kernels/kernels.h"
 #include "core/quant/weight_only.h"
 #include "tests/support/golden_file.h"
 
@@ -163,12 +165,27 @@ class GoldenTest : public QObject {
   void codesFromGivenScalesEqualTheReference_data() { addRows("quant_weight_w_scale"); }
   void codesFromGivenScalesEqualTheReference() { checkEncode(current()); }
 
-  void allCasesHoldWithThreeThreads() {
-    executor_ = Executor(3);
+  void allCasesHoldOnEveryTableWithOneTwoAndThreeThreads_data() {
+    QTest::addColumn<QByteArray>("table");
+    QTest::addColumn<int>("threads");
+    for (const kernels::KernelTable* table : kernels::availableKernels()) {
+      for (const int threads : {1, 2, 3}) {
+        QTest::addRow("%s, %d threads", table->name, threads) << QByteArray(table->name) << threads;
+      }
+    }
+  }
+  void allCasesHoldOnEveryTableWithOneTwoAndThreeThreads() {
+    QFETCH(QByteArray, table);
+    QFETCH(int, threads);
+    const QByteArray best = kernels::activeKernels().name;
+    QVERIFY(kernels::useKernels(table.constData()));
+    const auto restore = qScopeGuard([&] { kernels::useKernels(best.constData()); });
+    executor_ = Executor(threads);
     for (const GoldenCase& c : golden_.cases) {
       const std::string& function = c.text.at("function");
       if (function == "quant_tensor") checkQuantTensor(c);
       if (function == "search_clip") checkSearchClip(c);
+      if (function == "quant_weight_w_scale") checkEncode(c);
       QVERIFY2(!QTest::currentTestFailed(), c.name.c_str());
     }
   }
