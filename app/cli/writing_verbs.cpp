@@ -369,6 +369,7 @@ Result<NativeTensor> encodeWith(const WeightTensor& tensor, const QuantSpec& spe
   if (!codes) {
     return Error{codes.error().code, tensor.info().name + ": " + codes.error().message};
   }
+  if (auto status = tensor.intact(); !status) return status.error();
   NativeTensor native;
   native.info = tensor.info();
   native.quantized.spec = spec;

@@ -134,6 +134,7 @@ Result<SharedResult> analyse(const AnalysisRequest& request, const Executor& exe
       return status.error();
     }
   }
+  if (auto status = tensor.intact(); !status) return status.error();
   const std::chrono::duration<double, std::milli> elapsed =
       std::chrono::steady_clock::now() - begin;
   result->elapsedMs = elapsed.count();

@@ -94,6 +94,7 @@ Result<SharedDetail> analyseDetail(const DetailRequest& request, const Executor&
   if (!parameters) return parameters.error();
   auto report = reportOn(request, *parameters, executor, control);
   if (!report) return report.error();
+  if (auto status = request.tensor->intact(); !status) return status.error();
 
   auto detail = std::make_shared<AnalysisDetail>();
   detail->id = request.id;
@@ -123,6 +124,9 @@ Result<SharedComparison> compareTensors(const ComparisonRequest& request, const 
   wanted.sizes = request.sizes;
   auto report = reportErrors(original, wanted, executor, control);
   if (!report) return report.error();
+  for (const WeightTensor* tensor : {&original, &other}) {
+    if (auto status = tensor->intact(); !status) return status.error();
+  }
 
   auto comparison = std::make_shared<Comparison>();
   comparison->id = request.id;

@@ -81,6 +81,7 @@ Result<SharedResult> preview(const AnalysisRequest& request, const Executor& exe
       if (*group) result->group = std::move(*group);
     }
   }
+  if (auto status = tensor.intact(); !status) return status.error();
   const std::chrono::duration<double, std::milli> elapsed =
       std::chrono::steady_clock::now() - begin;
   result->elapsedMs = elapsed.count();

@@ -31,6 +31,8 @@ struct FileExtent {
   std::uint64_t bytes = 0;
 };
 
+using SharedBytes = std::shared_ptr<const std::byte>;
+
 /// One opened file of some format. What the parsers of untrusted files implement, and, over the
 /// reader process, what the program sees of them. Calls on one container must not overlap.
 class Container {
@@ -52,6 +54,10 @@ class Container {
   /// `box.elements() * elementOf(path).bytes` bytes.
   virtual Status read(const std::string& path, const Box& box, void* bytes,
                       const TaskControl& control) const = 0;
+
+  /// The same in memory that whoever holds the answer keeps alive.
+  virtual Result<SharedBytes> readShared(const std::string& path, const Box& box,
+                                         const TaskControl& control) const;
 
   /// The elements of a box of integers as float32.
   virtual Status readAsFloat(const std::string& path, const Box& box, float* values) const = 0;

@@ -223,6 +223,7 @@ struct Hdf5ArrayReader::State {
   Hdf5Element element;
   std::vector<std::size_t> shape;
   std::vector<std::size_t> chunk;
+  std::optional<std::uint64_t> offset;
 };
 
 Result<Hdf5ArrayReader> Hdf5ArrayReader::open(const std::shared_ptr<const H5::H5File>& file,
@@ -249,8 +250,16 @@ Result<Hdf5ArrayReader> Hdf5ArrayReader::open(const std::shared_ptr<const H5::H5
         state->chunk[a] = std::max<hsize_t>(1, chunk[a]);  // 0 in damaged files
       }
     }
+    if (properties.getLayout() == H5D_CONTIGUOUS && properties.getExternalCount() == 0) {
+      const haddr_t offset = H5Dget_offset(state->array.getId());
+      if (offset != HADDR_UNDEF) state->offset = offset;
+    }
     return Hdf5ArrayReader(state);
   });
+}
+
+std::optional<std::uint64_t> Hdf5ArrayReader::offset() const {
+  return state_->offset;
 }
 
 const Hdf5Element& Hdf5ArrayReader::element() const {

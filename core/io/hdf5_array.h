@@ -48,6 +48,9 @@ class Hdf5ArrayReader {
   /// The sides of a chunk; all ones where the array is stored in one piece.
   const std::vector<std::size_t>& chunk() const;
 
+  /// Where in the file its elements lie in one piece, unfiltered; nothing where they do not.
+  std::optional<std::uint64_t> offset() const;
+
   /// The elements of a box exactly as stored (`box.elements() * element().bytes` bytes): HDF5 never
   /// converts here, its conversion of 16-bit floats is some 300 times slower than reading.
   Status readStored(const Box& box, void* bytes) const;

@@ -53,7 +53,8 @@ std::string describeLink(const H5::Group& group, const Link& link) {
 
 class Walk {
  public:
-  explicit Walk(const H5::H5File& file) : file_(file), fileBytes_(file.getFileSize()) {}
+  Walk(const H5::H5File& file, const TaskControl& control)
+      : file_(file), control_(control), fileBytes_(file.getFileSize()) {}
 
   StoredFile run() {
     if (const auto target = findHdf5Target(file_, "/")) groupsSeen_.insert(target->address);
@@ -112,6 +113,8 @@ class Walk {
   }
 
   void follow(const Pending& at, const H5::Group& group, const Link& link) {
+    if (control_.cancel.cancelled()) throw Hdf5Failure("listing it was cancelled");
+    if (control_.progress) control_.progress(++linksFollowed_, 0);
     const std::string path = at.path.empty() ? link.name : at.path + "/" + link.name;
     if (link.type == H5L_TYPE_SOFT) {
       softLinks_.emplace_back(path, describeLink(group, link));
@@ -172,7 +175,9 @@ class Walk {
   }
 
   const H5::H5File& file_;
+  const TaskControl& control_;
   std::uint64_t fileBytes_;
+  std::uint64_t linksFollowed_ = 0;
   StoredFile result_;
   std::deque<Pending> pending_;  ///< breadth first: the shortest name of an object wins
   std::unordered_set<unsigned long long> groupsSeen_;
@@ -182,8 +187,8 @@ class Walk {
 
 }  // namespace
 
-StoredFile walkHdf5(const H5::H5File& file) {
-  return Walk(file).run();
+StoredFile walkHdf5(const H5::H5File& file, const TaskControl& control) {
+  return Walk(file, control).run();
 }
 
 }  // namespace quantoscope

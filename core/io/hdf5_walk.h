@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/io/stored_file.h"
+#include "core/parallel/task_control.h"
 
 namespace H5 {
 class H5File;
@@ -13,7 +14,8 @@ namespace quantoscope {
 /// elements and without leaving the file. Each group is entered once, whatever names and cycles
 /// lead to it, and none below a depth of 100. Further names of an array (hard and soft links) are
 /// listed as aliases; links that lead nowhere or into other files, and what cannot be opened, are
-/// listed with that as their obstacle. Needs the Hdf5Lock; throws.
-StoredFile walkHdf5(const H5::H5File& file);
+/// listed with that as their obstacle. `control` is told how many links were followed so far, and
+/// may end the walk with an Hdf5Failure. Needs the Hdf5Lock; throws.
+StoredFile walkHdf5(const H5::H5File& file, const TaskControl& control = {});
 
 }  // namespace quantoscope

@@ -8,8 +8,7 @@
 #include <utility>
 
 #include "core/base/text.h"
-#include "core/io/file_kind.h"
-#include "core/io/hdf5_source.h"
+#include "core/io/container_open.h"
 
 namespace quantoscope {
 
@@ -80,10 +79,7 @@ bool isExistingFile(const std::string& path) {
 }  // namespace
 
 Result<SharedSource> openTensorSource(const std::string& path) {
-  const Result<FileKind> kind = fileKindOf(path);
-  if (!kind) return kind.error();
-  if (*kind == FileKind::Hdf5) return openHdf5Source(path);
-  return unsupportedKindError(path, *kind);
+  return openTensorSourceInProcess(path);
 }
 
 Result<TensorInfo> findTensor(const TensorSource& source, const std::string& name) {

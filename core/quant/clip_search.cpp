@@ -53,6 +53,7 @@ Result<ClipCurve> clipCurveOf(const WeightTensor& tensor, const QuantSpec& spec,
   searched.clip = {ClipPolicy::Kind::SearchTensor, 1.0};
   auto choice = chooseClip(tensor, searched, executor, control);
   if (!choice) return choice.error();
+  if (auto status = tensor.intact(); !status) return status.error();
   return std::move(choice->curve);
 }
 

@@ -145,7 +145,7 @@ Status forEachPiece(const WeightTensor& tensor, const Executor& executor,
     std::vector<float> values;
   };
   WorkerPool<Scratch> pool;
-  return executor.forEachBlock(
+  const Status status = executor.forEachBlock(
       blocks.count(),
       [&](std::size_t b) {
         typename WorkerPool<Scratch>::Lease scratch(pool);
@@ -157,6 +157,7 @@ Status forEachPiece(const WeightTensor& tensor, const Executor& executor,
         }
       },
       control);
+  return status ? tensor.intact() : status;
 }
 
 template <typename Code>
@@ -182,6 +183,7 @@ Result<std::vector<Code>> codesOf(const WeightTensor& tensor, const Codec& codec
       },
       control);
   if (!status) return status.error();
+  if (auto intact = tensor.intact(); !intact) return intact.error();
   return codes;
 }
 

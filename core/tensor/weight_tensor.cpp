@@ -37,8 +37,12 @@ WeightTensor::WeightTensor(TensorInfo info, StoredType type, std::vector<std::ui
 }
 
 WeightTensor::WeightTensor(TensorInfo info, StoredType type, std::shared_ptr<const void> owner,
-                           const void* elements)
-    : info_(std::move(info)), type_(type), owner_(std::move(owner)), elements_(elements) {
+                           const void* elements, std::function<Status()> intact)
+    : info_(std::move(info)),
+      type_(type),
+      owner_(std::move(owner)),
+      elements_(elements),
+      intact_(std::move(intact)) {
   assert(type != StoredType::Float64);
 }
 

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
 
+#include "core/base/result.h"
 #include "core/tensor/tensor_info.h"
 
 namespace quantoscope {
@@ -47,9 +49,10 @@ class WeightTensor {
   WeightTensor(TensorInfo info, std::vector<float> values);
   /// The same for 16-bit elements; `type` is Float16 or BFloat16.
   WeightTensor(TensorInfo info, StoredType type, std::vector<std::uint16_t> values);
-  /// Elements that `owner` keeps alive, for instance a mapped file; any alignment.
+  /// Elements that `owner` keeps alive, for instance a mapped file: float32 of any alignment, or
+  /// aligned 16-bit ones. `intact` tells whether they still are what they were; see intact().
   WeightTensor(TensorInfo info, StoredType type, std::shared_ptr<const void> owner,
-               const void* elements);
+               const void* elements, std::function<Status()> intact = {});
 
   const TensorInfo& info() const { return info_; }
   std::size_t rows() const { return info_.rows; }
@@ -61,11 +64,17 @@ class WeightTensor {
   /// and aligned, else into `scratch`, which is resized; valid until either changes.
   MatrixView block(std::size_t first, std::size_t count, std::vector<float>& scratch) const;
 
+  /// Whether all elements that were read so far are the tensor's: the file behind them may have
+  /// been truncated or changed meanwhile, which UnreadableFile says. To be asked after a pass,
+  /// before its result is used.
+  Status intact() const { return intact_ ? intact_() : ok(); }
+
  private:
   TensorInfo info_;
   StoredType type_ = StoredType::Float32;
   std::shared_ptr<const void> owner_;
   const void* elements_ = nullptr;
+  std::function<Status()> intact_;
 };
 
 /// How a tensor is cut into blocks of whole rows for parallel passes. It depends on the shape

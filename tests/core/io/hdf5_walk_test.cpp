@@ -4,7 +4,7 @@
 #include <QTemporaryDir>
 #include <QtTest>
 
-#include "core/io/hdf5_source.h"
+#include "core/io/container_open.h"
 #include "tests/core/io/hdf5_fixture.h"
 
 using namespace quantoscope;
@@ -19,7 +19,7 @@ class Hdf5WalkTest : public QObject {
     return directory_.filePath(name).toStdString();
   }
   SharedSource open() const {
-    const auto source = openHdf5Source(path());
+    const auto source = openTensorSourceInProcess(path());
     if (!source) qFatal("%s", source.error().message.c_str());
     return *source;
   }
@@ -306,7 +306,7 @@ class Hdf5WalkTest : public QObject {
     }
     QFile file(directory_.filePath("test.h5"));
     QVERIFY(file.resize(file.size() - 1));
-    const auto source = openHdf5Source(path());
+    const auto source = openTensorSourceInProcess(path());
     QVERIFY(!source);
     QCOMPARE(source.error().code, ErrorCode::UnreadableFile);
     QVERIFY(source.error().message.starts_with(path() + ": damaged"));

@@ -1,6 +1,4 @@
 // Elements read from HDF5 files: every way of storing them, every orientation, damage.
-#include "core/io/hdf5_source.h"
-
 #include <cmath>
 #include <sys/file.h>
 #include <thread>
@@ -10,6 +8,7 @@
 #include <QtTest>
 
 #include "core/base/half.h"
+#include "core/io/container_open.h"
 #include "tests/core/io/hdf5_fixture.h"
 
 using namespace quantoscope;
@@ -48,7 +47,7 @@ std::vector<float> transposed(const std::vector<float>& values, std::size_t rows
 
 }  // namespace
 
-class Hdf5SourceTest : public QObject {
+class Hdf5ContainerTest : public QObject {
   Q_OBJECT
 
  private:
@@ -56,7 +55,7 @@ class Hdf5SourceTest : public QObject {
     return directory_.filePath(name).toStdString();
   }
   static SharedSource open(const std::string& path) {
-    const auto source = openHdf5Source(path);
+    const auto source = openTensorSourceInProcess(path);
     if (!source) qFatal("%s", source.error().message.c_str());
     return *source;
   }
@@ -109,6 +108,33 @@ class Hdf5SourceTest : public QObject {
     QCOMPARE(kernel->rows(), std::size_t{21});
     QCOMPARE(kernel->cols(), std::size_t{37});
     QCOMPARE(allValues(*kernel), transposed(expected, 37, 21));
+  }
+
+  void elementsInOnePieceAreMapped() {
+    {
+      Hdf5Fixture file(path(), 1024);  // offsets count from behind the user block
+      file.counting("weight", {64, 64});
+      file.counting("packed", {64, 64}, {.chunk = {16, 16}, .more = withGzip});
+    }
+    const auto container = openContainer(path());
+    QVERIFY(container);
+    QVERIFY(!(*container)->extentOf("packed")->has_value());
+    const auto extent = *(*container)->extentOf("weight");
+    QVERIFY(extent);
+    QCOMPARE(extent->bytes, std::uint64_t{64 * 64 * 4});
+    QFile file(directory_.filePath("test.h5"));
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    QVERIFY(file.seek(static_cast<qint64>(extent->offset)));
+    std::vector<float> values(64 * 64);
+    QCOMPARE(file.read(reinterpret_cast<char*>(values.data()), 64 * 64 * 4), 64 * 64 * 4);
+    QCOMPARE(values, countingValues(64 * 64));
+
+    const SharedSource source = open(path());
+    const auto tensor = load(source, "weight");
+    QVERIFY(tensor && tensor->intact());
+    QCOMPARE(allValues(*tensor), countingValues(64 * 64));
+    QCOMPARE(::truncate(path().c_str(), 1500), 0);
+    QVERIFY(!tensor->intact());
   }
 
   void float64IsRoundedToFloat32() {
@@ -378,7 +404,7 @@ class Hdf5SourceTest : public QObject {
       QVERIFY(other >= 0);
       QCOMPARE(::flock(other, LOCK_EX | LOCK_NB), 0);
       // And a file that somebody else has locked can be opened.
-      QVERIFY(openHdf5Source(path()));
+      QVERIFY(openTensorSourceInProcess(path()));
       ::close(other);
     }
     QVERIFY(before.seek(0));
@@ -407,7 +433,7 @@ class Hdf5SourceTest : public QObject {
     for (std::size_t t = 0; t < 2; ++t) {
       threads.emplace_back([&, t] {
         for (int round = 0; round < 5; ++round) {
-          const auto source = openHdf5Source(paths[t]);
+          const auto source = openTensorSourceInProcess(paths[t]);
           const auto tensor = load(*source, "kernel");
           if (tensor && allValues(*tensor) == expected) ++right[t];
         }
@@ -419,5 +445,5 @@ class Hdf5SourceTest : public QObject {
   }
 };
 
-QTEST_APPLESS_MAIN(Hdf5SourceTest)
-#include "hdf5_source_test.moc"
+QTEST_APPLESS_MAIN(Hdf5ContainerTest)
+#include "hdf5_container_test.moc"

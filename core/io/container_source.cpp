@@ -1,0 +1,314 @@
+#include "core/io/container_source.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+
+#include "core/base/file_mapping.h"
+#include "core/base/half.h"
+#include "core/io/array_box.h"
+#include "core/io/hdf5_border.h"
+#include "core/io/model_layout.h"
+
+namespace quantoscope {
+
+namespace {
+
+/// What is asked of a container at once: enough for several threads that decompress.
+constexpr std::size_t kPieceBytes = std::size_t{16} << 20;
+
+/// What is put in place at once where the elements are in memory already.
+constexpr std::size_t kMappedPieceBytes = std::size_t{1} << 20;
+
+using UsePiece = std::function<void(const Box&, const std::byte*)>;
+
+/// The stored elements of one piece as T: as they are, or float64 rounded to float32.
+template <typename T>
+const T* elementsAs(StoredType type, const std::byte* bytes, std::size_t count,
+                    std::vector<T>& scratch) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (type == StoredType::Float64) {
+      const auto* values = reinterpret_cast<const double*>(bytes);
+      scratch.resize(count);
+      std::transform(values, values + count, scratch.begin(),
+                     [](double value) { return static_cast<float>(value); });
+      return scratch.data();
+    }
+  }
+  return reinterpret_cast<const T*>(bytes);
+}
+
+/// The part of the stored array that `info` is: all of it, or one matrix of a stack.
+Box boxOf(const TensorInfo& info) {
+  Box box{std::vector<std::size_t>(info.shape.size(), 0), info.shape};
+  if (info.axes.slice) {
+    box.start[0] = *info.axes.slice;
+    box.count[0] = 1;
+  }
+  return box;
+}
+
+/// A scalar is 1x1, a vector of n is 1xn, more axes are flattened behind the first.
+Matrix emptyMatrixFor(const std::vector<std::size_t>& shape) {
+  if (shape.empty()) return {1, 1};
+  if (shape.size() == 1) return {1, shape[0]};
+  const Box whole{{}, shape};
+  return {shape[0], shape[0] == 0 ? 0 : whole.elements() / shape[0]};
+}
+
+/// Mapped elements of a tensor, and how to tell that they still are.
+struct MappedElements {
+  std::shared_ptr<const FileMapping> mapping;
+  const std::byte* elements = nullptr;
+};
+
+class ContainerSource : public TensorSource {
+ public:
+  ContainerSource(std::string path, FileIdentity identity, SharedContainer container)
+      : path_(std::move(path)), container_(std::move(container)) {
+    identities_.emplace(path_, identity);
+    for (const StoredArray& array : container_->contents().arrays) listed_[array.path] = &array;
+    ModelLayout layout = recognizeLayout(container_->contents());
+    format_ = std::move(layout.format);
+    tensors_ = std::move(layout.tensors);
+  }
+
+  const std::string& path() const override { return path_; }
+  const std::string& format() const override { return format_; }
+  const std::vector<TensorInfo>& tensors() const override { return tensors_; }
+
+  Result<WeightTensor> load(const TensorInfo& info, Orientation orientation,
+                            const TaskControl& control) const override {
+    const std::string subject = path_ + ": " + info.name;
+    if (!info.quantizable) {
+      return Error{ErrorCode::DoesNotFit, subject + " is not a weight matrix: " + info.reason};
+    }
+    const std::string stored = storedPath(info);
+    const auto element = container_->elementOf(stored);
+    if (!element) return element.error();
+    const auto listed = listed_.find(stored);
+    const bool same = listed != listed_.end() && hasShape(*listed->second, info.shape);
+    if (!element->floatType || !same) {
+      return Error{ErrorCode::UnreadableFile, subject + ": is not what was listed; open it again"};
+    }
+    return withErrorsAbout(subject, [&] {
+      return loadOriented(*element->floatType, oriented(info, orientation), control);
+    });
+  }
+
+  Result<Matrix> loadMatrix(const std::string& path) const override {
+    const std::string name = path.substr(std::min(path.find_first_not_of('/'), path.size()));
+    const std::string subject = path_ + ": " + name;
+    const auto listed = listed_.find(name);
+    if (listed == listed_.end()) {
+      return Error{ErrorCode::NotFound, path_ + ": there is no array " + name};
+    }
+    if (!listed->second->obstacle.empty()) {
+      return Error{ErrorCode::UnreadableFile, subject + ": " + listed->second->obstacle};
+    }
+    const auto element = container_->elementOf(name);
+    if (!element) return element.error();
+    if (!element->floatType && !element->integer) {
+      return Error{ErrorCode::DoesNotFit,
+                   subject + " holds no numbers that can be used: " + element->name};
+    }
+    return withErrorsAbout(subject, [&] { return readNumbers(*listed->second, *element); });
+  }
+
+ private:
+  static bool hasShape(const StoredArray& array, const std::vector<std::size_t>& shape) {
+    return std::equal(array.shape.begin(), array.shape.end(), shape.begin(), shape.end());
+  }
+
+  Result<WeightTensor> loadOriented(StoredType type, TensorInfo info,
+                                    const TaskControl& control) const {
+    const bool asStored = !info.transposed && type != StoredType::Float64;
+    auto mapped = mappedElements(storedPath(info), info, type);
+    if (!mapped) return mapped.error();
+    if (asStored && *mapped) return mappedTensor(std::move(info), type, **mapped);
+    if (asStored) {
+      auto bytes = container_->readShared(storedPath(info), boxOf(info), control);
+      if (!bytes) return bytes.error();
+      const std::byte* elements = bytes->get();
+      return WeightTensor(std::move(info), type, *std::move(bytes), elements);
+    }
+    if (type == StoredType::Float16 || type == StoredType::BFloat16) {
+      auto values = matrixOf<std::uint16_t>(type, info, *mapped, control);
+      if (!values) return values.error();
+      return WeightTensor(std::move(info), type, *std::move(values));
+    }
+    auto values = matrixOf<float>(type, info, *mapped, control);
+    if (!values) return values.error();
+    return WeightTensor(std::move(info), *std::move(values));
+  }
+
+  static WeightTensor mappedTensor(TensorInfo info, StoredType type, const MappedElements& mapped) {
+    return WeightTensor(std::move(info), type, mapped.mapping, mapped.elements,
+                        [mapping = mapped.mapping] { return mapping->intact(); });
+  }
+
+  /// The elements of `info` where the file has them in one piece and aligned. Nothing where they
+  /// must be read; an error where the container points outside the file.
+  Result<std::optional<MappedElements>> mappedElements(const std::string& stored,
+                                                       const TensorInfo& info,
+                                                       StoredType type) const {
+    const auto extent = container_->extentOf(stored);
+    if (!extent) return extent.error();
+    const std::uint64_t size = bytesOf(type);
+    if (!*extent || (*extent)->offset % size != 0) return std::optional<MappedElements>{};
+    const std::uint64_t wanted = Box{{}, info.shape}.elements() * size;
+    const FileIdentity* identity = identityOfFile((*extent)->file);
+    if ((*extent)->bytes != wanted || !identity || (*extent)->offset > identity->bytes ||
+        wanted > identity->bytes - (*extent)->offset) {
+      return Error{ErrorCode::UnreadableFile,
+                   path_ + ": " + info.name + ": lies outside the file; it is damaged or cut off"};
+    }
+    const std::uint64_t part = info.elements() * size;
+    const std::uint64_t offset = (*extent)->offset + info.axes.slice.value_or(0) * part;
+    auto mapping = FileMapping::map((*extent)->file, *identity, offset, part);
+    // Where another file stands at this path by now, the container still has the old one open.
+    if (!mapping) return std::optional<MappedElements>{};
+    return std::optional<MappedElements>({*mapping, (*mapping)->data()});
+  }
+
+  static std::uint64_t bytesOf(StoredType type) {
+    switch (type) {
+      case StoredType::Float64:
+        return 8;
+      case StoredType::Float32:
+        return 4;
+      case StoredType::Float16:
+      case StoredType::BFloat16:
+        break;
+    }
+    return 2;
+  }
+
+  /// The state in which a file was when its first tensor was asked for.
+  const FileIdentity* identityOfFile(const std::string& file) const {
+    const auto known = identities_.find(file);
+    if (known != identities_.end()) return &known->second;
+    const auto identity = identityOf(file);
+    if (!identity) return nullptr;
+    return &identities_.emplace(file, *identity).first->second;
+  }
+
+  /// The matrix of `info` in elements of type T, in the order that `info` asks for.
+  template <typename T>
+  Result<std::vector<T>> matrixOf(StoredType type, const TensorInfo& info,
+                                  const std::optional<MappedElements>& mapped,
+                                  const TaskControl& control) const {
+    const Box whole = boxOf(info);
+    const std::vector<std::size_t> strides = matrixStrides(info.shape, info.axes);
+    std::vector<T> matrix(info.elements());
+    std::vector<T> scratch;
+    const UsePiece put = [&](const Box& box, const std::byte* bytes) {
+      scatter(elementsAs<T>(type, bytes, box.elements(), scratch), box, whole.start, strides,
+              matrix.data());
+    };
+    const Status status = mapped ? usePiecesOf(*mapped, whole, bytesOf(type), control, put)
+                                 : readPieces(storedPath(info), whole, bytesOf(type), control, put);
+    if (!status) return status.error();
+    return matrix;
+  }
+
+  /// Pieces of mapped elements: runs of them, since no box is cut across the first axis' order.
+  static Status usePiecesOf(const MappedElements& mapped, const Box& whole,
+                            std::size_t elementBytes, const TaskControl& control,
+                            const UsePiece& use) {
+    const std::vector<std::size_t> ones(whole.count.size(), 1);
+    const std::uint64_t total = whole.elements() * elementBytes;
+    std::uint64_t done = 0;
+    for (const Box& box : cutIntoBoxes(whole, ones, kMappedPieceBytes / elementBytes)) {
+      if (control.cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
+      use(box, mapped.elements + done);
+      done += box.elements() * elementBytes;
+      if (control.progress) control.progress(done, total);
+    }
+    return mapped.mapping->intact();
+  }
+
+  Status readPieces(const std::string& stored, const Box& whole, std::size_t elementBytes,
+                    const TaskControl& control, const UsePiece& use) const {
+    const std::uint64_t total = whole.elements() * elementBytes;
+    std::uint64_t done = 0;
+    for (const Box& box : cutIntoBoxes(whole, unitOf(stored, whole), kPieceBytes / elementBytes)) {
+      TaskControl part;
+      part.cancel = control.cancel;
+      if (control.progress) {
+        part.progress = [&](std::uint64_t doneOfPart, std::uint64_t) {
+          control.progress(done + doneOfPart, total);
+        };
+      }
+      if (part.cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
+      const auto bytes = container_->readShared(stored, box, part);
+      if (!bytes) return bytes.error();
+      use(box, bytes->get());
+      done += box.elements() * elementBytes;
+      if (control.progress) control.progress(done, total);
+    }
+    return ok();
+  }
+
+  std::vector<std::size_t> unitOf(const std::string& stored, const Box& whole) const {
+    std::vector<std::size_t> unit = container_->chunkOf(stored);
+    if (unit.size() != whole.count.size()) unit.assign(whole.count.size(), 1);
+    return unit;
+  }
+
+  Result<Matrix> readNumbers(const StoredArray& array, const StoredElement& element) const {
+    const std::vector<std::size_t> shape(array.shape.begin(), array.shape.end());
+    const Box whole{std::vector<std::size_t>(shape.size(), 0), shape};
+    Matrix matrix = emptyMatrixFor(shape);
+    if (matrix.values.empty()) return matrix;
+    const Status status = element.floatType
+                              ? readFloats(array.path, whole, *element.floatType, matrix.values)
+                              : container_->readAsFloat(array.path, whole, matrix.values.data());
+    if (!status) return status.error();
+    return matrix;
+  }
+
+  /// Any float elements as float32, in their order.
+  Status readFloats(const std::string& stored, const Box& whole, StoredType type,
+                    std::vector<float>& values) const {
+    const std::vector<std::size_t> strides =
+        matrixStrides(whole.count, AxisMap::rows(whole.count.size()));
+    std::vector<float> scratch;
+    return readPieces(
+        stored, whole, bytesOf(type), {}, [&](const Box& box, const std::byte* bytes) {
+          const float* floats = nullptr;
+          if (type == StoredType::Float16 || type == StoredType::BFloat16) {
+            scratch.resize(box.elements());
+            const auto convert =
+                type == StoredType::Float16 ? floatsFromHalfs : floatsFromBfloat16s;
+            convert(reinterpret_cast<const std::uint16_t*>(bytes), scratch.size(), scratch.data());
+            floats = scratch.data();
+          } else {
+            floats = elementsAs<float>(type, bytes, box.elements(), scratch);
+          }
+          scatter(floats, box, whole.start, strides, values.data());
+        });
+  }
+
+  std::string path_;
+  SharedContainer container_;
+  std::string format_;
+  std::vector<TensorInfo> tensors_;
+  std::unordered_map<std::string, const StoredArray*> listed_;
+  mutable std::map<std::string, FileIdentity> identities_;
+};
+
+}  // namespace
+
+Result<SharedSource> makeContainerSource(const std::string& path, SharedContainer container) {
+  const auto identity = identityOf(path);
+  if (!identity) return identity.error();
+  return SharedSource(std::make_shared<ContainerSource>(path, *identity, std::move(container)));
+}
+
+}  // namespace quantoscope

@@ -1,0 +1,19 @@
+// What a user allows when a file is opened, and who watches.
+#pragma once
+
+#include "core/parallel/task_control.h"
+
+namespace quantoscope {
+
+struct OpenOptions {
+  /// Opens what is refused by default, for this file: links and data in other files, virtual arrays
+  /// (parts whose source is missing then read as the fill value), and shapes that claim far more
+  /// than is stored.
+  bool allowOutside = false;
+
+  /// Progress counts what has been looked at; how much there is in all is not known, so `total` is
+  /// 0.
+  TaskControl control;
+};
+
+}  // namespace quantoscope
