@@ -17,6 +17,8 @@ struct StoredArray {
   std::uint64_t elementBytes = 0;    ///< of one element; 0 if unknown
   std::string obstacle;              ///< why its elements cannot be read; empty if they can
   std::string alias;                 ///< "another name of ..." where it is listed twice; else empty
+
+  bool operator==(const StoredArray&) const = default;
 };
 
 /// The attributes of one group that tell frameworks apart.
@@ -26,6 +28,8 @@ struct GroupAttributes {
   std::string kerasVersion;
   std::string name;         ///< Keras 3: the layer that a `vars` group belongs to
   std::string orientation;  ///< native files: "rows" or how else the source was read
+
+  bool operator==(const GroupAttributes&) const = default;
 };
 
 /// Everything that recognising a model needs.
@@ -34,6 +38,8 @@ struct StoredFile {
   std::map<std::string, GroupAttributes> groups;  ///< by path, the root as ""; those with any
   std::string modelConfig;                        ///< Keras: the root's model_config, JSON
   std::string format;                             ///< the root's `format`: "quantoscope"
+
+  bool operator==(const StoredFile&) const = default;
 };
 
 }  // namespace quantoscope

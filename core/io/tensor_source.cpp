@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "core/base/text.h"
-#include "core/io/container_open.h"
+#include "core/io/container_source.h"
+#include "core/io/file_kind.h"
+#include "core/io/remote_container.h"
 
 namespace quantoscope {
 
@@ -78,8 +80,12 @@ bool isExistingFile(const std::string& path) {
 
 }  // namespace
 
-Result<SharedSource> openTensorSource(const std::string& path) {
-  return openTensorSourceInProcess(path);
+Result<SharedSource> openTensorSource(const std::string& path, const OpenOptions& options) {
+  // What is no file at all needs no other process to be told so.
+  if (const auto kind = fileKindOf(path); !kind) return kind.error();
+  auto container = openRemoteContainer(path, options);
+  if (!container) return container.error();
+  return makeContainerSource(path, *std::move(container));
 }
 
 Result<TensorInfo> findTensor(const TensorSource& source, const std::string& name) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/io/open_options.h"
 #include "core/parallel/task_control.h"
 #include "core/tensor/tensor_info.h"
 #include "core/tensor/weight_tensor.h"
@@ -43,9 +44,10 @@ class TensorSource {
 
 using SharedSource = std::shared_ptr<const TensorSource>;
 
-/// Opens a weight file by what its first bytes say it is. Never writes to it, never locks it. The
-/// error names the file and what can be opened.
-Result<SharedSource> openTensorSource(const std::string& path);
+/// Opens a weight file by what its first bytes say it is, in a reader process of its own, so that
+/// nothing that the file contains can end this one. Never writes to it, never locks it. The error
+/// names the file and what can be opened, or how the reader ended.
+Result<SharedSource> openTensorSource(const std::string& path, const OpenOptions& options = {});
 
 /// The quantizable or other tensor with this name; NotFound names the nearest names there are.
 Result<TensorInfo> findTensor(const TensorSource& source, const std::string& name);

@@ -69,7 +69,7 @@ class Session : public QObject {
   /// What a session works with; a test may bring its own.
   struct Environment {
     Executor executor{0};
-    OpenFunction open = openTensorSource;
+    OpenFunction open = [](const std::string& path) { return openTensorSource(path); };
     AnalyseFunction analyse = quantoscope::analyse;
     bool overview = true;  ///< whether all tensors are measured in the background
   };

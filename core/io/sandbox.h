@@ -1,0 +1,30 @@
+// Giving up rights.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace quantoscope {
+
+struct SandboxRules {
+  std::uint64_t memoryBytes = 0;  ///< of private memory; 0: as much as there is
+  std::string file;             ///< what may be read, and what lies beside it where it is an index
+  bool readEverything = false;  ///< whether other files may be read too
+};
+
+/// What the kernel has agreed to.
+struct SandboxReport {
+  bool noNewPrivileges = false;
+  bool memoryLimit = false;
+  bool landlock = false;
+  bool seccomp = false;
+};
+
+/// Gives up, for good, what reading `file` does not need: core dumps, new privileges, private
+/// memory beyond a limit, files but the one (Landlock), and system calls that reach the network,
+/// start programs, write to or change files, or look into other processes (seccomp; they fail with
+/// EPERM). What a kernel does not have is left out. To be called while the process has one thread.
+/// Built with a sanitizer, only the first two are done: its tools need the rest.
+SandboxReport enterSandbox(const SandboxRules& rules);
+
+}  // namespace quantoscope

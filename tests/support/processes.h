@@ -1,0 +1,20 @@
+// What this process holds: children and descriptors.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace quantoscope::test {
+
+/// Children that live, or that nobody has reaped.
+std::vector<pid_t> childProcesses();
+
+/// How many descriptors are open.
+std::size_t openDescriptors();
+
+/// A field of /proc/ID/status without the spaces around it; "" where there is none.
+std::string statusField(pid_t id, const std::string& field);
+
+}  // namespace quantoscope::test
