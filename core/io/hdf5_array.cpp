@@ -224,6 +224,7 @@ struct Hdf5ArrayReader::State {
   std::vector<std::size_t> shape;
   std::vector<std::size_t> chunk;
   std::optional<std::uint64_t> offset;
+  std::optional<Hdf5ChunkReader> chunks;
 };
 
 Result<Hdf5ArrayReader> Hdf5ArrayReader::open(const std::shared_ptr<const H5::H5File>& file,
@@ -254,8 +255,14 @@ Result<Hdf5ArrayReader> Hdf5ArrayReader::open(const std::shared_ptr<const H5::H5
       const haddr_t offset = H5Dget_offset(state->array.getId());
       if (offset != HADDR_UNDEF) state->offset = offset;
     }
+    state->chunks =
+        Hdf5ChunkReader::of(state->array, state->shape, state->chunk, state->element.bytes);
     return Hdf5ArrayReader(state);
   });
+}
+
+const Hdf5ChunkReader* Hdf5ArrayReader::chunks() const {
+  return state_->chunks ? &*state_->chunks : nullptr;
 }
 
 std::optional<std::uint64_t> Hdf5ArrayReader::offset() const {

@@ -10,6 +10,7 @@
 
 #include "core/base/result.h"
 #include "core/io/array_box.h"
+#include "core/io/hdf5_chunks.h"
 #include "core/io/stored_file.h"
 #include "core/tensor/tensor_info.h"
 
@@ -50,6 +51,9 @@ class Hdf5ArrayReader {
 
   /// Where in the file its elements lie in one piece, unfiltered; nothing where they do not.
   std::optional<std::uint64_t> offset() const;
+
+  /// How compressed elements are read on several threads; null where they are not.
+  const Hdf5ChunkReader* chunks() const;
 
   /// The elements of a box exactly as stored (`box.elements() * element().bytes` bytes): HDF5 never
   /// converts here, its conversion of 16-bit floats is some 300 times slower than reading.

@@ -10,8 +10,10 @@
 
 #include "core/io/hdf5_array.h"
 #include "core/io/hdf5_border.h"
+#include "core/io/hdf5_chunks.h"
 #include "core/io/hdf5_file.h"
 #include "core/io/hdf5_walk.h"
+#include "core/parallel/executor.h"
 
 namespace quantoscope {
 
@@ -98,7 +100,7 @@ class Hdf5Container : public Container {
     const auto reader = opened(path);
     if (!reader) return reader.error();
     return withErrorsAbout(subject(path), [&] {
-      return readPieces(**reader, box, static_cast<std::byte*>(bytes), control);
+      return readBox(**reader, box, static_cast<std::byte*>(bytes), control);
     });
   }
 
@@ -127,6 +129,21 @@ class Hdf5Container : public Container {
     return reader_;
   }
 
+  /// On several threads where that is possible, else piece by piece.
+  Status readBox(const Hdf5ArrayReader& reader, const Box& box, std::byte* to,
+                 const TaskControl& control) const {
+    if (const Hdf5ChunkReader* chunks = reader.chunks()) {
+      const auto done = chunks->read(box, to, executor_, control);
+      if (!done) return done.error();
+      const std::size_t elementBytes = reader.element().bytes;
+      if (*done && isSwapped(reader.element())) {
+        swapBytes(to, box.elements() * elementBytes, elementBytes);
+      }
+      if (*done) return ok();
+    }
+    return readPieces(reader, box, to, control);
+  }
+
   static Status readPieces(const Hdf5ArrayReader& reader, const Box& whole, std::byte* to,
                            const TaskControl& control) {
     const Hdf5Element& element = reader.element();
@@ -151,6 +168,7 @@ class Hdf5Container : public Container {
   std::string path_;
   std::shared_ptr<const H5::H5File> file_;
   StoredFile contents_;
+  Executor executor_;
   mutable std::string readerPath_;
   mutable std::shared_ptr<const Hdf5ArrayReader> reader_;
 };

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "core/io/hdf5_border.h"
+#include "core/io/hdf5_filters.h"
 
 namespace quantoscope {
 
@@ -67,6 +68,7 @@ std::vector<std::string> variableStrings(const H5::Attribute& attribute, const H
 }  // namespace
 
 H5::H5File openHdf5ReadOnly(const std::string& path) {
+  registerOwnFilters();
   H5::FileAccPropList access;
   // The second argument lets the lock be left out where the file system has none, too.
   H5Pset_file_locking(access.getId(), false, true);

@@ -3,6 +3,9 @@
 #include <H5Cpp.h>
 #include <algorithm>
 #include <array>
+#include <cstddef>
+
+#include "core/io/inflate.h"
 
 namespace quantoscope {
 
@@ -26,7 +29,7 @@ constexpr std::array<KnownFilter, 14> kKnownFilters = {{
     {5, "nbit", kOtherBuild},
     {6, "scaleoffset", kOtherBuild},
     {307, "bzip2", "install the package hdf5-filter-plugin"},
-    {32000, "LZF", "save the file again with gzip (compression='gzip' in h5py)"},
+    {32000, "LZF", kOtherBuild},
     {32001, "Blosc", "install the package hdf5-filter-plugin-blosc-serial"},
     {32004, "LZ4", "install the package hdf5-filter-plugin"},
     {32008, "bitshuffle", "install the package hdf5-filter-plugin"},
@@ -44,7 +47,40 @@ std::string describeMissing(H5Z_filter_t id, const char* nameInFile) {
          "), which is missing here: " + (isKnown ? known->remedy : kPlugin);
 }
 
+/// The decoded size stands in the third value of h5py's filter; other writers leave it out.
+constexpr std::size_t kLargestLzfChunk = std::size_t{1} << 32;
+
+/// H5Z_func_t: 0 says that it failed.
+std::size_t decodeLzf(unsigned flags, std::size_t valueCount, const unsigned values[],
+                      std::size_t bytes, std::size_t* bufferBytes, void** buffer) {
+  if ((flags & H5Z_FLAG_REVERSE) == 0) return 0;
+  std::size_t room = valueCount >= 3 && values[2] != 0 ? values[2] : *bufferBytes;
+  for (; room <= kLargestLzfChunk; room *= 2) {
+    void* decoded = H5allocate_memory(room, false);
+    if (!decoded) return 0;
+    const auto size = inflateLzf({static_cast<const std::byte*>(*buffer), bytes},
+                                 {static_cast<std::byte*>(decoded), room});
+    if (size && *size > 0) {
+      H5free_memory(*buffer);
+      *buffer = decoded;
+      *bufferBytes = room;
+      return *size;
+    }
+    H5free_memory(decoded);
+    if (valueCount >= 3 && values[2] != 0) return 0;
+  }
+  return 0;
+}
+
 }  // namespace
+
+void registerOwnFilters() {
+  static const bool registered = [] {
+    const H5Z_class2_t lzf = {H5Z_CLASS_T_VERS, 32000, 0, 1, "lzf", nullptr, nullptr, decodeLzf};
+    return H5Zregister(&lzf) >= 0;
+  }();
+  static_cast<void>(registered);
+}
 
 std::string missingFilter(const H5::DSetCreatPropList& properties) {
   if (properties.getLayout() != H5D_CHUNKED) return {};

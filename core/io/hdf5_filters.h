@@ -14,4 +14,8 @@ namespace quantoscope {
 /// that fail to load, HDF5 hands out empty data without an error. Needs the Hdf5Lock; throws.
 std::string missingFilter(const H5::DSetCreatPropList& properties);
 
+/// Adds our own LZF decoder (32000), which h5py's files need and HDF5 lacks. Further calls do
+/// nothing. Needs the Hdf5Lock.
+void registerOwnFilters();
+
 }  // namespace quantoscope

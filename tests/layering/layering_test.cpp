@@ -134,6 +134,10 @@ class LayeringTest : public QObject {
              QStringList{"core/base/json.cpp"});
     QCOMPARE(filesThatInclude(all, QRegularExpression("^openssl/")),
              QStringList{"core/base/sha256.cpp"});
+    QCOMPARE(filesThatInclude(all, QRegularExpression("^libdeflate")),
+             QStringList{"core/io/inflate.cpp"});
+    QCOMPARE(filesThatInclude(all, QRegularExpression("^(seccomp|linux/landlock)")),
+             QStringList{"core/io/sandbox.cpp"});
     QCOMPARE(filesThatInclude(all, QRegularExpression("^hwy/")),
              (QStringList{"core/kernels/clip_curve.cpp", "core/kernels/errors.cpp",
                           "core/kernels/vector.cpp", "core/kernels/vector_codecs-inl.h",

@@ -1,0 +1,19 @@
+// Decompression.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+
+namespace quantoscope {
+
+/// Decompresses a zlib stream into `to`: how many bytes it gives. Nothing where it is damaged or
+/// gives more than there is room for. Thread-safe.
+std::optional<std::size_t> inflateZlib(std::span<const std::byte> from, std::span<std::byte> to);
+
+/// The same for LZF, as h5py's filter writes it: a control byte below 32 announces that many
+/// literals and one more; any other is a copy, its upper three bits the length (7: another byte
+/// adds to it) and the lower five, with the byte that follows, the distance less 1.
+std::optional<std::size_t> inflateLzf(std::span<const std::byte> from, std::span<std::byte> to);
+
+}  // namespace quantoscope
