@@ -54,6 +54,8 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember(kernelNames))
       ->capture_default_str();
   program.add_flag("--quiet", options.quiet, "no notes and no progress on stderr");
+  program.add_flag("--allow-external", options.allowExternal,
+                   "follow links and data into other files, and believe large claims");
   program.add_flag("--force", options.force, "replace an existing output");
 
   const std::vector<std::pair<const char*, Verb>> verbs = {

@@ -46,6 +46,13 @@ TaskControl Context::control(const std::string& what) const {
   return control;
 }
 
+Result<SharedSource> Context::open(const std::string& file) const {
+  OpenOptions options;
+  options.allowOutside = options_.allowExternal;
+  options.control.cancel = cancel_;
+  return openTensorSource(file, options);
+}
+
 void Context::note(const std::string& line) const {
   if (options_.quiet) return;
   clearProgress();
@@ -84,7 +91,9 @@ Result<std::shared_ptr<const WeightTensor>> loadTensor(const Context& context,
                                                        const TensorInfo& info,
                                                        Orientation orientation) {
   if (!info.quantizable) {
-    return Error{ErrorCode::DoesNotFit, source.path() + ": " + info.name + ": " + info.reason};
+    const char* remedy = info.refused ? "; --allow-external allows it" : "";
+    return Error{ErrorCode::DoesNotFit,
+                 source.path() + ": " + info.name + ": " + info.reason + remedy};
   }
   auto tensor = source.load(info, orientation, context.control("reading " + info.name));
   context.clearProgress();
@@ -94,7 +103,7 @@ Result<std::shared_ptr<const WeightTensor>> loadTensor(const Context& context,
 
 Result<LoadedTensor> loadTarget(const Context& context, const Target& target,
                                 Orientation orientation) {
-  auto source = openTensorSource(target.file);
+  auto source = context.open(target.file);
   if (!source) return source.error();
   auto info = findTensor(**source, target.tensor);
   if (!info) return info.error();

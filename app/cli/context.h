@@ -15,8 +15,9 @@ namespace quantoscope::cli {
 /// The options that every verb has.
 struct GeneralOptions {
   int threads = 0;
-  bool quiet = false;  ///< no notes and no progress
-  bool force = false;  ///< an existing output may be replaced
+  bool quiet = false;          ///< no notes and no progress
+  bool force = false;          ///< an existing output may be replaced
+  bool allowExternal = false;  ///< what OpenOptions::allowOutside allows
 };
 
 /// One run of the program.
@@ -30,6 +31,9 @@ class Context {
 
   /// Cancelled by Ctrl-C; shows progress on stderr, labelled `what`, when that is a terminal.
   TaskControl control(const std::string& what) const;
+
+  /// Opens a weight file as the options allow; cancelled by Ctrl-C.
+  Result<SharedSource> open(const std::string& file) const;
 
   /// Text for people on stdout.
   std::ostream& out() const { return std::cout; }

@@ -35,7 +35,7 @@ struct ListOptions {
 };
 
 Result<int> list(const ListOptions& options, const Context& context) {
-  auto source = openTensorSource(options.file);
+  auto source = context.open(options.file);
   if (!source) return source.error();
   Json::Array array;
   std::vector<std::vector<std::string>> rows;

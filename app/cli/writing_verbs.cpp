@@ -96,7 +96,7 @@ Result<int> overview(const OverviewOptions& options, const Context& context) {
       return status.error();
     }
   }
-  auto source = openTensorSource(options.file);
+  auto source = context.open(options.file);
   if (!source) return source.error();
   auto entries = measureAll(**source, *spec, *orientation, context);
   if (!entries) return entries.error();
@@ -222,7 +222,7 @@ Result<int> quantize(QuantizeOptions options, const Context& context) {
   auto orientation = options.spec.orientation();
   if (!orientation) return orientation.error();
   if (auto status = context.checkOutput(options.out, options.file); !status) return status.error();
-  auto source = openTensorSource(options.file);
+  auto source = context.open(options.file);
   if (!source) return source.error();
   auto plan = planOf(options, **source);
   if (!plan) return plan.error();
@@ -298,14 +298,14 @@ ErrorMetrics metricsOf(const WeightTensor& tensor, const NativeTensor& native) {
 }
 
 /// An array named FILE::PATH, as [rows, groups]; one value a row may also stand as a vector.
-Result<Matrix> loadParameters(const std::string& option, const std::string& where,
-                              const GroupLayout& layout) {
+Result<Matrix> loadParameters(const Context& context, const std::string& option,
+                              const std::string& where, const GroupLayout& layout) {
   const FileAndPath parts = splitFileAndPath(where);
   if (parts.path.empty() && where.find("::") != std::string::npos) {
     return Error{ErrorCode::UnreadableFile, option + " " + where + ": no such file"};
   }
   if (parts.path.empty()) return wrongUsage(option + " " + where + ": allowed is FILE::PATH");
-  auto source = openTensorSource(parts.file);
+  auto source = context.open(parts.file);
   if (!source) return source.error();
   auto matrix = (*source)->loadMatrix(parts.path);
   if (!matrix) return matrix.error();
@@ -399,11 +399,11 @@ Result<int> encode(const EncodeOptions& options, const Context& context) {
   const WeightTensor& tensor = *loaded->tensor;
   const GroupLayout layout = layoutOf(*spec, tensor.rows(), tensor.cols());
 
-  auto scale = loadParameters("--scale", options.scale, layout);
+  auto scale = loadParameters(context, "--scale", options.scale, layout);
   if (!scale) return scale.error();
   std::optional<Matrix> zeroPoint;
   if (!options.zeroPoint.empty()) {
-    auto loadedZero = loadParameters("--zero-point", options.zeroPoint, layout);
+    auto loadedZero = loadParameters(context, "--zero-point", options.zeroPoint, layout);
     if (!loadedZero) return loadedZero.error();
     zeroPoint = std::move(*loadedZero);
   }

@@ -13,9 +13,8 @@ namespace quantoscope {
 
 namespace {
 
-/// A claim of more than this many times the stored bytes is no compression: deflate, the strongest
-/// common one, reaches 1032.
-constexpr std::uint64_t kMostCompression = 1032;
+/// A claim of more than this many times the stored bytes is hardly a compressed model.
+constexpr std::uint64_t kMostCompression = 1000;
 constexpr std::uint64_t kHarmlessBytes = std::uint64_t{4} << 30;
 
 /// Where the parts of a binary float lie, as HDF5 describes it.
@@ -150,25 +149,87 @@ std::string bytesText(std::uint64_t bytes) {
   return formatBytes(static_cast<double>(bytes));
 }
 
+/// Why an array cannot be read, and whether the user may allow it.
+struct Obstacle {
+  std::string text;
+  bool refused = false;
+};
+
 /// Why the stored bytes cannot be what the shape says; empty if they can.
-std::string storageObstacle(const H5::DataSet& array, const StoredArray& described,
-                            H5D_layout_t layout, std::uint64_t fileBytes) {
+Obstacle storageObstacle(const H5::DataSet& array, const StoredArray& described,
+                         H5D_layout_t layout, const Hdf5Surroundings& surroundings) {
   const std::uint64_t claimed = claimedBytes(described);
   if (claimed == 0) return {};  // no elements: told by its shape
   const std::uint64_t stored = array.getStorageSize();
-  if (stored == 0) return "no data has ever been written to it";
-  if (stored > fileBytes) {
-    return "claims " + bytesText(stored) + " in a file of " + bytesText(fileBytes);
+  if (stored == 0) return {"no data has ever been written to it"};
+  if (stored > surroundings.bytes && !surroundings.allowOutside) {
+    return {"claims " + bytesText(stored) + " in a file of " + bytesText(surroundings.bytes)};
   }
   const bool canDiffer = layout == H5D_CHUNKED;
   if (!canDiffer && stored < claimed) {
-    return "its shape claims " + bytesText(claimed) + ", but only " + bytesText(stored) +
-           " are stored";
+    return {"its shape claims " + bytesText(claimed) + ", but only " + bytesText(stored) +
+            " are stored"};
   }
-  if (claimed > kHarmlessBytes && claimed / stored > kMostCompression) {
-    return "its shape claims " + bytesText(claimed) + ", but only " + bytesText(stored) +
-           " are stored, too few for any compression";
+  if (claimed > kHarmlessBytes && claimed / stored > kMostCompression &&
+      !surroundings.allowOutside) {
+    return {"its shape claims " + bytesText(claimed) + ", but only " + bytesText(stored) +
+                " are stored, too few for any compression",
+            true};
   }
+  return {};
+}
+
+using VirtualName = ssize_t (*)(hid_t, std::size_t, char*, std::size_t);
+
+/// The file or the array that a part of a virtual array is taken from.
+std::string virtualName(VirtualName ask, const H5::DSetCreatPropList& properties,
+                        std::size_t part) {
+  const ssize_t size = ask(properties.getId(), part, nullptr, 0);
+  if (size < 0) throw Hdf5Failure("a virtual array that is damaged");
+  std::string name(static_cast<std::size_t>(size) + 1, '\0');
+  ask(properties.getId(), part, name.data(), name.size());
+  name.pop_back();
+  return name;
+}
+
+/// How many elements of a virtual array have a source; negative where that is not settled.
+hssize_t mappedElements(const H5::DSetCreatPropList& properties, std::size_t part) {
+  const hid_t space = H5Pget_virtual_vspace(properties.getId(), part);
+  const hssize_t elements = H5Sget_select_npoints(space);
+  H5Sclose(space);
+  return elements;
+}
+
+/// Why a virtual array is not opened. Its parts must lie in plain arrays of the same file and cover
+/// it: whatever is missing would silently read as the fill value.
+Obstacle virtualObstacle(const H5::DSetCreatPropList& properties,
+                         const Hdf5Surroundings& surroundings, std::uint64_t elements) {
+  std::size_t parts = 0;
+  H5Pget_virtual_count(properties.getId(), &parts);
+  std::uint64_t covered = 0;
+  for (std::size_t part = 0; part < parts; ++part) {
+    const std::string file = virtualName(H5Pget_virtual_filename, properties, part);
+    if (file != ".") {
+      return {"a virtual array: it is put together from another file, " + file +
+                  ", which is not followed",
+              true};
+    }
+    const std::string name = virtualName(H5Pget_virtual_dsetname, properties, part);
+    const auto target = findHdf5Target(surroundings.file, name);
+    if (!target || target->kind != Hdf5Target::Kind::Array) {
+      return {"a virtual array: its source " + name + " is missing", true};
+    }
+    const H5::DataSet source = openHdf5Array(surroundings.file, name);
+    if (source.getCreatePlist().getLayout() == H5D_VIRTUAL) {
+      return {"a virtual array: its source " + name + " is virtual, too", true};
+    }
+    const StoredArray described = describeHdf5Array(source, name, surroundings);
+    if (!described.obstacle.empty()) {
+      return {"a virtual array: its source " + name + ": " + described.obstacle, true};
+    }
+    covered += static_cast<std::uint64_t>(std::max<hssize_t>(0, mappedElements(properties, part)));
+  }
+  if (covered < elements) return {"a virtual array: parts of it have no source", true};
   return {};
 }
 
@@ -184,34 +245,56 @@ H5::DataSpace selection(const H5::DataSpace& whole, const Box& box) {
 }  // namespace
 
 StoredArray describeHdf5Array(const H5::DataSet& array, const std::string& path,
-                              std::uint64_t fileBytes) {
+                              const Hdf5Surroundings& surroundings) {
   StoredArray described;
   described.path = path;
   const Hdf5Element element = elementOf(array);
   described.dtype = element.name;
   described.elementBytes = element.bytes;
+  const auto refuse = [&described](const Obstacle& obstacle) {
+    described.obstacle = obstacle.text;
+    described.refused = obstacle.refused;
+  };
 
   const H5::DSetCreatPropList properties = array.getCreatePlist();
   const H5D_layout_t layout = properties.getLayout();
-  if (layout == H5D_VIRTUAL) {  // asking for its shape would already open other files
-    described.obstacle = "a virtual array: its data lie in other arrays or files";
-    return described;
+  if (layout == H5D_VIRTUAL && !surroundings.allowOutside) {
+    // Asking for its shape may already open other files, so they are ruled out first.
+    refuse(virtualObstacle(properties, surroundings, 0));
+    if (!described.obstacle.empty()) return described;
   }
   const H5::DataSpace space = array.getSpace();
   const std::vector<hsize_t> shape = shapeOf(space);
   described.shape.assign(shape.begin(), shape.end());
+  const bool elsewhere = layout == H5D_CONTIGUOUS && properties.getExternalCount() > 0;
   if (space.getSimpleExtentType() == H5S_NULL) {
     described.obstacle = "empty: it has no elements";
-  } else if (layout == H5D_CONTIGUOUS && properties.getExternalCount() > 0) {
-    described.obstacle = "its data lie in another file, which is not followed";
-  } else {
+  } else if (layout == H5D_VIRTUAL) {
+    const std::uint64_t elements =
+        claimedBytes(described) / std::max<std::size_t>(1, element.bytes);
+    if (!surroundings.allowOutside) refuse(virtualObstacle(properties, surroundings, elements));
+  } else if (elsewhere && !surroundings.allowOutside) {
+    refuse({"its data lie in another file, which is not followed", true});
+  } else if (!elsewhere) {
     described.obstacle = missingFilter(properties);
     if (described.obstacle.empty() && (element.floatType || element.integer)) {
-      described.obstacle = storageObstacle(array, described, layout, fileBytes);
+      refuse(storageObstacle(array, described, layout, surroundings));
     }
   }
   return described;
 }
+
+namespace {
+
+/// Whether an array was not reached through a link to another file.
+bool liesIn(const H5::H5File& file, const H5::DataSet& array) {
+  H5O_info_t root;
+  H5O_info_t own;
+  return H5Oget_info2(file.getId(), &root, H5O_INFO_BASIC) >= 0 &&
+         H5Oget_info2(array.getId(), &own, H5O_INFO_BASIC) >= 0 && root.fileno == own.fileno;
+}
+
+}  // namespace
 
 /// What stays open while an array is read.
 struct Hdf5ArrayReader::State {
@@ -228,7 +311,8 @@ struct Hdf5ArrayReader::State {
 };
 
 Result<Hdf5ArrayReader> Hdf5ArrayReader::open(const std::shared_ptr<const H5::H5File>& file,
-                                              const std::string& path, const std::string& subject) {
+                                              const std::string& path, const std::string& subject,
+                                              bool allowOutside) {
   return atHdf5Border(subject, [&]() -> Result<Hdf5ArrayReader> {
     const std::shared_ptr<State> state(new State, [](State* closed) {
       const Hdf5Lock lock;
@@ -236,7 +320,7 @@ Result<Hdf5ArrayReader> Hdf5ArrayReader::open(const std::shared_ptr<const H5::H5
     });
     state->file = file;
     state->subject = subject;
-    state->array = openHdf5Array(*file, path);
+    state->array = openHdf5Array(*file, path, allowOutside);
     state->type = state->array.getDataType();
     state->space = state->array.getSpace();
     state->element = elementOf(state->array);
@@ -251,7 +335,8 @@ Result<Hdf5ArrayReader> Hdf5ArrayReader::open(const std::shared_ptr<const H5::H5
         state->chunk[a] = std::max<hsize_t>(1, chunk[a]);  // 0 in damaged files
       }
     }
-    if (properties.getLayout() == H5D_CONTIGUOUS && properties.getExternalCount() == 0) {
+    if (properties.getLayout() == H5D_CONTIGUOUS && properties.getExternalCount() == 0 &&
+        liesIn(*file, state->array)) {
       const haddr_t offset = H5Dget_offset(state->array.getId());
       if (offset != HADDR_UNDEF) state->offset = offset;
     }

@@ -30,11 +30,18 @@ struct Hdf5Element {
   std::optional<StoredType> floatType;  ///< where it is one of the four that are quantized
 };
 
-/// Describes an array without reading elements. The obstacle is set for virtual arrays and those
-/// kept in other files, for those never written, for shapes that the file cannot hold, and where a
-/// decompression filter is missing. Needs the Hdf5Lock; throws.
+/// The file that arrays are described in.
+struct Hdf5Surroundings {
+  const H5::H5File& file;
+  std::uint64_t bytes = 0;    ///< of the file
+  bool allowOutside = false;  ///< see OpenOptions
+};
+
+/// Describes an array without reading elements. The obstacle is set for arrays that lie in other
+/// files or are put together of parts that are missing, for those never written, for shapes that
+/// the file cannot hold, and where a decompression filter is missing. Needs the Hdf5Lock; throws.
 StoredArray describeHdf5Array(const H5::DataSet& array, const std::string& path,
-                              std::uint64_t fileBytes);
+                              const Hdf5Surroundings& surroundings);
 
 /// Reads an opened array piece by piece. Takes the Hdf5Lock itself, for one piece at a time, so
 /// that long reading does not keep others out.
@@ -42,7 +49,8 @@ class Hdf5ArrayReader {
  public:
   /// `path` inside `file`; the error is about `subject`.
   static Result<Hdf5ArrayReader> open(const std::shared_ptr<const H5::H5File>& file,
-                                      const std::string& path, const std::string& subject);
+                                      const std::string& path, const std::string& subject,
+                                      bool allowOutside = false);
 
   const Hdf5Element& element() const;
   const std::vector<std::size_t>& shape() const;

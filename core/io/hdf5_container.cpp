@@ -73,8 +73,12 @@ void placePiece(const std::vector<std::byte>& piece, const Box& box, const Box& 
 
 class Hdf5Container : public Container {
  public:
-  Hdf5Container(std::string path, std::shared_ptr<const H5::H5File> file, StoredFile contents)
-      : path_(std::move(path)), file_(std::move(file)), contents_(std::move(contents)) {}
+  Hdf5Container(std::string path, std::shared_ptr<const H5::H5File> file, bool allowOutside,
+                StoredFile contents)
+      : path_(std::move(path)),
+        file_(std::move(file)),
+        allowOutside_(allowOutside),
+        contents_(std::move(contents)) {}
 
   const StoredFile& contents() const override { return contents_; }
 
@@ -122,7 +126,7 @@ class Hdf5Container : public Container {
   /// The array of the last call stays open: several questions are asked about each.
   Result<std::shared_ptr<const Hdf5ArrayReader>> opened(const std::string& path) const {
     if (reader_ && path == readerPath_) return reader_;
-    auto reader = Hdf5ArrayReader::open(file_, path, subject(path));
+    auto reader = Hdf5ArrayReader::open(file_, path, subject(path), allowOutside_);
     if (!reader) return reader.error();
     readerPath_ = path;
     reader_ = std::make_shared<const Hdf5ArrayReader>(*std::move(reader));
@@ -167,6 +171,7 @@ class Hdf5Container : public Container {
 
   std::string path_;
   std::shared_ptr<const H5::H5File> file_;
+  bool allowOutside_ = false;
   StoredFile contents_;
   Executor executor_;
   mutable std::string readerPath_;
@@ -182,8 +187,8 @@ Result<SharedContainer> openHdf5Container(const std::string& path, const OpenOpt
                                                    const Hdf5Lock lock;
                                                    delete closed;
                                                  });
-    return SharedContainer(
-        std::make_shared<Hdf5Container>(path, file, walkHdf5(*file, options.control)));
+    return SharedContainer(std::make_shared<Hdf5Container>(path, file, options.allowOutside,
+                                                           walkHdf5(*file, options)));
   });
 }
 

@@ -21,10 +21,15 @@ herr_t refuseExternalLink(const char*, const char*, const char*, const char*, un
   return -1;
 }
 
-/// Link and array access that stays inside the file.
-H5::DSetAccPropList insideOnly() {
+/// Link and array access that stays inside the file, unless it need not.
+H5::DSetAccPropList accessTo(bool outside) {
   H5::DSetAccPropList access;
-  H5Pset_elink_cb(access.getId(), refuseExternalLink, nullptr);
+  if (outside) {
+    H5Pset_efile_prefix(access.getId(), "${ORIGIN}");
+    H5Pset_virtual_prefix(access.getId(), "${ORIGIN}");
+  } else {
+    H5Pset_elink_cb(access.getId(), refuseExternalLink, nullptr);
+  }
   return access;
 }
 
@@ -79,8 +84,8 @@ H5::H5File openHdf5ReadOnly(const std::string& path) {
   }
 }
 
-H5::DataSet openHdf5Array(const H5::H5File& file, const std::string& path) {
-  const H5::DSetAccPropList access = insideOnly();
+H5::DataSet openHdf5Array(const H5::H5File& file, const std::string& path, bool allowOutside) {
+  const H5::DSetAccPropList access = accessTo(allowOutside);
   try {
     return file.openDataSet(path, access);
   } catch (const H5::Exception&) {
@@ -88,8 +93,9 @@ H5::DataSet openHdf5Array(const H5::H5File& file, const std::string& path) {
   }
 }
 
-std::optional<Hdf5Target> findHdf5Target(const H5::H5File& file, const std::string& path) {
-  const H5::DSetAccPropList access = insideOnly();
+std::optional<Hdf5Target> findHdf5Target(const H5::H5File& file, const std::string& path,
+                                         bool allowOutside) {
+  const H5::DSetAccPropList access = accessTo(allowOutside);
   H5O_info_t info;
   if (H5Oget_info_by_name2(file.getId(), path.c_str(), &info, H5O_INFO_BASIC, access.getId()) < 0) {
     return std::nullopt;
@@ -98,7 +104,7 @@ std::optional<Hdf5Target> findHdf5Target(const H5::H5File& file, const std::stri
   const Kind kind = info.type == H5O_TYPE_GROUP     ? Kind::Group
                     : info.type == H5O_TYPE_DATASET ? Kind::Array
                                                     : Kind::Other;
-  return Hdf5Target{kind, info.addr};
+  return Hdf5Target{kind, {info.fileno, info.addr}};
 }
 
 std::optional<std::vector<std::string>> stringsOf(const H5::H5Object& object,

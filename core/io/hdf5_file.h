@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace H5 {
@@ -19,19 +20,23 @@ namespace quantoscope {
 /// Opens a file read-only and without a lock on it.
 H5::H5File openHdf5ReadOnly(const std::string& path);
 
-/// Opens the array at `path`. Fails where the path leads through an external link.
-H5::DataSet openHdf5Array(const H5::H5File& file, const std::string& path);
+/// Opens the array at `path`. Fails where the path leads through an external link, unless
+/// `allowOutside`; data in other files are then looked for from this file's folder.
+H5::DataSet openHdf5Array(const H5::H5File& file, const std::string& path,
+                          bool allowOutside = false);
 
-/// What kind of object a path leads to and where in the file that lies: equal addresses are the
+/// What kind of object a path leads to and where that lies: equal addresses in one file are the
 /// same object. Soft links are followed within the file.
 struct Hdf5Target {
   enum class Kind { Group, Array, Other };
   Kind kind = Kind::Other;
-  unsigned long long address = 0;
+  std::pair<unsigned long, unsigned long long> place;  ///< the file's number and the address in it
 };
 
-/// Nothing where the path does not lead to an object inside this file.
-std::optional<Hdf5Target> findHdf5Target(const H5::H5File& file, const std::string& path);
+/// Nothing where the path does not lead to an object inside this file, or, if `allowOutside`, in
+/// another one.
+std::optional<Hdf5Target> findHdf5Target(const H5::H5File& file, const std::string& path,
+                                         bool allowOutside = false);
 
 /// The texts of an attribute of fixed or variable length strings, one or an array of them, without
 /// their padding. Nothing if the object has no such attribute; empty if it has one of numbers,

@@ -2,9 +2,9 @@
 
 #include <H5Cpp.h>
 #include <deque>
+#include <map>
+#include <set>
 #include <string>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -47,17 +47,18 @@ std::string describeLink(const H5::Group& group, const Link& link) {
       H5Lunpack_elink_val(value.data(), info.u.val_size, nullptr, &otherFile, &otherPath) < 0) {
     return "a link of an unknown kind";
   }
-  return std::string("a link to ") + otherPath + " in another file, " + otherFile +
-         ", which is not followed";
+  return std::string("a link to ") + otherPath + " in another file, " + otherFile;
 }
 
 class Walk {
  public:
-  Walk(const H5::H5File& file, const TaskControl& control)
-      : file_(file), control_(control), fileBytes_(file.getFileSize()) {}
+  Walk(const H5::H5File& file, const OpenOptions& options)
+      : file_(file),
+        control_(options.control),
+        surroundings_{file, file.getFileSize(), options.allowOutside} {}
 
   StoredFile run() {
-    if (const auto target = findHdf5Target(file_, "/")) groupsSeen_.insert(target->address);
+    if (const auto target = findHdf5Target(file_, "/")) groupsSeen_.insert(target->place);
     pending_.push_back({"", 0});
     while (!pending_.empty()) {
       const Pending next = std::move(pending_.front());
@@ -69,6 +70,7 @@ class Walk {
   }
 
  private:
+  using Place = decltype(Hdf5Target::place);
   struct Pending {
     std::string path;
     int depth = 0;
@@ -118,25 +120,38 @@ class Walk {
     const std::string path = at.path.empty() ? link.name : at.path + "/" + link.name;
     if (link.type == H5L_TYPE_SOFT) {
       softLinks_.emplace_back(path, describeLink(group, link));
+    } else if (link.type == H5L_TYPE_EXTERNAL && surroundings_.allowOutside) {
+      followOutside(at, group, link, path);
     } else if (link.type != H5L_TYPE_HARD) {
-      addObstacle(path, describeLink(group, link));
-    } else if (const auto target = findHdf5Target(file_, "/" + path)) {
+      const bool outside = link.type == H5L_TYPE_EXTERNAL;
+      addObstacle(path, describeLink(group, link) + (outside ? ", which is not followed" : ""),
+                  outside);
+    } else if (const auto target = findHdf5Target(file_, "/" + path, surroundings_.allowOutside)) {
       followHard(path, at.depth + 1, *target);
     } else {
       addObstacle(path, "a damaged object");
     }
   }
 
+  void followOutside(const Pending& at, const H5::Group& group, const Link& link,
+                     const std::string& path) {
+    if (const auto target = findHdf5Target(file_, "/" + path, true)) {
+      followHard(path, at.depth + 1, *target);
+    } else {
+      addObstacle(path, describeLink(group, link) + ": there is no such file or object");
+    }
+  }
+
   void followHard(const std::string& path, int depth, const Hdf5Target& target) {
     if (target.kind == Hdf5Target::Kind::Group) {
-      if (!groupsSeen_.insert(target.address).second) return;
+      if (!groupsSeen_.insert(target.place).second) return;
       if (depth > kDeepest) {
         addObstacle(path, "nested more than " + std::to_string(kDeepest) + " groups deep");
       } else {
         pending_.push_back({path, depth});
       }
     } else if (target.kind == Hdf5Target::Kind::Array) {
-      const auto [first, isNew] = arraysSeen_.emplace(target.address, path);
+      const auto [first, isNew] = arraysSeen_.emplace(target.place, path);
       if (isNew) {
         addArray(path, {});
       } else {
@@ -147,7 +162,7 @@ class Walk {
 
   /// Only what leads to an array, or nowhere, is worth a line.
   void addSoftLink(const std::string& path, const std::string& description) {
-    const auto target = findHdf5Target(file_, "/" + path);
+    const auto target = findHdf5Target(file_, "/" + path, surroundings_.allowOutside);
     if (!target) {
       addObstacle(path, description + ", where this file has nothing");
     } else if (target->kind == Hdf5Target::Kind::Array) {
@@ -157,7 +172,8 @@ class Walk {
 
   void addArray(const std::string& path, const std::string& alias) {
     try {
-      StoredArray array = describeHdf5Array(openHdf5Array(file_, "/" + path), path, fileBytes_);
+      StoredArray array = describeHdf5Array(
+          openHdf5Array(file_, "/" + path, surroundings_.allowOutside), path, surroundings_);
       array.alias = alias;
       result_.arrays.push_back(std::move(array));
     } catch (const Hdf5Failure& failure) {
@@ -167,28 +183,29 @@ class Walk {
     }
   }
 
-  void addObstacle(const std::string& path, const std::string& obstacle) {
+  void addObstacle(const std::string& path, const std::string& obstacle, bool refused = false) {
     StoredArray array;
     array.path = path;
     array.obstacle = obstacle;
+    array.refused = refused;
     result_.arrays.push_back(std::move(array));
   }
 
   const H5::H5File& file_;
   const TaskControl& control_;
-  std::uint64_t fileBytes_;
+  Hdf5Surroundings surroundings_;
   std::uint64_t linksFollowed_ = 0;
   StoredFile result_;
   std::deque<Pending> pending_;  ///< breadth first: the shortest name of an object wins
-  std::unordered_set<unsigned long long> groupsSeen_;
-  std::unordered_map<unsigned long long, std::string> arraysSeen_;
+  std::set<Place> groupsSeen_;
+  std::map<Place, std::string> arraysSeen_;
   std::vector<std::pair<std::string, std::string>> softLinks_;
 };
 
 }  // namespace
 
-StoredFile walkHdf5(const H5::H5File& file, const TaskControl& control) {
-  return Walk(file, control).run();
+StoredFile walkHdf5(const H5::H5File& file, const OpenOptions& options) {
+  return Walk(file, options).run();
 }
 
 }  // namespace quantoscope

@@ -171,6 +171,7 @@ class Recognizer {
     const auto bytes = byteCount(array);
     info.reason = reasonAgainst(array, bytes.has_value());
     info.quantizable = info.reason.empty();
+    info.refused = array.refused && info.reason == array.obstacle;
     if (bytes) {
       info.bytes = *bytes;
       setAxes(info, axesOf(array));

@@ -60,6 +60,7 @@ void put(WireWriter& writer, const StoredArray& array) {
   writer.text(array.dtype);
   writer.number<std::uint64_t>(array.elementBytes);
   writer.text(array.obstacle);
+  writer.number<std::uint8_t>(array.refused);
   writer.text(array.alias);
 }
 
@@ -70,6 +71,7 @@ StoredArray readArray(WireReader& reader) {
   array.dtype = reader.text(kMostName);
   array.elementBytes = reader.number<std::uint64_t>();
   array.obstacle = reader.text(kMostContents);
+  array.refused = reader.flag();
   array.alias = reader.text(kMostContents);
   return array;
 }
@@ -260,7 +262,7 @@ std::string encode(const StoredFile& contents) {
 }
 
 std::optional<StoredFile> decodeContents(std::string_view payload) {
-  constexpr std::size_t kLeastArray = 6 * sizeof(std::uint64_t);
+  constexpr std::size_t kLeastArray = 6 * sizeof(std::uint64_t) + 1;
   constexpr std::size_t kLeastGroup = 4 * sizeof(std::uint64_t) + 2;
   WireReader reader(payload);
   StoredFile contents;

@@ -1,6 +1,7 @@
 #include "core/io/reader_service.h"
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <poll.h>
 #include <string>
@@ -158,6 +159,8 @@ class Service {
 }  // namespace
 
 int serveReader(int socket) {
+  // Files that are reached from the opened one are opened by the library, with its defaults.
+  setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);
   return Service(socket).run();
 }
 

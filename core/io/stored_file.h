@@ -17,6 +17,7 @@ struct StoredArray {
   std::uint64_t elementBytes = 0;    ///< of one element; 0 if unknown
   std::string obstacle;              ///< why its elements cannot be read; empty if they can
   std::string alias;                 ///< "another name of ..." where it is listed twice; else empty
+  bool refused = false;  ///< the obstacle is one that OpenOptions::allowOutside takes away
 
   bool operator==(const StoredArray&) const = default;
 };

@@ -53,6 +53,8 @@ struct TensorInfo {
   std::size_t cols = 0;            ///< input channels under `axes`
   bool quantizable = false;
   std::string reason;  ///< why not, when it is not; else empty
+  /// Whether it could be had if the user allowed this file what is refused by default.
+  bool refused = false;
 
   std::size_t elements() const;
 };

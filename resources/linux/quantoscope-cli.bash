@@ -26,7 +26,7 @@ _quantoscope_cli() {
   if [[ $current == -* ]]; then
     local options
     options=$("$program" $verb --help 2>/dev/null | grep -oE -- '--[a-z0-9-]+')
-    options+=" --threads --quiet --force"
+    options+=" --threads --quiet --force --allow-external"
     COMPREPLY=($(compgen -W "$options" -- "$current"))
   elif [ -z "$verb" ]; then
     local verbs

@@ -241,7 +241,8 @@ class Hdf5WalkTest : public QObject {
     QCOMPARE(reason(source, "external"),
              std::string("its data lie in another file, which is not followed"));
     QCOMPARE(reason(source, "virtual"),
-             std::string("a virtual array: its data lie in other arrays or files"));
+             std::string("a virtual array: it is put together from another file, part.h5, which is "
+                         "not followed"));
   }
 
   void kerasAttributesAreReadInEveryForm_data() {
