@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
 #include "core/base/text.h"
 
@@ -56,7 +57,7 @@ class Builder : public nlohmann::json_sax<Library> {
   bool end_array() override { return close(); }
 
   bool key(std::string& name) override {
-    if (stack_.back().value.find(name) != nullptr) return fail("the key '" + name + "' twice");
+    if (!stack_.back().keys.insert(name).second) return fail("the key '" + name + "' twice");
     stack_.back().key = name;
     return true;
   }
@@ -73,6 +74,7 @@ class Builder : public nlohmann::json_sax<Library> {
   struct Level {
     Json value;
     std::string key;
+    std::unordered_set<std::string> keys;  ///< of the value; headers of models have very many
   };
 
   bool fail(std::string what) {
@@ -82,7 +84,7 @@ class Builder : public nlohmann::json_sax<Library> {
 
   bool open(Json value) {
     if (stack_.size() >= kMaxDepth) return fail("nesting deeper than 200 levels");
-    stack_.push_back({std::move(value), {}});
+    stack_.push_back({std::move(value), {}, {}});
     return true;
   }
 
