@@ -1,16 +1,44 @@
 #include "core/io/container_open.h"
 
+#include "core/io/byte_source.h"
 #include "core/io/container_source.h"
 #include "core/io/file_kind.h"
 #include "core/io/hdf5_container.h"
+#include "core/io/safetensors.h"
+#include "core/io/sharded_container.h"
 
 namespace quantoscope {
+
+namespace {
+
+Result<SharedContainer> openSafetensorsFile(const std::string& path) {
+  const auto bytes = openFileBytes(path);
+  if (!bytes) return bytes.error();
+  return openSafetensors(*bytes, path);
+}
+
+/// A file that is no index: what an index names must not lead to another one.
+Result<SharedContainer> openSingle(const std::string& path, const OpenOptions& options) {
+  const Result<FileKind> kind = fileKindOf(path);
+  if (!kind) return kind.error();
+  if (*kind == FileKind::Hdf5) return openHdf5Container(path, options);
+  if (*kind == FileKind::Safetensors) return openSafetensorsFile(path);
+  return unsupportedKindError(path, *kind);
+}
+
+}  // namespace
 
 Result<SharedContainer> openContainer(const std::string& path, const OpenOptions& options) {
   const Result<FileKind> kind = fileKindOf(path);
   if (!kind) return kind.error();
-  if (*kind == FileKind::Hdf5) return openHdf5Container(path, options);
-  return unsupportedKindError(path, *kind);
+  if (*kind != FileKind::Json) return openSingle(path, options);
+  const auto index = isShardIndex(path);
+  if (!index) return index.error();
+  if (!*index) return unsupportedKindError(path, *kind);
+  const auto openShard = [&options](const std::string& shard) {
+    return openSingle(shard, options);
+  };
+  return openSharded(path, openShard, options.control);
 }
 
 Result<SharedSource> openTensorSourceInProcess(const std::string& path,

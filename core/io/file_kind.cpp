@@ -127,9 +127,16 @@ const char* remedyFor(FileKind kind) {
     case FileKind::PyTorch:
       return "; convert it in Python: f = h5py.File('weights.h5', 'w'); [f.create_dataset(k, "
              "data=v.float().numpy()) for k, v in torch.load('FILE', map_location='cpu').items()]";
-    case FileKind::Safetensors:
+    case FileKind::NumPy:
       return "; convert it in Python: f = h5py.File('weights.h5', 'w'); [f.create_dataset(k, "
-             "data=v) for k, v in safetensors.numpy.load_file('FILE').items()]";
+             "data=v) for k, v in numpy.load('FILE').items()]";
+    case FileKind::Gguf:
+      return "; convert it in Python: f = h5py.File('weights.h5', 'w'); [f.create_dataset(t.name, "
+             "data=gguf.dequantize(t.data, t.tensor_type)) for t in "
+             "gguf.GGUFReader('FILE').tensors]";
+    case FileKind::Onnx:
+      return "; convert it in Python: f = h5py.File('weights.h5', 'w'); [f.create_dataset(t.name, "
+             "data=onnx.numpy_helper.to_array(t)) for t in onnx.load('FILE').graph.initializer]";
     case FileKind::Keras:
       return "; unzip it and open its model.weights.h5";
     case FileKind::LfsPointer:
@@ -160,9 +167,9 @@ Result<FileKind> fileKindOf(const std::string& path) {
 }
 
 Error unsupportedKindError(const std::string& path, FileKind kind) {
-  return {ErrorCode::UnreadableFile, path + ": " + descriptionOf(kind) +
-                                         "; this version opens HDF5 files (.h5, .hdf5)" +
-                                         remedyFor(kind)};
+  return {ErrorCode::UnreadableFile,
+          path + ": " + descriptionOf(kind) +
+              "; this version opens HDF5 (.h5, .hdf5) and safetensors files" + remedyFor(kind)};
 }
 
 }  // namespace quantoscope

@@ -103,7 +103,7 @@ class Walk {
       found.orientation = textOf(group, "orientation");
       if (path.empty()) {
         result_.modelConfig = textOf(group, "model_config");
-        result_.format = textOf(group, "format");
+        if (textOf(group, "format") == "quantoscope") result_.format = "quantoscope";
       }
     } catch (const Hdf5Failure&) {
     } catch (const H5::Exception&) {

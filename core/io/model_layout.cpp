@@ -9,6 +9,7 @@
 
 #include "core/base/text.h"
 #include "core/io/keras_axes.h"
+#include "core/io/pytorch_axes.h"
 
 namespace quantoscope {
 
@@ -50,7 +51,8 @@ bool isOptimizerState(std::string_view path) {
 }
 
 bool isFloat(std::string_view dtype) {
-  return dtype == "float32" || dtype == "float64" || dtype == "float16" || dtype == "bfloat16";
+  return dtype == "float32" || dtype == "float64" || dtype == "float16" || dtype == "bfloat16" ||
+         dtype == "float8_e4m3fn" || dtype == "float8_e5m2";
 }
 
 /// "weight", and the recurrent "weight_ih_l0", "weight_hh_l0_reverse", ...
@@ -77,7 +79,8 @@ std::optional<std::uint64_t> byteCount(const StoredArray& array) {
 /// Turns the arrays of one file into tensors.
 class Recognizer {
  public:
-  explicit Recognizer(const StoredFile& file) : file_(file), writer_(writer()) {
+  explicit Recognizer(const StoredFile& file)
+      : file_(file), writer_(writer()), conv1D_(hasConv1D(file)) {
     layers_ = kerasLayers(file.modelConfig);
     for (const auto& [path, group] : file.groups) {
       if (kerasVersion_.empty()) kerasVersion_ = group.kerasVersion;
@@ -93,6 +96,7 @@ class Recognizer {
  private:
   Writer writer() const {
     if (file_.format == "quantoscope") return Writer::Native;
+    if (file_.format == "safetensors") return Writer::PyTorch;
     for (const auto& [path, group] : file_.groups) {
       if (group.layerNames) return Writer::KerasLayers;
     }
@@ -112,7 +116,7 @@ class Recognizer {
       case Writer::KerasVars:
         return "Keras 3 weights HDF5";
       case Writer::PyTorch:
-        return "PyTorch HDF5";
+        return file_.format == "safetensors" ? "safetensors" : "PyTorch HDF5";
       case Writer::Unknown:
         return "HDF5";
       case Writer::KerasLayers:
@@ -204,7 +208,7 @@ class Recognizer {
       return "opaque16: perhaps bfloat16, but the file does not say so";
     }
     if (dtype.starts_with("float")) {
-      return dtype + ": only float16, bfloat16, float32 and float64 are quantized";
+      return dtype + ": only float8, float16, bfloat16, float32 and float64 are quantized";
     }
     return dtype + ": only floating-point weights are quantized";
   }
@@ -217,7 +221,7 @@ class Recognizer {
     if (isKeras()) return kerasAxes(variableOf(array));
     if (writer_ == Writer::Native) return nativeAxes(array);
     if (isKernelName(lastComponent(array.path))) return kerasAxes(variableOf(array));
-    return AxisMap::rows(rank);
+    return pyTorchAxes(components(array.path), {array.shape.begin(), array.shape.end()}, conv1D_);
   }
 
   /// A native file keeps the source's axis order below the source's name, and how it was read.
@@ -361,6 +365,7 @@ class Recognizer {
 
   const StoredFile& file_;
   Writer writer_;
+  bool conv1D_;
   std::string kerasVersion_;
   std::map<std::string, KerasLayer> layers_;
 };

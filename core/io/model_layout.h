@@ -25,6 +25,7 @@ struct ModelLayout {
 /// | Keras 2 HDF5               | the same; keras_version 2.x                               |
 /// | Keras 3 HDF5 (legacy)      | the same; keras_version 3 or later                        |
 /// | Keras 3 weights HDF5       | arrays named .../vars/N                                   |
+/// | safetensors                | what the container says                                   |
 /// | PyTorch HDF5               | arrays whose last component is a name PyTorch uses        |
 /// | HDF5                       | anything else                                             |
 ///

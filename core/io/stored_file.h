@@ -38,7 +38,7 @@ struct StoredFile {
   std::vector<StoredArray> arrays;                ///< in any order
   std::map<std::string, GroupAttributes> groups;  ///< by path, the root as ""; those with any
   std::string modelConfig;                        ///< Keras: the root's model_config, JSON
-  std::string format;                             ///< the root's `format`: "quantoscope"
+  std::string format;  ///< HDF5: "quantoscope" if the root says so; else "safetensors"
 
   bool operator==(const StoredFile&) const = default;
 };

@@ -139,8 +139,8 @@ class Hdf5WalkTest : public QObject {
     QCOMPARE(reason(source, "text"),
              std::string("string: only floating-point weights are quantized"));
     QCOMPARE(reason(source, "extended"),
-             std::string(
-                 "float128 (custom): only float16, bfloat16, float32 and float64 are quantized"));
+             std::string("float128 (custom): only float8, float16, bfloat16, float32 and float64 "
+                         "are quantized"));
   }
 
   void emptyArraysCarryAReason() {

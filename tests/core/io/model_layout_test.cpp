@@ -241,6 +241,35 @@ class ModelLayoutTest : public QObject {
     QCOMPARE(recognizeLayout({}).format, std::string("HDF5"));
   }
 
+  void gpt2LayersAreTransposedWhereTheirShapesSaySo() {
+    StoredFile file;
+    file.format = "safetensors";
+    file.arrays = {floats("transformer.wte.weight", {50, 8}),
+                   floats("transformer.h.0.attn.c_attn.weight", {8, 24}),
+                   floats("transformer.h.0.attn.c_proj.weight", {8, 8}),
+                   floats("transformer.h.0.mlp.c_fc.weight", {8, 32}),
+                   floats("transformer.h.0.mlp.gate.weight", {8, 32})};
+    ModelLayout layout = recognizeLayout(file);
+    QCOMPARE(layout.format, std::string("safetensors"));
+    for (const TensorInfo& info : layout.tensors) {
+      QVERIFY(info.quantizable);
+      QCOMPARE(info.transposed, info.name.find(".c_") != std::string::npos);
+    }
+    file.arrays[1].shape = {24, 8};
+    file.arrays[3].shape = {32, 8};
+    layout = recognizeLayout(file);
+    for (const TensorInfo& info : layout.tensors) QVERIFY(!info.transposed);
+  }
+
+  void transposedConvolutionsOfPyTorchGoByTheirName() {
+    StoredFile file;
+    file.arrays = {floats("dec.conv_transpose.weight", {5, 7, 3, 3}),
+                   floats("dec.conv.weight", {5, 7, 3, 3})};
+    const ModelLayout layout = recognizeLayout(file);
+    QVERIFY(layout.tensors[0].axes == kStored4);
+    QVERIFY((layout.tensors[1].axes == AxisMap{{1, 0, 2, 3}, 1, {}}));
+  }
+
   void pyTorchWeightsAreRows() {
     StoredFile file;
     file.arrays = {floats("model.layers.10.q_proj.weight", {8, 4}),

@@ -42,13 +42,12 @@ class TensorSourceTest : public QObject {
     QTest::newRow("keras") << zip("metadata.json") << "a .keras archive";
     QTest::newRow("npz") << zip("arr_0.npy") << "a NumPy file";
     QTest::newRow("zip") << zip("readme.txt") << "a zip archive";
-    QTest::newRow("safetensors") << QByteArray("\x02\0\0\0\0\0\0\0{}", 10) << "a safetensors file";
     QTest::newRow("GGUF") << QByteArray("GGUF\x03\0\0\0", 8) << "a GGUF file";
     QTest::newRow("ONNX") << QByteArray("\x08\x07\x12\x07pytorch") << "an ONNX model";
     QTest::newRow("TFLite") << QByteArray("\x1c\0\0\0TFL3....", 12) << "a TensorFlow Lite model";
     QTest::newRow("LFS") << QByteArray("version https://git-lfs.github.com/spec/v1\n")
                          << "a Git LFS pointer";
-    QTest::newRow("JSON") << QByteArray("{\"weight_map\": {}}") << "a JSON text";
+    QTest::newRow("JSON") << QByteArray("{\"config\": {}}") << "a JSON text";
     QTest::newRow("text") << QByteArray("hello") << "not a weight file that is known";
   }
   void otherFilesAreCalledByTheirName() {
@@ -58,7 +57,7 @@ class TensorSourceTest : public QObject {
     const std::string message = messageOfOpening(path);
     const std::string expected = path + ": " + name.toStdString() +
                                  (name.contains("Git LFS") ? ", not the file itself" : "") +
-                                 "; this version opens HDF5 files (.h5, .hdf5)";
+                                 "; this version opens HDF5 (.h5, .hdf5) and safetensors files";
     QVERIFY2(message.starts_with(expected), message.c_str());
     QVERIFY2(message.find('\n') == std::string::npos, message.c_str());
   }
