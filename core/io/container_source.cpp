@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <map>
 #include <type_traits>
 #include <unordered_map>
@@ -11,6 +12,7 @@
 
 #include "core/base/file_mapping.h"
 #include "core/base/half.h"
+#include "core/base/large_buffer.h"
 #include "core/io/array_box.h"
 #include "core/io/hdf5_border.h"
 #include "core/io/model_layout.h"
@@ -131,20 +133,10 @@ class ContainerSource : public TensorSource {
     auto mapped = mappedElements(storedPath(info), info, type);
     if (!mapped) return mapped.error();
     if (asStored && *mapped) return mappedTensor(std::move(info), type, **mapped);
-    if (asStored) {
-      auto bytes = container_->readShared(storedPath(info), boxOf(info), control);
-      if (!bytes) return bytes.error();
-      const std::byte* elements = bytes->get();
-      return WeightTensor(std::move(info), type, *std::move(bytes), elements);
-    }
     if (type == StoredType::Float16 || type == StoredType::BFloat16) {
-      auto values = matrixOf<std::uint16_t>(type, info, *mapped, control);
-      if (!values) return values.error();
-      return WeightTensor(std::move(info), type, *std::move(values));
+      return matrixOf<std::uint16_t>(type, std::move(info), *mapped, control);
     }
-    auto values = matrixOf<float>(type, info, *mapped, control);
-    if (!values) return values.error();
-    return WeightTensor(std::move(info), *std::move(values));
+    return matrixOf<float>(type, std::move(info), *mapped, control);
   }
 
   static WeightTensor mappedTensor(TensorInfo info, StoredType type, const MappedElements& mapped) {
@@ -200,21 +192,23 @@ class ContainerSource : public TensorSource {
 
   /// The matrix of `info` in elements of type T, in the order that `info` asks for.
   template <typename T>
-  Result<std::vector<T>> matrixOf(StoredType type, const TensorInfo& info,
-                                  const std::optional<MappedElements>& mapped,
-                                  const TaskControl& control) const {
+  Result<WeightTensor> matrixOf(StoredType type, TensorInfo info,
+                                const std::optional<MappedElements>& mapped,
+                                const TaskControl& control) const {
     const Box whole = boxOf(info);
     const std::vector<std::size_t> strides = matrixStrides(info.shape, info.axes);
-    std::vector<T> matrix(info.elements());
+    const std::shared_ptr<std::byte> buffer = makeLargeBuffer(info.elements() * sizeof(T));
+    T* matrix = reinterpret_cast<T*>(buffer.get());
     std::vector<T> scratch;
     const UsePiece put = [&](const Box& box, const std::byte* bytes) {
       scatter(elementsAs<T>(type, bytes, box.elements(), scratch), box, whole.start, strides,
-              matrix.data());
+              matrix);
     };
     const Status status = mapped ? usePiecesOf(*mapped, whole, bytesOf(type), control, put)
                                  : readPieces(storedPath(info), whole, bytesOf(type), control, put);
     if (!status) return status.error();
-    return matrix;
+    const bool half = sizeof(T) == sizeof(std::uint16_t);
+    return WeightTensor(std::move(info), half ? type : StoredType::Float32, buffer, matrix);
   }
 
   /// Pieces of mapped elements: runs of them, since no box is cut across the first axis' order.
@@ -233,25 +227,36 @@ class ContainerSource : public TensorSource {
     return mapped.mapping->intact();
   }
 
+  /// While one piece is put in place, the next is read.
   Status readPieces(const std::string& stored, const Box& whole, std::size_t elementBytes,
                     const TaskControl& control, const UsePiece& use) const {
     const std::uint64_t total = whole.elements() * elementBytes;
-    std::uint64_t done = 0;
-    for (const Box& box : cutIntoBoxes(whole, unitOf(stored, whole), kPieceBytes / elementBytes)) {
+    const std::vector<Box> boxes =
+        cutIntoBoxes(whole, unitOf(stored, whole), kPieceBytes / elementBytes);
+    std::uint64_t begun = 0;
+    const auto begin = [&](const Box& box) {
       TaskControl part;
       part.cancel = control.cancel;
       if (control.progress) {
-        part.progress = [&](std::uint64_t doneOfPart, std::uint64_t) {
-          control.progress(done + doneOfPart, total);
+        part.progress = [&control, total, before = begun](std::uint64_t done, std::uint64_t) {
+          control.progress(before + done, total);
         };
       }
-      if (part.cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
-      const auto bytes = container_->readShared(stored, box, part);
+      begun += box.elements() * elementBytes;
+      return std::async(std::launch::async, [this, &stored, &box, part] {
+        return container_->readShared(stored, box, part);
+      });
+    };
+    std::future<Result<SharedBytes>> next;
+    for (std::size_t i = 0; i < boxes.size(); ++i) {
+      if (control.cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
+      if (i == 0) next = begin(boxes[0]);
+      const Result<SharedBytes> bytes = next.get();
       if (!bytes) return bytes.error();
-      use(box, bytes->get());
-      done += box.elements() * elementBytes;
-      if (control.progress) control.progress(done, total);
+      if (i + 1 < boxes.size()) next = begin(boxes[i + 1]);
+      use(boxes[i], bytes->get());
     }
+    if (control.progress) control.progress(total, total);
     return ok();
   }
 

@@ -7,7 +7,6 @@
 #include <exception>
 
 #include "core/io/hdf5_border.h"
-#include "core/parallel/worker_pool.h"
 
 namespace quantoscope {
 
@@ -141,12 +140,11 @@ Result<bool> Hdf5ChunkReader::read(const Box& box, std::byte* to, const Executor
     };
   }
   std::atomic<bool> usual{true};
-  WorkerPool<ChunkScratch> pool;
   const Status status = executor.forEachBlock(
       count,
       [&](std::size_t n) {
         if (!usual.load(std::memory_order_relaxed)) return;
-        WorkerPool<ChunkScratch>::Lease lease(pool);
+        WorkerPool<ChunkScratch>::Lease lease(*pool_);
         if (!readChunk(box, firstOf(chunks, chunk_, n), *lease, to)) {
           usual.store(false, std::memory_order_relaxed);
         }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "core/io/array_box.h"
 #include "core/io/chunk_codec.h"
 #include "core/parallel/executor.h"
+#include "core/parallel/worker_pool.h"
 
 namespace H5 {
 class DataSet;
@@ -45,6 +47,8 @@ class Hdf5ChunkReader {
   std::size_t elementBytes_ = 0;
   std::size_t chunkBytes_ = 0;
   std::vector<ChunkStep> steps_;
+  /// Kept from box to box.
+  std::shared_ptr<WorkerPool<ChunkScratch>> pool_ = std::make_shared<WorkerPool<ChunkScratch>>();
 };
 
 }  // namespace quantoscope

@@ -1,5 +1,7 @@
 #include "core/io/reader_service.h"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -23,6 +25,8 @@ using Clock = std::chrono::steady_clock;
 using protocol::Type;
 
 constexpr int kBadRequest = 2;
+
+constexpr std::uint64_t kKeptBytes = std::uint64_t{32} << 20;
 
 /// How often the other side hears of progress.
 constexpr std::chrono::milliseconds kProgressInterval{50};
@@ -126,8 +130,8 @@ class Service {
     if (!element) return element.error();
     const std::uint64_t bytes =
         request.box.elements() * (request.asFloat ? sizeof(float) : element->bytes);
-    const auto memory = SharedMemory::map(std::move(descriptor), bytes);
-    if (!memory) {
+    const auto memory = mapped(std::move(descriptor));
+    if (!memory || memory->bytes() < bytes) {
       return Error{ErrorCode::UnreadableFile,
                    path_ + ": " + request.path + ": there is no room for its elements"};
     }
@@ -136,6 +140,24 @@ class Service {
                                      reinterpret_cast<float*>(memory->data()));
     }
     return container_->read(request.path, request.box, memory->data(), control());
+  }
+
+  /// Mostly the memory of an earlier piece again: mapped once, its pages cost nothing any more.
+  std::shared_ptr<SharedMemory> mapped(Descriptor descriptor) {
+    const auto known = std::find_if(memories_.begin(), memories_.end(), [&](const auto& memory) {
+      return memory && memory->isBehind(descriptor.get());
+    });
+    if (known == memories_.end()) {
+      memories_.back() = nullptr;
+      memories_.back() = SharedMemory::map(std::move(descriptor));
+      std::swap(memories_.front(), memories_.back());
+    } else {
+      std::swap(memories_.front(), *known);
+    }
+    // What is as large as a tensor is not kept: it would stay in memory after its last use.
+    const auto memory = memories_.front();
+    if (memory && memory->bytes() > kKeptBytes) memories_.front() = nullptr;
+    return memory;
   }
 
   TaskControl control() {
@@ -154,6 +176,7 @@ class Service {
   MessageChannel channel_;
   std::string path_;
   SharedContainer container_;
+  std::array<std::shared_ptr<SharedMemory>, 2> memories_;  ///< the latest first
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "core/io/remote_container.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <limits>
 #include <optional>
@@ -263,14 +264,17 @@ class RemoteContainer : public Container {
     return memory;
   }
 
-  /// The memory of the last piece again where nobody holds it any more: filling it a second time
-  /// costs no page faults.
+  /// The memory of an earlier piece again where nobody holds it any more: filling it a second time
+  /// costs no page faults. Two of them, since one piece is used while the next is read.
   Result<std::shared_ptr<SharedMemory>> room(std::uint64_t bytes) const {
-    if (lastRoom_ && lastRoom_.use_count() == 1 && lastRoom_->bytes() >= bytes) return lastRoom_;
-    lastRoom_.reset();
-    auto memory = SharedMemory::create(bytes);
-    if (memory && bytes <= kKeptBytes) lastRoom_ = *memory;
-    return memory;
+    for (std::shared_ptr<SharedMemory>& kept : rooms_) {
+      if (kept && kept.use_count() > 1) continue;
+      if (kept && kept->bytes() >= bytes) return kept;
+      auto memory = SharedMemory::create(bytes);
+      if (memory && bytes <= kKeptBytes) kept = *memory;
+      return memory;
+    }
+    return SharedMemory::create(bytes);
   }
 
   static constexpr std::uint64_t kKeptBytes = std::uint64_t{32} << 20;
@@ -282,7 +286,7 @@ class RemoteContainer : public Container {
   mutable std::unique_ptr<ReaderProcess> process_;
   mutable std::string describedPath_;
   mutable std::optional<protocol::Description> described_;
-  mutable std::shared_ptr<SharedMemory> lastRoom_;
+  mutable std::array<std::shared_ptr<SharedMemory>, 2> rooms_;
 };
 
 }  // namespace

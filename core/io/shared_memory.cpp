@@ -48,13 +48,20 @@ Result<std::shared_ptr<SharedMemory>> SharedMemory::create(std::uint64_t bytes) 
   return std::shared_ptr<SharedMemory>(new SharedMemory(std::move(descriptor), data, bytes));
 }
 
-std::shared_ptr<SharedMemory> SharedMemory::map(Descriptor descriptor, std::uint64_t bytes) {
+std::shared_ptr<SharedMemory> SharedMemory::map(Descriptor descriptor) {
   struct stat status = {};
-  if (!descriptor || fstat(descriptor.get(), &status) != 0) return nullptr;
-  if (bytes == 0 || static_cast<std::uint64_t>(status.st_size) < bytes) return nullptr;
+  if (!descriptor || fstat(descriptor.get(), &status) != 0 || status.st_size <= 0) return nullptr;
+  const auto bytes = static_cast<std::uint64_t>(status.st_size);
   std::byte* data = mapAll(descriptor.get(), bytes);
   if (!data) return nullptr;
   return std::shared_ptr<SharedMemory>(new SharedMemory(std::move(descriptor), data, bytes));
+}
+
+bool SharedMemory::isBehind(int descriptor) const {
+  struct stat own = {};
+  struct stat other = {};
+  return fstat(descriptor_.get(), &own) == 0 && fstat(descriptor, &other) == 0 &&
+         own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }
 
 SharedMemory::~SharedMemory() {

@@ -17,8 +17,11 @@ class SharedMemory {
  public:
   /// At least 1 byte. UnreadableFile where there is not so much memory.
   static Result<std::shared_ptr<SharedMemory>> create(std::uint64_t bytes);
-  /// Maps what another process has made; nothing where it is smaller than `bytes`.
-  static std::shared_ptr<SharedMemory> map(Descriptor descriptor, std::uint64_t bytes);
+  /// Maps what another process has made, whole; null where that cannot be.
+  static std::shared_ptr<SharedMemory> map(Descriptor descriptor);
+
+  /// Whether a descriptor leads to this memory.
+  bool isBehind(int descriptor) const;
 
   ~SharedMemory();
   SharedMemory(const SharedMemory&) = delete;
