@@ -54,6 +54,7 @@ class Walk {
  public:
   Walk(const H5::H5File& file, const OpenOptions& options)
       : file_(file),
+        options_(options),
         control_(options.control),
         surroundings_{file, file.getFileSize(), options.allowOutside} {}
 
@@ -66,6 +67,8 @@ class Walk {
       enter(next);
     }
     for (const auto& [path, description] : softLinks_) addSoftLink(path, description);
+    tellNames();
+    for (const auto& [path, alias] : found_) addArray(path, alias);
     return std::move(result_);
   }
 
@@ -75,6 +78,20 @@ class Walk {
     std::string path;
     int depth = 0;
   };
+
+  /// What an array is takes several times as long to find out as that it is there.
+  void tellNames() const {
+    if (!options_.onNames || found_.empty()) return;
+    std::vector<std::string> names;
+    names.reserve(found_.size());
+    for (const auto& [path, alias] : found_) names.push_back(path);
+    options_.onNames(names);
+  }
+
+  void step() {
+    if (control_.cancel.cancelled()) throw Hdf5Failure("listing it was cancelled");
+    if (control_.progress) control_.progress(++steps_, 0);
+  }
 
   void enter(const Pending& at) {
     try {
@@ -115,8 +132,7 @@ class Walk {
   }
 
   void follow(const Pending& at, const H5::Group& group, const Link& link) {
-    if (control_.cancel.cancelled()) throw Hdf5Failure("listing it was cancelled");
-    if (control_.progress) control_.progress(++linksFollowed_, 0);
+    step();
     const std::string path = at.path.empty() ? link.name : at.path + "/" + link.name;
     if (link.type == H5L_TYPE_SOFT) {
       softLinks_.emplace_back(path, describeLink(group, link));
@@ -153,9 +169,9 @@ class Walk {
     } else if (target.kind == Hdf5Target::Kind::Array) {
       const auto [first, isNew] = arraysSeen_.emplace(target.place, path);
       if (isNew) {
-        addArray(path, {});
+        found_.emplace_back(path, std::string{});
       } else {
-        addArray(path, "another name of " + first->second);
+        found_.emplace_back(path, "another name of " + first->second);
       }
     }
   }
@@ -166,11 +182,12 @@ class Walk {
     if (!target) {
       addObstacle(path, description + ", where this file has nothing");
     } else if (target->kind == Hdf5Target::Kind::Array) {
-      addArray(path, description);
+      found_.emplace_back(path, description);
     }
   }
 
   void addArray(const std::string& path, const std::string& alias) {
+    step();
     try {
       StoredArray array = describeHdf5Array(
           openHdf5Array(file_, "/" + path, surroundings_.allowOutside), path, surroundings_);
@@ -192,14 +209,16 @@ class Walk {
   }
 
   const H5::H5File& file_;
+  const OpenOptions& options_;
   const TaskControl& control_;
   Hdf5Surroundings surroundings_;
-  std::uint64_t linksFollowed_ = 0;
+  std::uint64_t steps_ = 0;
   StoredFile result_;
   std::deque<Pending> pending_;  ///< breadth first: the shortest name of an object wins
   std::set<Place> groupsSeen_;
   std::map<Place, std::string> arraysSeen_;
   std::vector<std::pair<std::string, std::string>> softLinks_;
+  std::vector<std::pair<std::string, std::string>> found_;  ///< arrays and their aliases
 };
 
 }  // namespace

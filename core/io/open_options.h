@@ -1,6 +1,10 @@
 // What a user allows when a file is opened, and who watches.
 #pragma once
 
+#include <functional>
+#include <string>
+#include <vector>
+
 #include "core/parallel/task_control.h"
 
 namespace quantoscope {
@@ -14,6 +18,10 @@ struct OpenOptions {
   /// Progress counts what has been looked at; how much there is in all is not known, so `total` is
   /// 0.
   TaskControl control;
+
+  /// Called with names of arrays as soon as they are known, some time before what they are: maybe
+  /// several times, each name once, in no order; by the thread that opens. May be empty.
+  std::function<void(const std::vector<std::string>&)> onNames;
 };
 
 }  // namespace quantoscope

@@ -116,6 +116,7 @@ std::optional<Type> typeOf(const Header& header) {
     case Type::Description:
     case Type::Done:
     case Type::Failed:
+    case Type::Names:
       return type;
   }
   return std::nullopt;
@@ -245,6 +246,32 @@ std::optional<Error> decodeError(std::string_view payload) {
     if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
   }
   return whole(reader, std::move(message));
+}
+
+std::vector<std::string> encodeNames(const std::vector<std::string>& names) {
+  std::vector<std::string> messages;
+  for (std::size_t begin = 0; begin < names.size();) {
+    std::size_t end = begin;
+    std::size_t bytes = sizeof(std::uint64_t);
+    for (; end < names.size() && bytes + sizeof(std::uint64_t) + names[end].size() <= kMostPayload;
+         ++end) {
+      bytes += sizeof(std::uint64_t) + names[end].size();
+    }
+    WireWriter writer;
+    writer.number<std::uint64_t>(end - begin);
+    for (std::size_t i = begin; i < end; ++i) writer.text(names[i]);
+    if (end > begin) messages.push_back(writer.take());
+    begin =
+        end > begin ? end : begin + 1;  // a name that fits into no message is told with the rest
+  }
+  return messages;
+}
+
+std::optional<std::vector<std::string>> decodeNames(std::string_view payload) {
+  WireReader reader(payload);
+  std::vector<std::string> names(reader.count(kMostParts, sizeof(std::uint64_t)));
+  for (std::string& name : names) name = reader.text(kMostPayload);
+  return whole(reader, std::move(names));
 }
 
 std::string encode(const StoredFile& contents) {

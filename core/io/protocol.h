@@ -19,7 +19,7 @@ namespace quantoscope {
 ///
 /// | request  | answers                                            |
 /// |----------|----------------------------------------------------|
-/// | Open     | Progress..., ContentsPart..., then Opened or Failed |
+/// | Open     | Progress and Names..., ContentsPart..., then Opened or Failed |
 /// | Describe | Description or Failed                              |
 /// | Read     | Progress..., then Done or Failed; comes with the shared memory to fill |
 ///
@@ -41,6 +41,7 @@ enum class Type : std::uint16_t {
   Description,
   Done,
   Failed,
+  Names,
 };
 
 /// What stands before every payload.
@@ -90,6 +91,8 @@ std::string encode(const Progress& message);
 std::string encode(const Description& message);
 std::string encode(const Error& message);
 std::string encode(const StoredFile& contents);
+/// As many messages as it takes.
+std::vector<std::string> encodeNames(const std::vector<std::string>& names);
 
 std::optional<Open> decodeOpen(std::string_view payload);
 std::optional<Describe> decodeDescribe(std::string_view payload);
@@ -98,6 +101,7 @@ std::optional<Progress> decodeProgress(std::string_view payload);
 std::optional<Description> decodeDescription(std::string_view payload);
 /// The message is made one line of at most 2000 bytes.
 std::optional<Error> decodeError(std::string_view payload);
+std::optional<std::vector<std::string>> decodeNames(std::string_view payload);
 /// All parts in one.
 std::optional<StoredFile> decodeContents(std::string_view payload);
 

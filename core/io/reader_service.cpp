@@ -10,6 +10,7 @@
 #include <thread>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 #include "core/io/container_open.h"
 #include "core/io/hdf5_border.h"
@@ -80,6 +81,11 @@ class Service {
     OpenOptions options;
     options.allowOutside = request.allowOutside;
     options.control = control();
+    options.onNames = [this](const std::vector<std::string>& names) {
+      for (const std::string& part : protocol::encodeNames(names)) {
+        channel_.send(Type::Names, part);
+      }
+    };
     auto container = withErrorsAbout(path_, [&] { return openContainer(path_, options); });
     if (!container) return fail(container.error());
     container_ = *container;

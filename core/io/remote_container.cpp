@@ -36,8 +36,8 @@ class RemoteContainer : public Container {
   RemoteContainer(std::string path, bool allowOutside, ReaderSettings settings)
       : path_(std::move(path)), allowOutside_(allowOutside), settings_(std::move(settings)) {}
 
-  Status open(const TaskControl& control) {
-    auto contents = start(control);
+  Status open(const OpenOptions& options) {
+    auto contents = start(options);
     if (!contents) return contents.error();
     contents_ = *std::move(contents);
     return ok();
@@ -158,8 +158,8 @@ class RemoteContainer : public Container {
 
   Status ensureReader(const TaskControl& control) const {
     if (process_ && process_->isRunning()) return ok();
-    TaskControl quiet;
-    quiet.cancel = control.cancel;
+    OpenOptions quiet;
+    quiet.control.cancel = control.cancel;
     const auto contents = start(quiet);
     if (!contents) return contents.error();
     if (*contents == contents_) return ok();
@@ -169,7 +169,7 @@ class RemoteContainer : public Container {
   }
 
   /// Starts a reader and lets it list the file.
-  Result<StoredFile> start(const TaskControl& control) const {
+  Result<StoredFile> start(const OpenOptions& options) const {
     process_.reset();
     auto process = ReaderProcess::start(settings_.program);
     if (!process) {
@@ -180,17 +180,27 @@ class RemoteContainer : public Container {
     const Request request{Type::Open, protocol::encode(open), -1, "listing",
                           settings_.listingPatience};
     if (Status status = send(request); !status) return status.error();
-    auto contents = receiveContents(request, control);
+    auto contents = receiveContents(request, options);
     if (!contents) process_.reset();
     return contents;
   }
 
-  Result<StoredFile> receiveContents(const Request& request, const TaskControl& control) const {
+  Result<StoredFile> receiveContents(const Request& request, const OpenOptions& options) const {
     std::string bytes;
+    std::size_t nameBytes = 0;
     std::uint64_t furthest = 0;
     for (;;) {
-      auto message = answer(request, control, furthest);
+      auto message = answer(request, options.control, furthest);
       if (!message) return message.error();
+      if (message->type == Type::Names) {
+        nameBytes += message->payload.size();
+        const auto names = protocol::decodeNames(message->payload);
+        if (!names || names->empty() || nameBytes > protocol::kMostContents) {
+          return nonsense(request.activity);
+        }
+        if (options.onNames) options.onNames(*names);
+        continue;
+      }
       if (message->type == Type::Opened && message->payload.empty()) break;
       const bool fits = message->type == Type::ContentsPart && !message->payload.empty() &&
                         message->payload.size() <= protocol::kMostContents - bytes.size();
@@ -294,7 +304,7 @@ class RemoteContainer : public Container {
 Result<SharedContainer> openRemoteContainer(const std::string& path, const OpenOptions& options,
                                             const ReaderSettings& settings) {
   const auto container = std::make_shared<RemoteContainer>(path, options.allowOutside, settings);
-  if (Status status = container->open(options.control); !status) return status.error();
+  if (Status status = container->open(options); !status) return status.error();
   return SharedContainer(container);
 }
 

@@ -4,6 +4,7 @@
 // are made in $TMPDIR. QUANTOSCOPE_BENCH_MIB changes the size of the large tensor (1024).
 #include <H5Cpp.h>
 #include <benchmark/benchmark.h>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -186,6 +187,24 @@ void listingOfManyArrays(benchmark::State& state) {
   }
 }
 
+void namesOfManyArrays(benchmark::State& state) {
+  const std::string& path = files().many();
+  for (auto _ : state) {
+    const auto begin = std::chrono::steady_clock::now();
+    std::chrono::duration<double> untilNames{0};
+    std::size_t names = 0;
+    OpenOptions options;
+    options.onNames = [&](const std::vector<std::string>& part) {
+      names += part.size();
+      untilNames = std::chrono::steady_clock::now() - begin;
+    };
+    if (!openTensorSource(path, options) || names != kManyArrays) {
+      state.SkipWithError("not all were named");
+    }
+    state.SetIterationTime(untilNames.count());
+  }
+}
+
 BENCHMARK(contiguousByLibrary)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(contiguousMapped)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(analysisOfResident)->Unit(benchmark::kMillisecond)->UseRealTime();
@@ -194,6 +213,7 @@ BENCHMARK(packedByLibrary)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(packedByUs)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(halvesByLibrary)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK(halvesByUs)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(namesOfManyArrays)->Unit(benchmark::kMillisecond)->UseManualTime();
 BENCHMARK(listingOfManyArrays)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 }  // namespace

@@ -84,6 +84,23 @@ class ProtocolTest : public QObject {
     QCOMPARE(error->message, std::string("a b"));
   }
 
+  void namesAreCutIntoMessages() {
+    std::vector<std::string> names;
+    for (int i = 0; i < 3000; ++i) names.push_back(std::string(1000, 'n') + std::to_string(i));
+    std::vector<std::string> arrived;
+    const auto messages = protocol::encodeNames(names);
+    QVERIFY(messages.size() > 1);
+    for (const std::string& message : messages) {
+      QVERIFY(message.size() <= protocol::kMostPayload);
+      const auto part = protocol::decodeNames(message);
+      QVERIFY(part);
+      arrived.insert(arrived.end(), part->begin(), part->end());
+    }
+    QVERIFY(arrived == names);
+    QVERIFY(protocol::encodeNames({}).empty());
+    QVERIFY(protocol::encodeNames({std::string(protocol::kMostPayload, 'x')}).empty());
+  }
+
   void onlyHeadersOfMessagesPass() {
     protocol::Header header;
     header.type = static_cast<std::uint16_t>(protocol::Type::Done);
@@ -138,6 +155,7 @@ class ProtocolTest : public QObject {
       if (const auto read = protocol::decodeRead(bytes)) {
         QCOMPARE(read->box.start.size(), read->box.count.size());
       }
+      static_cast<void>(protocol::decodeNames(bytes));
       static_cast<void>(protocol::decodeOpen(bytes));
       static_cast<void>(protocol::decodeDescribe(bytes));
       static_cast<void>(protocol::decodeProgress(bytes));

@@ -1,6 +1,7 @@
 // Files read by another process, and what becomes of us when that one dies, hangs or lies.
 #include "core/io/remote_container.h"
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -96,6 +97,22 @@ class RemoteContainerTest : public QObject {
     }
     QCOMPARE((*there)->loadMatrix("steps")->values, std::vector<float>{7});
     QCOMPARE((*there)->loadMatrix("packed/weight")->values, countingValues(7000));
+  }
+
+  void namesComeBeforeDetails() {
+    writeModel();
+    std::vector<std::string> names;
+    OpenOptions options;
+    options.onNames = [&](const std::vector<std::string>& part) {
+      names.insert(names.end(), part.begin(), part.end());
+    };
+    const auto source = openTensorSource(path(), options);
+    QVERIFY(source);
+    std::vector<std::string> listed;
+    for (const TensorInfo& info : (*source)->tensors()) listed.push_back(info.name);
+    std::sort(names.begin(), names.end());
+    std::sort(listed.begin(), listed.end());
+    QCOMPARE(names, listed);
   }
 
   void errorsOfTheOtherProcessAreTheSame() {
