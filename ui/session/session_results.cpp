@@ -1,0 +1,280 @@
+// The session's answers: the analysis, the clip curve and the overview of all tensors.
+#include <algorithm>
+#include <utility>
+
+#include "ui/session/session_state.h"
+
+namespace quantoscope::ui {
+
+namespace {
+
+/// The clip policy plays no part in a clip curve.
+QuantSpec curveSpec(QuantSpec spec) {
+  spec.clip = {};
+  spec.grid = RatioGrid{};
+  return spec;
+}
+
+}  // namespace
+
+// ---- the analysis
+
+bool Session::foregroundBusy() const {
+  return opening_ > 0 || loading_ || lastAnswer_ < lastRequest_;
+}
+
+void Session::abandonForeground() {
+  ++epoch_;
+  loading_ = false;
+  loadCancel_.cancel();
+  foregroundLane_->cancel();
+  lastAnswer_ = lastRequest_;
+  firstOfEpoch_ = lastRequest_ + 1;
+}
+
+void Session::requestAnalysis() {
+  if (!tensor_ || file() == nullptr) return;
+  standBack();
+  AnalysisRequest request;
+  request.id = ++lastRequest_;
+  request.tensor = tensor_;
+  request.spec = spec();
+  request.group = file()->group;
+  foregroundLane_->submit([request = std::move(request), outbox = outbox_,
+                           executor = environment_.executor,
+                           analyseIt = environment_.analyse](const CancelToken& cancel) {
+    auto result = analyseIt(request, executor, {cancel, {}});
+    outbox->post([id = request.id, result = std::move(result)](Session& session) {
+      session.takeResult(id, result);
+    });
+  });
+  Q_EMIT resultChanged();  // it is no longer current
+  Q_EMIT activityChanged();
+}
+
+void Session::takeResult(std::uint64_t id, Result<SharedResult> result) {
+  if (id < firstOfEpoch_) return;
+  lastAnswer_ = std::max(lastAnswer_, id);
+  if (result) {
+    adoptResult(std::move(*result));
+  } else if (!isCancelled(result.error())) {
+    Q_EMIT failed(text(result.error().message));
+  }
+  Q_EMIT resultChanged();
+  pumpBackground();
+  Q_EMIT activityChanged();
+}
+
+void Session::adoptResult(SharedResult result) {
+  result_ = std::move(result);
+  resultFile_ = file()->id;
+  const int index = indexOf(*file(), text(result_->info.name));
+  // An answer that is already overtaken says nothing about the present spec.
+  if (index < 0 || !resultIsCurrent()) return;
+  TensorOverview& known = file()->overview[static_cast<std::size_t>(index)];
+  TensorMeasure measure;
+  measure.finite = result_->health.finite();
+  measure.bitsPerWeight = result_->storage.bitsPerWeight();
+  if (known.measure) measure.bestRatio = known.measure->bestRatio;
+  if (const auto& metrics = result_->metrics) {
+    measure.mse = metrics->mse;
+    measure.sqnrDb = metrics->sqnrDb;
+    if (result_->clip.ratios.granularity == ClipRatios::Granularity::Tensor) {
+      measure.clipRatio = result_->clip.ratios.values.front();
+    }
+  }
+  // The curve's grid contains the default grid, so its optimum there is the one a search finds.
+  const bool curveTells = curve() && result_->spec.grid == RatioGrid{};
+  if (curveTells) measure.bestRatio = bestRatio();
+  known.measure = measure;
+  known.settled = curveTells || !measure.finite;
+  Q_EMIT overviewChanged(index);
+}
+
+bool Session::resultIsCurrent() const {
+  return result_ && !loading_ && result_->id == lastRequest_ && lastAnswer_ == lastRequest_ &&
+         file() != nullptr && resultFile_ == file()->id &&
+         text(result_->info.name) == file()->tensor;
+}
+
+void Session::recompute() {
+  halted_ = false;
+  if (file() == nullptr || file()->tensor.isEmpty()) return;
+  if (tensor_ && !loading_ && text(tensor_->info().name) == file()->tensor) {
+    requestAnalysis();
+  } else if (!loading_) {
+    loadCurrentTensor();
+  }
+}
+
+void Session::cancel() {
+  const Activity stopped = activity();
+  if (stopped.idle()) return;
+  const bool wasLoading = loading_;
+  halted_ = true;
+  abandonForeground();
+  standBack();
+  exportCancel_.cancel();
+  if (wasLoading) keepLastGoodTensor();
+  Q_EMIT resultChanged();
+  Q_EMIT cancelled(stopped.text);
+  Q_EMIT activityChanged();
+}
+
+// ---- the background
+
+QString Session::curveKey() const {
+  return QStringLiteral("%1 %2 %3")
+      .arg(file()->id)
+      .arg(file()->tensor, text(commandLineOptions(curveSpec(spec()))));
+}
+
+SharedCurve Session::curve() const {
+  if (file() == nullptr || file()->tensor.isEmpty()) return nullptr;
+  return curves_.value(curveKey());
+}
+
+QString Session::curveProblem() const {
+  const bool shown = file() != nullptr && !file()->tensor.isEmpty();
+  return shown && curveKey() == failedCurve_ ? curveProblem_ : QString();
+}
+
+std::optional<double> Session::bestRatio() const {
+  const SharedCurve known = curve();
+  if (!known) return std::nullopt;
+  const auto window = std::min<std::ptrdiff_t>(RatioGrid{}.count, std::ssize(known->mse));
+  const auto best = std::min_element(known->mse.begin(), known->mse.begin() + window);
+  return known->ratios[static_cast<std::size_t>(best - known->mse.begin())];
+}
+
+void Session::standBack() {
+  backgroundCancel_.cancel();
+}
+
+void Session::pumpBackground() {
+  if (halted_ || background_ || foregroundBusy() || file() == nullptr) return;
+  backgroundCancel_ = CancelToken();
+  if (!startCurve()) startMeasure();
+  if (background_) Q_EMIT activityChanged();
+}
+
+bool Session::startCurve() {
+  if (!resultIsCurrent() || !result_->health.finite()) return false;
+  const QString key = curveKey();
+  if (curves_.contains(key) || key == failedCurve_) return false;
+  background_ = Activity::Kind::Searching;
+  backgroundLane_->submit([key, tensor = tensor_, searched = curveSpec(spec()),
+                           executor = environment_.executor, cancel = backgroundCancel_,
+                           outbox = outbox_](const CancelToken&) {
+    auto found = wideClipCurveOf(*tensor, searched, kCurveGrid, executor, {cancel, {}});
+    outbox->post(
+        [key, found = std::move(found)](Session& session) { session.takeCurve(key, found); });
+  });
+  return true;
+}
+
+void Session::takeCurve(const QString& key, Result<ClipCurve> found) {
+  background_.reset();
+  if (found) {
+    constexpr int kRemembered = 500;  // a curve takes 2 kB
+    if (curves_.size() >= kRemembered) curves_.clear();
+    curves_.insert(key, std::make_shared<const ClipCurve>(std::move(*found)));
+    if (resultIsCurrent()) adoptResult(result_);
+    Q_EMIT curveChanged();
+  } else if (!isCancelled(found.error())) {
+    failedCurve_ = key;
+    curveProblem_ = text(found.error().message);
+    Q_EMIT curveChanged();
+  }
+  pumpBackground();
+  Q_EMIT activityChanged();
+}
+
+bool Session::startMeasure() {
+  if (!environment_.overview) return false;
+  const auto& all = tensors();
+  std::size_t next = 0;
+  while (next < all.size() && (!all[next].quantizable || file()->overview[next].settled)) ++next;
+  if (next == all.size()) return false;
+  background_ = Activity::Kind::Surveying;
+  backgroundLane_->submit([fileId = file()->id, index = static_cast<int>(next), info = all[next],
+                           measured = specOf(all[next]), source = file()->source, queue = io_,
+                           executor = environment_.executor, cancel = backgroundCancel_,
+                           outbox = outbox_](const CancelToken&) {
+    const TaskControl control{cancel, {}};
+    const auto tensor = queue->load(source, info, control);
+    auto found = tensor ? measure(*tensor, measured, executor, control)
+                        : Result<TensorMeasure>(tensor.error());
+    outbox->post([fileId, index, measured, found = std::move(found)](Session& session) {
+      session.takeMeasure(fileId, index, measured, found);
+    });
+  });
+  return true;
+}
+
+void Session::takeMeasure(std::uint64_t fileId, int tensor, const QuantSpec& measured,
+                          Result<TensorMeasure> found) {
+  background_.reset();
+  OpenFile* owner = fileById(fileId);
+  const bool cancelledOnly = !found && isCancelled(found.error());
+  if (owner != nullptr && !cancelledOnly) {
+    const auto index = static_cast<std::size_t>(tensor);
+    TensorOverview& known = owner->overview[index];
+    if (owner->plan.specFor(owner->source->tensors()[index].name) == measured) {
+      known.settled = true;
+      known.measure.reset();
+      if (found) {
+        known.measure = *found;
+      } else {
+        known.problem = text(found.error().message);
+      }
+      if (owner == file()) Q_EMIT overviewChanged(tensor);
+    }
+  }
+  pumpBackground();
+  Q_EMIT activityChanged();
+}
+
+Activity Session::activity() const {
+  Activity now;
+  const QString tensor = currentTensor();
+  if (exporting_) {
+    now.kind = Activity::Kind::Exporting;
+    now.text = tr("Exporting %1").arg(exportName_);
+    const auto total = exportProgress_->total.load();
+    if (total > 0) {
+      now.progress = static_cast<double>(exportProgress_->done.load()) / static_cast<double>(total);
+    }
+  } else if (opening_ > 0) {
+    now.kind = Activity::Kind::Opening;
+    now.text = tr("Opening %1").arg(openingName_);
+  } else if (loading_) {
+    now.kind = Activity::Kind::Loading;
+    now.text = tr("Loading %1").arg(tensor);
+  } else if (lastAnswer_ < lastRequest_) {
+    now.kind = Activity::Kind::Analysing;
+    now.text = tr("Analysing %1").arg(tensor);
+  } else if (background_ == Activity::Kind::Searching && !halted_) {
+    now.kind = Activity::Kind::Searching;
+    now.text = tr("Clip curve of %1").arg(tensor);
+  } else if (background_ && !halted_ && file() != nullptr) {
+    int known = 0;
+    int all = 0;
+    for (std::size_t i = 0; i < tensors().size(); ++i) {
+      if (!tensors()[i].quantizable) continue;
+      ++all;
+      known += file()->overview[i].settled ? 1 : 0;
+    }
+    now.kind = Activity::Kind::Surveying;
+    now.text = tr("Measuring all tensors: %1 of %2").arg(known).arg(all);
+    now.progress = static_cast<double>(known) / std::max(all, 1);
+  }
+  if (now.kind != shownKind_) {
+    shownKind_ = now.kind;
+    since_.start();
+  }
+  if (!now.idle()) now.elapsedMs = since_.elapsed();
+  return now;
+}
+
+}  // namespace quantoscope::ui
