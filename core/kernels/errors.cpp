@@ -38,9 +38,11 @@ struct PaddedTail {
   }
 };
 
-/// All of ErrorLanes in registers.
+/// ErrorLanes while they grow: in registers, but for the products of spans that are complete.
 struct ErrorAccumulators {
-  Accumulator squaredError, error, squaredWeight, cross;
+  Accumulator squaredError, error;
+  FloatAccumulator squares, products;  ///< w^2 and w e of the present span
+  ErrorLanes::Lanes squaredWeight, cross;
   V peak = hn::Zero(F());  ///< the larger of each |e|, by lane
 
   HWY_INLINE explicit ErrorAccumulators(const ErrorLanes& sums)
@@ -51,19 +53,39 @@ struct ErrorAccumulators {
   HWY_INLINE void store(ErrorLanes& sums) const {
     squaredError.store(sums.squaredError);
     error.store(sums.error);
-    squaredWeight.store(sums.squaredWeight);
-    cross.store(sums.cross);
+    sums.squaredWeight = squaredWeight;
+    sums.cross = cross;
   }
   /// Vector i of 16 columns with the values that its weights become.
   HWY_INLINE void add(std::size_t i, V weight, V value) {
     const V e = hn::Sub(weight, value);
-    const Pair wide(weight);
-    const Pair wideError(e);
-    squaredError.add(i, wideError, wideError);
-    error.subtract(i, wideError);
-    squaredWeight.add(i, wide, wide);
-    cross.add(i, wide, wideError);
+    const Pair wide(e);
+    squaredError.add(i, wide, wide);
+    error.subtract(i, wide);
+    squares.add(i, weight, weight);
+    products.add(i, weight, e);
     peak = hn::Max(peak, hn::Abs(e));
+  }
+  /// At the end of a span; false, and nothing done, where its products want float64.
+  HWY_INLINE bool closeSpan() {
+    if (!ErrorLanes::keptInFloat(squares.largest())) return false;
+    squares.addTo(squaredWeight);
+    products.addTo(cross);
+    clearSpan();
+    return true;
+  }
+  HWY_INLINE void clearSpan() {
+    squares.clear();
+    products.clear();
+  }
+  /// The present span, in float64.
+  void addProducts(const float* w, const float* y, std::size_t n) {
+    ErrorLanes sums;
+    sums.squaredWeight = squaredWeight;
+    sums.cross = cross;
+    sums.addProducts(w, y, n);
+    squaredWeight = sums.squaredWeight;
+    cross = sums.cross;
   }
 };
 
@@ -77,6 +99,9 @@ struct SquareAccumulator {
     const Pair e(hn::Sub(weight, value));
     squaredError.add(i, e, e);
   }
+  HWY_INLINE bool closeSpan() { return true; }
+  HWY_INLINE void clearSpan() {}
+  void addProducts(const float*, const float*, std::size_t) {}
 };
 
 /// Adds 16 columns whose values are stored.
@@ -88,13 +113,25 @@ HWY_INLINE void addColumns(Sums& sums, const float* w, const float* y) {
   }
 }
 
+/// Adds a span of a row, or what there is of it at the row's end.
+template <typename Sums>
+HWY_INLINE void addSpan(Sums& sums, const float* w, const float* y, std::size_t n) {
+  const std::size_t whole = n / kColumns * kColumns;
+  for (std::size_t c = 0; c < whole; c += kColumns) addColumns(sums, w + c, y + c);
+  if (whole < n) {
+    const PaddedTail tail(w + whole, y + whole, n - whole);
+    addColumns(sums, tail.w, tail.y);
+  }
+  if (!sums.closeSpan()) {
+    sums.clearSpan();
+    sums.addProducts(w, y, n);
+  }
+}
+
 template <typename Sums>
 HWY_INLINE void addRow(Sums& sums, const float* w, const float* y, std::size_t cols) {
-  const std::size_t whole = cols / kColumns * kColumns;
-  for (std::size_t c = 0; c < whole; c += kColumns) addColumns(sums, w + c, y + c);
-  if (whole < cols) {
-    const PaddedTail tail(w + whole, y + whole, cols - whole);
-    addColumns(sums, tail.w, tail.y);
+  for (std::size_t c = 0; c < cols; c += ErrorLanes::kSpan) {
+    addSpan(sums, w + c, y + c, std::min(ErrorLanes::kSpan, cols - c));
   }
 }
 
@@ -106,18 +143,16 @@ HWY_INLINE std::size_t firstColumnOf(float magnitude, const float* w, const floa
   return 0;
 }
 
-/// Adds the columns of a group, a multiple of 16, and keeps the sums in registers meanwhile.
+/// Adds columns of a group, a multiple of 16.
 template <typename Group, typename Sums>
 HWY_INLINE void addGroup(const Group& group, const float* w, std::size_t n, Sums& sums) {
   const F f;
-  Sums local = sums;
   for (std::size_t c = 0; c < n; c += kColumns) {
     for (std::size_t i = 0; i < kVectors; ++i) {
       const V weight = hn::LoadU(f, w + c + i * kMaxVector);
-      local.add(i, weight, group.value(weight));
+      sums.add(i, weight, group.value(weight));
     }
   }
-  sums = local;
 }
 
 /// Rows of groups on their way to sums of errors.
@@ -141,22 +176,38 @@ struct CodedRows {
                        zeroPoint != nullptr ? zeroPoint + group : nullptr, decodeScale + group, y);
   }
 
-  /// Adds a row without storing its values, unless a group's scale is out of the ordinary.
+  /// Adds a row without storing its values; false, with sums of no use, where something in it is
+  /// out of the ordinary.
   template <typename CodecOfGroup, typename Sums>
-  HWY_INLINE void add(std::size_t r, CodecOfGroup codecOfGroup, float* room, Sums& sums) const {
+  HWY_INLINE bool addRegistered(std::size_t r, CodecOfGroup codecOfGroup, Sums& sums) const {
     const float* row = w + r * shape.cols;
     std::size_t g = r * shape.groupsPerRow();
-    for (std::size_t begin = 0; begin < shape.cols; begin += shape.groupSize, ++g) {
-      const std::size_t length = std::min(shape.groupSize, shape.cols - begin);
-      if (ordinary(codec, scale[g], decodeScale[g])) {
-        addGroup(codecOfGroup(g), row + begin, length, sums);
-        continue;
+    for (std::size_t c = 0; c < shape.cols; ++g) {
+      const std::size_t groupEnd = std::min(c + shape.groupSize, shape.cols);
+      if (!ordinary(codec, scale[g], decodeScale[g])) return false;
+      const auto group = codecOfGroup(g);
+      while (c < groupEnd) {
+        const std::size_t spanEnd = (c / ErrorLanes::kSpan + 1) * ErrorLanes::kSpan;
+        const std::size_t end = std::min(groupEnd, spanEnd);
+        addGroup(group, row + c, end - c, sums);
+        c = end;
+        if ((c == spanEnd || c == shape.cols) && !sums.closeSpan()) return false;
       }
-      scalarKernels().quantizeDequantize(codec, alone(length), row + begin, scale + g,
-                                         zeroPoint != nullptr ? zeroPoint + g : nullptr,
-                                         decodeScale + g, room);
-      addRow(sums, row + begin, room, length);
     }
+    return true;
+  }
+
+  /// Adds a row; `room` holds its values if the answer is true.
+  template <typename CodecOfGroup, typename Sums>
+  HWY_INLINE bool add(std::size_t r, CodecOfGroup codecOfGroup, float* room, Sums& sums) const {
+    Sums next = sums;
+    if (addRegistered(r, codecOfGroup, next)) {
+      sums = next;
+      return false;
+    }
+    dequantizeRow(r, room);
+    addRow(sums, w + r * shape.cols, room, shape.cols);
+    return true;
   }
 
   /// Calls fn with what makes the codec of a group.
@@ -231,9 +282,9 @@ void addCodingErrors(const Codec& codec, const BlockShape& shape, const float* w
   rows.withCodecs([&](auto codecOfGroup) HWY_ATTR {
     ErrorAccumulators accumulators(sums);
     for (std::size_t r = 0; r < shape.rows; ++r) {
-      rows.add(r, codecOfGroup, room, accumulators);
+      const bool stored = rows.add(r, codecOfGroup, room, accumulators);
       if (!takePeak(accumulators, peak)) continue;
-      rows.dequantizeRow(r, room);
+      if (!stored) rows.dequantizeRow(r, room);
       peak = {peak.magnitude, r,
               firstColumnOf(peak.magnitude, w + r * shape.cols, room, shape.cols)};
     }

@@ -21,8 +21,15 @@ namespace quantoscope::kernels {
 /// Sums that a pass over weights w and their dequantized values y adds up, with e = float32(w - y).
 /// Each sum has 16 float64 lanes; the element in column c adds to lane c % 16, row after row, and
 /// `total` folds the lanes as a binary tree. So any vector width up to 16 gives the same bits.
+///
+/// Errors are added up in float64, where their squares are exact. w^2 and w e, whose float64 would
+/// take as long as all the rest, are products and sums of float32 in each lane of a span of a row
+/// (kSpan columns, from a multiple of kSpan), 64 terms at most, which the float64 lane gets at its
+/// end: within 64 * 2^-24 of the sum of w^2. A span whose w^2 come near the ends of float32
+/// (`keptInFloat`) adds exact products in float64 instead.
 struct ErrorLanes {
   static constexpr std::size_t kLanes = 16;
+  static constexpr std::size_t kSpan = 64 * kLanes;
   using Lanes = std::array<double, kLanes>;
 
   Lanes squaredError{};   ///< e^2, exact in float64
@@ -31,6 +38,11 @@ struct ErrorLanes {
   Lanes cross{};          ///< w * e
 
   static double total(Lanes lanes);
+
+  /// Whether a span keeps its float32 sums, by the largest lane of w^2.
+  static bool keptInFloat(float largest) { return largest >= 1e-24f && largest <= 1e30f; }
+  /// Adds the products of n columns, the first in lane 0, in float64.
+  void addProducts(const float* w, const float* y, std::size_t n);
 };
 
 /// The largest |e| of a block and where it is: the first in row-major order.

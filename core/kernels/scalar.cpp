@@ -146,20 +146,37 @@ void encode(const Codec& codec, const BlockShape& shape, const float* w, const f
   });
 }
 
+/// Adds w^2 and w e of a span of a row.
+void addSpan(const float* w, const float* y, std::size_t n, ErrorLanes& sums) {
+  std::array<float, ErrorLanes::kLanes> squares{};
+  std::array<float, ErrorLanes::kLanes> cross{};
+  for (std::size_t c = 0; c < n; ++c) {
+    squares[c % ErrorLanes::kLanes] += w[c] * w[c];
+    cross[c % ErrorLanes::kLanes] += w[c] * (w[c] - y[c]);
+  }
+  if (!ErrorLanes::keptInFloat(*std::max_element(squares.begin(), squares.end()))) {
+    sums.addProducts(w, y, n);
+    return;
+  }
+  for (std::size_t lane = 0; lane < ErrorLanes::kLanes; ++lane) {
+    sums.squaredWeight[lane] += squares[lane];
+    sums.cross[lane] += cross[lane];
+  }
+}
+
 void addErrors(const BlockShape& shape, const float* w, const float* y, ErrorLanes& sums,
                ErrorPeak& peak) {
-  for (std::size_t r = 0; r < shape.rows; ++r) {
+  for (std::size_t r = 0; r < shape.rows; ++r, w += shape.cols, y += shape.cols) {
     for (std::size_t c = 0; c < shape.cols; ++c) {
-      const std::size_t i = r * shape.cols + c;
       const std::size_t lane = c % ErrorLanes::kLanes;
-      const float rounded = w[i] - y[i];
+      const float rounded = w[c] - y[c];
       const double e = rounded;
-      const double weight = w[i];
       sums.squaredError[lane] += e * e;
       sums.error[lane] -= e;
-      sums.squaredWeight[lane] += weight * weight;
-      sums.cross[lane] += weight * e;
       if (std::fabs(rounded) > peak.magnitude) peak = {std::fabs(rounded), r, c};
+    }
+    for (std::size_t c = 0; c < shape.cols; c += ErrorLanes::kSpan) {
+      addSpan(w + c, y + c, std::min(ErrorLanes::kSpan, shape.cols - c), sums);
     }
   }
 }
@@ -245,6 +262,15 @@ double ErrorLanes::total(Lanes lanes) {
     for (std::size_t i = 0; i < width; ++i) lanes[i] += lanes[i + width];
   }
   return lanes[0];
+}
+
+void ErrorLanes::addProducts(const float* w, const float* y, std::size_t n) {
+  for (std::size_t c = 0; c < n; ++c) {
+    const double weight = w[c];
+    const double e = w[c] - y[c];
+    squaredWeight[c % kLanes] += weight * weight;
+    cross[c % kLanes] += weight * e;
+  }
 }
 
 std::int32_t BinRule::binOf(float x) const {

@@ -62,6 +62,29 @@ class Accumulator {
   W parts_[kParts];
 };
 
+/// Float32 sums in 16 lanes, product and sum rounded one after the other.
+class FloatAccumulator {
+ public:
+  HWY_INLINE FloatAccumulator() { clear(); }
+  HWY_INLINE void clear() {
+    for (V& part : parts_) part = hn::Zero(F());
+  }
+  HWY_INLINE void add(std::size_t i, V a, V b) { parts_[i] = hn::Add(parts_[i], hn::Mul(a, b)); }
+  HWY_INLINE float largest() const {
+    V found = parts_[0];
+    for (std::size_t i = 1; i < kVectors; ++i) found = hn::Max(found, parts_[i]);
+    return hn::GetLane(hn::MaxOfLanes(F(), found));
+  }
+  HWY_INLINE void addTo(ErrorLanes::Lanes& lanes) const {
+    Accumulator sums(lanes);
+    for (std::size_t i = 0; i < kVectors; ++i) sums.add(i, Pair(parts_[i]));
+    sums.store(lanes);
+  }
+
+ private:
+  V parts_[kVectors];
+};
+
 }  // namespace
 #endif
 }  // namespace quantoscope::kernels::HWY_NAMESPACE
