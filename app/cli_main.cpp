@@ -60,8 +60,9 @@ int main(int argc, char** argv) {
 
   const std::vector<std::pair<const char*, Verb>> verbs = {
       {"list", addList(program)},         {"inspect", addInspect(program)},
-      {"search", addSearch(program)},     {"overview", addOverview(program)},
-      {"quantize", addQuantize(program)}, {"encode", addEncode(program)}};
+      {"search", addSearch(program)},     {"compare", addCompare(program)},
+      {"overview", addOverview(program)}, {"quantize", addQuantize(program)},
+      {"encode", addEncode(program)}};
 
   try {
     program.parse(argc, argv);

@@ -101,6 +101,25 @@ Result<std::shared_ptr<const WeightTensor>> loadTensor(const Context& context,
   return std::make_shared<const WeightTensor>(std::move(*tensor));
 }
 
+Result<std::shared_ptr<const Importance>> loadImportance(const Context& context,
+                                                         const std::string& where,
+                                                         const WeightTensor& tensor) {
+  if (where.empty()) return std::shared_ptr<const Importance>();
+  const std::string name = "--importance " + where;
+  const FileAndPath parts = splitFileAndPath(where);
+  if (parts.path.empty()) {
+    return Error{ErrorCode::InvalidArgument,
+                 name + ": allowed is FILE::PATH, the file being there"};
+  }
+  auto source = context.open(parts.file);
+  if (!source) return source.error();
+  auto matrix = (*source)->loadMatrix(parts.path);
+  if (!matrix) return matrix.error();
+  auto importance = Importance::of(std::move(matrix->values), tensor.cols(), name);
+  if (!importance) return importance.error();
+  return std::make_shared<const Importance>(std::move(*importance));
+}
+
 Result<LoadedTensor> loadTarget(const Context& context, const Target& target,
                                 Orientation orientation) {
   auto source = context.open(target.file);

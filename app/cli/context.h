@@ -8,6 +8,7 @@
 #include "core/base/json.h"
 #include "core/base/result.h"
 #include "core/io/tensor_source.h"
+#include "core/metrics/channels.h"
 #include "core/parallel/executor.h"
 
 namespace quantoscope::cli {
@@ -72,6 +73,11 @@ struct LoadedTensor {
 };
 Result<LoadedTensor> loadTarget(const Context& context, const Target& target,
                                 Orientation orientation);
+
+/// The importance that --importance FILE::PATH names, for this tensor; null where `where` is empty.
+Result<std::shared_ptr<const Importance>> loadImportance(const Context& context,
+                                                         const std::string& where,
+                                                         const WeightTensor& tensor);
 
 /// A tensor of an opened file. DoesNotFit, with the reason, where it cannot be quantized.
 Result<std::shared_ptr<const WeightTensor>> loadTensor(const Context& context,

@@ -7,6 +7,7 @@
 #include "app/cli/spec_options.h"
 #include "app/cli/verbs.h"
 #include "core/base/text.h"
+#include "core/engine/detail.h"
 #include "core/exporting/csv.h"
 
 namespace quantoscope::cli {
@@ -66,8 +67,22 @@ struct InspectOptions {
   std::string tensor;
   int bins = 512;
   bool json = false;
+  bool detail = false;
   SpecOptions spec;
 };
+
+Result<SharedDetail> detailOf(const AnalysisRequest& request, const SharedResult& known,
+                              const Context& context) {
+  DetailRequest wanted;
+  wanted.tensor = request.tensor;
+  wanted.spec = request.spec;
+  wanted.known = known;
+  wanted.importance = request.importance;
+  wanted.sizes.bins = request.bins;
+  auto detail = analyseDetail(wanted, context.executor(), context.control("reporting"));
+  context.clearProgress();
+  return detail;
+}
 
 Result<int> inspect(const InspectOptions& options, const Context& context) {
   auto spec = options.spec.spec();
@@ -83,13 +98,24 @@ Result<int> inspect(const InspectOptions& options, const Context& context) {
   request.tensor = loaded->tensor;
   request.spec = *spec;
   request.bins = static_cast<std::size_t>(options.bins);
+  auto importance = loadImportance(context, options.spec.importance(), *loaded->tensor);
+  if (!importance) return importance.error();
+  request.importance = std::move(*importance);
   auto result = analyse(request, context.executor(), context.control("analysing"));
   context.clearProgress();
   if (!result) return result.error();
+  Json json = toJson(**result);
+  std::string words = text(**result);
+  if (options.detail && (*result)->health.finite()) {
+    auto detail = detailOf(request, *result, context);
+    if (!detail) return detail.error();
+    json.set("detail", toJson((*detail)->report));
+    words += text((*detail)->report);
+  }
   if (options.json) {
-    context.print(toJson(**result));
+    context.print(json);
   } else {
-    context.out() << text(**result);
+    context.out() << words;
   }
   if ((*result)->health.finite()) return kDone;
   context.out().flush();
@@ -128,17 +154,20 @@ const char* granularityName(ClipPolicy::Kind kind) {
 }
 
 struct SearchAnswer {
-  ClipChoice choice;
+  ClipChoice choice;       ///< by the weighted error where there is importance
   double searchedMse = 0;  ///< with the ratios that were chosen
 };
 
 Result<SearchAnswer> runSearch(const WeightTensor& tensor, const QuantSpec& spec,
-                               const Context& context) {
+                               const std::string& importance, const Context& context) {
+  auto weights = loadImportance(context, importance, tensor);
+  if (!weights) return weights.error();
   auto health = healthOf(tensor, context.executor());
   if (!health) return health.error();
   if (!health->finite()) return notFiniteError(tensor.info().name, *health);
   const TaskControl control = context.control("searching");
-  auto choice = chooseClip(tensor, spec, context.executor(), control);
+  auto choice = chooseClip(tensor, spec, context.executor(), control,
+                           *weights ? (*weights)->values() : std::span<const float>());
   if (!choice) return choice.error();
   auto measured = measureQuantization(tensor, spec, choice->ratios, context.executor(), control);
   if (!measured) return measured.error();
@@ -158,6 +187,11 @@ Json searchJson(const std::string& tensor, const QuantSpec& spec, const SearchAn
                             {"unclipped_mse", curve.unclippedMse},
                             {"gain_db", curve.gainDb()},
                             {"at_edge", curve.atEdge()}});
+  if (!curve.weightedMse.empty()) {
+    json.set("weighted_mse", Json::arrayOf(curve.weightedMse));
+    json.set("best_weighted_mse", curve.weightedMse[curve.best]);
+    json.set("unclipped_weighted_mse", curve.unclippedWeightedMse);
+  }
   if (spec.clip.kind != ClipPolicy::Kind::SearchTensor) {
     json.set("searched_mse", answer.searchedMse);
     json.set("ratio_histogram", Json::arrayOf(answer.choice.ratioCounts));
@@ -191,7 +225,7 @@ Result<int> search(const SearchOptions& options, const Context& context) {
   if (!loaded) return loaded.error();
 
   const Stopwatch stopwatch;
-  auto answer = runSearch(*loaded->tensor, *spec, context);
+  auto answer = runSearch(*loaded->tensor, *spec, options.spec.importance(), context);
   context.clearProgress();
   if (!answer) return answer.error();
   const ClipCurve& curve = answer->choice.curve;
@@ -229,8 +263,12 @@ Verb addInspect(CLI::App& program) {
   verb->add_option("--bins", options->bins, "bins of the histograms")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000));
+  verb->add_flag(
+      "--detail", options->detail,
+      "add percentiles, rounding and clipping parts, use of codes, worst groups, outliers");
   verb->add_flag("--json", options->json, "print JSON");
   options->spec.addTo(*verb);
+  options->spec.addImportanceTo(*verb);
   return [options](const Context& context) { return inspect(*options, context); };
 }
 
@@ -244,6 +282,7 @@ Verb addSearch(CLI::App& program) {
   verb->add_flag("--json", options->json, "print JSON");
   verb->add_flag("--csv", options->csv, "print the curve as CSV");
   options->spec.addTo(*verb);
+  options->spec.addImportanceTo(*verb);
   return [options](const Context& context) { return search(*options, context); };
 }
 

@@ -57,7 +57,69 @@ std::string metricsText(const ErrorMetrics& metrics) {
          line("cosine", formatRounded(metrics.cosine, 8));
 }
 
+Json percentilesJson(const std::vector<Percentile>& percentiles) {
+  Json::Array array;
+  for (const Percentile& p : percentiles) {
+    array.push_back(Json::object({{"percent", p.percent}, {"value", p.value}}));
+  }
+  return Json(std::move(array));
+}
+
+Json worstGroupsJson(const std::vector<GroupError>& groups) {
+  Json::Array array;
+  for (const GroupError& group : groups) {
+    array.push_back(Json::object({{"row", count(group.row)},
+                                  {"group", count(group.group)},
+                                  {"mse", group.tally.mse()},
+                                  {"max_abs_error", group.tally.maxAbsError}}));
+  }
+  return Json(std::move(array));
+}
+
+Json outliersJson(const ChannelOutliers& outliers) {
+  Json::Array array;
+  for (const OutlierChannel& channel : outliers.channels) {
+    array.push_back(Json::object({{"channel", count(channel.channel)},
+                                  {"rms", channel.rms},
+                                  {"max_abs", channel.maxAbs},
+                                  {"times_median", channel.times()}}));
+  }
+  return Json::object({{"count", count(outliers.count)}, {"channels", std::move(array)}});
+}
+
+Json splitJson(const ErrorSplit& split) {
+  return Json::object({{"clipped", count(split.clipped)},
+                       {"clipping_squared_error", split.clipping},
+                       {"rounding_squared_error", split.rounding}});
+}
+
+Json codesJson(const CodeUse& use) {
+  Json::Array array;
+  for (const CodeUse::Code& code : use.codes) {
+    array.push_back(
+        Json::object({{"code", code.code}, {"level", code.level}, {"count", count(code.count)}}));
+  }
+  return Json::object({{"unused", count(use.unused)},
+                       {"entropy_bits", use.entropyBits},
+                       {"bits", use.bits},
+                       {"codes", std::move(array)}});
+}
+
+std::string percent(double share) {
+  return formatRounded(100 * share, 4) + " %";
+}
+
 }  // namespace
+
+Json toJson(const ErrorReport& report) {
+  Json json = Json::object({{"percentiles", percentilesJson(report.percentiles)},
+                            {"worst_groups", worstGroupsJson(report.worstGroups)},
+                            {"outlier_channels", outliersJson(report.outliers)}});
+  if (report.split) json.set("split", splitJson(*report.split));
+  if (report.codes) json.set("codes", codesJson(*report.codes));
+  if (report.weightedMse) json.set("weighted_mse", *report.weightedMse);
+  return json;
+}
 
 Json toJson(const TensorInfo& info) {
   std::vector<std::uint64_t> shape(info.shape.begin(), info.shape.end());
@@ -108,6 +170,7 @@ Json toJson(const AnalysisResult& result) {
                             {"health", healthJson(result.health)},
                             {"stats", statisticsJson(result.statistics)},
                             {"metrics", result.metrics ? toJson(*result.metrics) : Json()}});
+  if (result.weightedMse) json.set("weighted_mse", *result.weightedMse);
   if (result.metrics && result.spec.clip.searches() && result.clip.ratios.values.size() == 1) {
     json.set("clip_ratio", result.clip.ratios.values.front());
   }
@@ -151,6 +214,35 @@ std::string shapeText(const std::vector<std::size_t>& shape) {
   std::vector<std::string> parts;
   for (const std::size_t extent : shape) parts.push_back(std::to_string(extent));
   return join(parts, "x");
+}
+
+std::string text(const ErrorReport& report) {
+  std::string words;
+  for (const Percentile& p : report.percentiles) {
+    words += line((formatNumber(p.percent) + " % of |error|").c_str(),
+                  "up to " + formatRounded(p.value, 6));
+  }
+  if (report.split) {
+    const ErrorSplit& split = *report.split;
+    const double whole = split.clipping + split.rounding;
+    words +=
+        line("clipped",
+             std::to_string(split.clipped) + " weights (" + percent(split.clippedShare()) + "), " +
+                 percent(whole > 0 ? split.clipping / whole : 0) + " of the squared error");
+  }
+  if (report.codes) {
+    words += line("codes", std::to_string(report.codes->unused) + " unused, entropy " +
+                               formatRounded(report.codes->entropyBits, 4) + " of " +
+                               std::to_string(report.codes->bits) + " bits");
+  }
+  if (!report.worstGroups.empty()) {
+    const GroupError& worst = report.worstGroups.front();
+    words += line("worst group", "row " + std::to_string(worst.row) + ", group " +
+                                     std::to_string(worst.group) + ": MSE " +
+                                     formatRounded(worst.tally.mse(), 6));
+  }
+  words += line("outlier channels", std::to_string(report.outliers.count) + " of the inputs");
+  return words;
 }
 
 std::string text(const AnalysisResult& result) {

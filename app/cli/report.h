@@ -6,6 +6,7 @@
 
 #include "core/base/json.h"
 #include "core/engine/analysis.h"
+#include "core/metrics/error_report.h"
 
 namespace quantoscope::cli {
 
@@ -14,6 +15,8 @@ Json toJson(const AnalysisResult& result);
 Json toJson(const ErrorMetrics& metrics);
 Json toJson(const StorageCost& storage);
 Json toJson(const Histogram& histogram);
+/// What inspect --detail and compare add to the metrics; without profiles and map.
+Json toJson(const ErrorReport& report);
 
 /// Columns of text, left-aligned but for those that look like numbers in every row.
 std::string tableText(const std::vector<std::string>& header,
@@ -24,6 +27,9 @@ std::string shapeText(const std::vector<std::size_t>& shape);
 
 /// Everything that inspect says to people.
 std::string text(const AnalysisResult& result);
+
+/// The same for people, behind what inspect says.
+std::string text(const ErrorReport& report);
 
 /// A clip curve for people: a line a ratio with a bar, the best one marked.
 std::string text(const ClipCurve& curve);

@@ -71,6 +71,13 @@ void SpecOptions::addTo(CLI::App& verb) {
       ->group(group);
 }
 
+void SpecOptions::addImportanceTo(CLI::App& verb) {
+  verb.add_option("--importance", importance_,
+                  "FILE::PATH of one weight for each input channel: searches minimise the weighted "
+                  "error")
+      ->group("Specification");
+}
+
 bool SpecOptions::has(const CLI::Option* option) const {
   return option->count() > 0;
 }

@@ -19,6 +19,8 @@ namespace quantoscope::cli {
 class SpecOptions {
  public:
   void addTo(CLI::App& verb);
+  /// And --importance, to a verb that respects it.
+  void addImportanceTo(CLI::App& verb);
 
   /// Whether any option of the spec was given (orientation, which is none of it, not counted).
   bool given() const;
@@ -28,6 +30,7 @@ class SpecOptions {
   /// InvalidArgument where options do not go together.
   Result<QuantSpec> spec() const;
   Result<Orientation> orientation() const;
+  const std::string& importance() const { return importance_; }  ///< FILE::PATH, or empty
 
  private:
   bool has(const CLI::Option* option) const;
@@ -47,6 +50,7 @@ class SpecOptions {
   std::string dqGroupSize_ = "256";
   std::string orientation_ = "auto";
   std::string codebook_;
+  std::string importance_;
   bool fullRange_ = false;
   bool halfRange_ = false;
   bool doubleQuant_ = false;

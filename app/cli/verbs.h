@@ -17,6 +17,7 @@ using Verb = std::function<Result<int>(const Context&)>;
 Verb addList(CLI::App& program);
 Verb addInspect(CLI::App& program);
 Verb addSearch(CLI::App& program);
+Verb addCompare(CLI::App& program);
 Verb addOverview(CLI::App& program);
 Verb addQuantize(CLI::App& program);
 Verb addEncode(CLI::App& program);

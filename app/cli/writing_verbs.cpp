@@ -184,13 +184,16 @@ Result<std::vector<TensorInfo>> chosenTensors(const QuantizeOptions& options,
 }
 
 Result<NativeTensor> quantizeOne(const WeightTensor& tensor, const QuantSpec& spec,
-                                 bool withDequantized, const Context& context) {
+                                 const QuantizeOptions& options, const Context& context) {
+  auto importance = loadImportance(context, options.spec.importance(), tensor);
+  if (!importance) return importance.error();
   const Executor& executor = context.executor();
   const TaskControl control = context.control(tensor.info().name);
   auto health = healthOf(tensor, executor, control);
   if (!health) return health.error();
   if (!health->finite()) return notFiniteError(tensor.info().name, *health);
-  auto choice = chooseClip(tensor, spec, executor, control);
+  auto choice = chooseClip(tensor, spec, executor, control,
+                           *importance ? (*importance)->values() : std::span<const float>());
   if (!choice) return choice.error();
   auto codes = quantized(tensor, spec, choice->ratios, executor, control);
   if (!codes) return codes.error();
@@ -201,7 +204,7 @@ Result<NativeTensor> quantizeOne(const WeightTensor& tensor, const QuantSpec& sp
   native.info = tensor.info();
   native.metrics = ErrorMetrics::from(*sums);
   native.storage = storageCostOf(spec, tensor.rows(), tensor.cols());
-  if (withDequantized) {
+  if (options.withDequantized) {
     auto values = dequantized(tensor, spec, codes->parameters, executor, control);
     if (!values) return values.error();
     native.dequantized = std::move(*values);
@@ -241,7 +244,7 @@ Result<int> quantize(QuantizeOptions options, const Context& context) {
     auto tensor = loadTensor(context, **source, info, *orientation);
     if (!tensor) return tensor.error();
     const QuantSpec spec = plan->specFor(info.name);
-    auto native = quantizeOne(**tensor, spec, options.withDequantized, context);
+    auto native = quantizeOne(**tensor, spec, options, context);
     context.clearProgress();
     if (!native) return native.error();
     if (auto status = (*writer)->add(*native); !status) return status.error();
@@ -448,6 +451,7 @@ Verb addQuantize(CLI::App& program) {
   verb->add_flag("--with-dequantized", options->withDequantized,
                  "also the dequantized weights, in the source's own shape");
   options->spec.addTo(*verb);
+  options->spec.addImportanceTo(*verb);
   return [options](const Context& context) { return quantize(*options, context); };
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/parallel/worker_pool.h"
+#include "core/quant/weighted_search.h"
 
 namespace quantoscope {
 
@@ -75,10 +76,33 @@ Result<Histogram> errorHistogramOf(const AnalysisRequest& request,
   return whole;
 }
 
+std::span<const float> importanceOf(const AnalysisRequest& request) {
+  return request.importance ? request.importance->values() : std::span<const float>();
+}
+
+/// sum of h e^2 / sum of h.
+Result<double> weightedMseOf(const AnalysisRequest& request, const GroupParameters& parameters,
+                             const Executor& executor, const TaskControl& control) {
+  const WeightTensor& tensor = *request.tensor;
+  const std::size_t groupSize = parameters.layout.groupSize;
+  const float* importance = request.importance->values().data();
+  std::vector<double> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
+  const Status status =
+      forEachDequantizedBlock(tensor, request.spec, parameters, executor, control,
+                              [&](std::size_t block, std::size_t, MatrixView w, const float* y) {
+                                parts[block] += kernels::weightedSquaredError(
+                                    {w.rows, w.cols, groupSize}, w.data, y, importance);
+                              });
+  if (!status) return status.error();
+  double sum = 0;
+  for (const double part : parts) sum += part;
+  return sum / (request.importance->sum() * static_cast<double>(tensor.rows()));
+}
+
 /// The part that needs a finite tensor.
 Status addQuantization(const AnalysisRequest& request, const Executor& executor,
                        const TaskControl& control, AnalysisResult& result) {
-  auto choice = chooseClip(*request.tensor, request.spec, executor, control);
+  auto choice = chooseClip(*request.tensor, request.spec, executor, control, importanceOf(request));
   if (!choice) return choice.error();
   auto measured =
       measureQuantization(*request.tensor, request.spec, choice->ratios, executor, control);
@@ -87,6 +111,11 @@ Status addQuantization(const AnalysisRequest& request, const Executor& executor,
                                     executor, control);
   if (!histogram) return histogram.error();
 
+  if (request.importance) {
+    auto weighted = weightedMseOf(request, measured->parameters, executor, control);
+    if (!weighted) return weighted.error();
+    result.weightedMse = *weighted;
+  }
   result.metrics = ErrorMetrics::from(measured->sums);
   result.errorHistogram = std::move(*histogram);
   result.group = detailOf(request, measured->parameters, choice->ratios);
@@ -114,6 +143,10 @@ Result<SharedResult> analyse(const AnalysisRequest& request, const Executor& exe
   const auto begin = std::chrono::steady_clock::now();
   if (auto status = request.spec.validate(); !status) return status.error();
   const WeightTensor& tensor = *request.tensor;
+  if (request.importance) {
+    const Status status = checkImportance(tensor, request.importance->values());
+    if (!status) return status.error();
+  }
 
   auto result = std::make_shared<AnalysisResult>();
   result->id = request.id;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/metrics/channels.h"
 #include "core/metrics/error_metrics.h"
 #include "core/metrics/histogram.h"
 #include "core/metrics/weight_statistics.h"
@@ -28,6 +29,9 @@ struct AnalysisRequest {
   QuantSpec spec;  ///< valid
   std::size_t bins = 512;
   std::optional<GroupIndex> group;  ///< absent, or outside the tensor: a typical one
+  /// One for each input channel, or absent: searches and the optimal policy then minimise the
+  /// weighted error, and the answer has `weightedMse`.
+  std::shared_ptr<const Importance> importance;
 };
 
 /// One group as it is decoded.
@@ -63,6 +67,7 @@ struct AnalysisResult {
 
   /// Absent where the tensor is not finite; then there is no clip choice and no group either.
   std::optional<ErrorMetrics> metrics;
+  std::optional<double> weightedMse;        ///< with importance: see Importance::weightedMse
   std::optional<Histogram> errorHistogram;  ///< of y - w over [-R, R], R the largest |e|
   ClipChoice clip;
   std::optional<GroupDetail> group;
@@ -76,7 +81,8 @@ struct AnalysisResult {
 
 using SharedResult = std::shared_ptr<const AnalysisResult>;
 
-/// Answers a request. Errors: an invalid spec, DoesNotFit, Cancelled. Thread-safe.
+/// Answers a request. Errors: an invalid spec, DoesNotFit (importance for another number of
+/// channels included), Cancelled. Thread-safe.
 Result<SharedResult> analyse(const AnalysisRequest& request, const Executor& executor,
                              const TaskControl& control = {});
 

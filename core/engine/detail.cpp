@@ -28,6 +28,10 @@ Status requireImportance(const WeightTensor& tensor, const Importance* importanc
                    std::to_string(tensor.cols()) + ", one for each input channel"};
 }
 
+std::span<const float> importanceOf(const DetailRequest& request) {
+  return request.importance ? request.importance->values() : std::span<const float>();
+}
+
 bool answers(const AnalysisResult& known, const DetailRequest& request) {
   return known.metrics && !known.preview && known.spec == request.spec &&
          known.info.rows == request.tensor->rows() && known.info.cols == request.tensor->cols();
@@ -39,7 +43,7 @@ Result<ClipRatios> ratiosFor(const DetailRequest& request, const Executor& execu
   if (auto status = requireFinite(*request.tensor, executor, control); !status) {
     return status.error();
   }
-  auto choice = chooseClip(*request.tensor, request.spec, executor, control);
+  auto choice = chooseClip(*request.tensor, request.spec, executor, control, importanceOf(request));
   if (!choice) return choice.error();
   return std::move(choice->ratios);
 }
@@ -90,7 +94,8 @@ Result<SharedDetail> analyseDetail(const DetailRequest& request, const Executor&
   }
   auto ratios = ratiosFor(request, executor, control);
   if (!ratios) return ratios.error();
-  auto parameters = groupParametersOf(*request.tensor, request.spec, *ratios, executor, control);
+  auto parameters = groupParametersOf(*request.tensor, request.spec, *ratios, executor, control,
+                                      importanceOf(request));
   if (!parameters) return parameters.error();
   auto report = reportOn(request, *parameters, executor, control);
   if (!report) return report.error();

@@ -15,7 +15,7 @@ struct DetailRequest {
   QuantSpec spec;  ///< valid
   /// The quick answer to the same tensor and spec, when there is one: its clip ratios spare a
   /// search, its health a pass. An answer that is a preview, or to another spec or shape, is not
-  /// used; that it is of the same tensor is for the caller to hold.
+  /// used; that it is of the same tensor and importance is for the caller to hold.
   SharedResult known;
   std::shared_ptr<const Importance> importance;  ///< one for each input channel, or absent
   ReportSizes sizes;

@@ -2,6 +2,7 @@
 #include <bit>
 #include <cmath>
 #include <hdf5.h>
+#include <map>
 #include <signal.h>
 
 #include <QtTest>
@@ -62,6 +63,21 @@ class CliTest : public QObject {
   const QString tensor_ = "model.layers.0.self_attn.q_proj.weight";
 
   QString path(const char* name) const { return folder_.filePath(name); }
+
+  static void writeVectors(const QString& file,
+                           const std::map<std::string, std::vector<float>>& vectors) {
+    const hid_t id = H5Fcreate(file.toUtf8().constData(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    for (const auto& [name, values] : vectors) {
+      const hsize_t size = values.size();
+      const hid_t space = H5Screate_simple(1, &size, nullptr);
+      const hid_t set = H5Dcreate2(id, name.c_str(), H5T_IEEE_F32LE, space, H5P_DEFAULT,
+                                   H5P_DEFAULT, H5P_DEFAULT);
+      H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+      H5Dclose(set);
+      H5Sclose(space);
+    }
+    H5Fclose(id);
+  }
 
   void verifyOneError(const Run& result, int status, const QByteArray& mentioned) const {
     QVERIFY2(result.status == status, result.err + " status " + QByteArray::number(result.status));
@@ -127,6 +143,64 @@ class CliTest : public QObject {
     QCOMPARE(numberAt(jsonOf(rows), {"searched_mse"}),
              numberAt(jsonOf(chosen), {"metrics", "mse"}));
     QCOMPARE(jsonOf(rows).find("ratio_histogram")->asArray()->size(), std::size_t{40});
+  }
+
+  void detailAddsUp() {
+    const Run result = run({"inspect", sample_, tensor_, "--clip", "0.8", "--detail", "--json"});
+    QCOMPARE(result.status, 0);
+    const Json json = jsonOf(result);
+    const double weights = numberAt(json, {"rows"}) * numberAt(json, {"cols"});
+    const double squares = numberAt(json, {"metrics", "mse"}) * weights;
+    const double clipping = numberAt(json, {"detail", "split", "clipping_squared_error"});
+    const double rounding = numberAt(json, {"detail", "split", "rounding_squared_error"});
+    QVERIFY(clipping > 0 && rounding > 0);
+    QVERIFY(std::fabs(clipping + rounding - squares) <= 1e-9 * squares);
+    double coded = 0;
+    for (const Json& code : *json.find("detail")->find("codes")->find("codes")->asArray()) {
+      coded += numberAt(code, {"count"});
+    }
+    QCOMPARE(coded, weights);
+    QCOMPARE(json.find("detail")->find("percentiles")->asArray()->size(), std::size_t{4});
+    const Run words = run({"inspect", sample_, tensor_, "--detail"});
+    QVERIFY2(words.out.contains("99.9 % of |error|"), words.out);
+  }
+
+  void importanceDecidesTheSearch() {
+    const int cols =
+        static_cast<int>(numberAt(jsonOf(run({"inspect", sample_, tensor_, "--json"})), {"cols"}));
+    std::vector<float> importance(static_cast<std::size_t>(cols), 0.0f);
+    for (std::size_t c = 0; c < 8; ++c) importance[c] = 1.0f + static_cast<float>(c);
+    const QString file = path("importance.h5");
+    writeVectors(file, {{"few", importance}, {"short", {1, 2, 3}}});
+
+    const Json found =
+        jsonOf(run({"search", sample_, tensor_, "--importance", file + "::/few", "--json"}));
+    const auto* curve = found.find("weighted_mse")->asArray();
+    QCOMPARE(curve->size(), std::size_t{40});
+    const double best = numberAt(found, {"best_weighted_mse"});
+    for (const Json& mse : *curve) QVERIFY(best <= mse.asNumber(NAN));
+    const Json plain = jsonOf(run({"search", sample_, tensor_, "--json"}));
+    QVERIFY(numberAt(plain, {"best_mse"}) <= numberAt(found, {"best_mse"}));
+
+    const Json inspected = jsonOf(run({"inspect", sample_, tensor_, "--clip", "search",
+                                       "--importance", file + "::/few", "--json"}));
+    QCOMPARE(numberAt(inspected, {"clip_ratio"}), numberAt(found, {"best_ratio"}));
+    QVERIFY(std::fabs(numberAt(inspected, {"weighted_mse"}) - best) <= 1e-12 * best);
+
+    verifyOneError(run({"inspect", sample_, tensor_, "--importance", file + "::/short"}), 4,
+                   "--importance");
+    verifyOneError(run({"inspect", sample_, tensor_, "--importance", file + "::/none"}), 2, "none");
+  }
+
+  void compareMeasuresWhatAnotherFileHolds() {
+    const Json same = jsonOf(run({"compare", sample_, sample_, "--json"}));
+    for (const Json& tensor : *same.find("tensors")->asArray()) {
+      QCOMPARE(numberAt(tensor, {"metrics", "mse"}), 0.0);
+    }
+    const Run chosen = run({"compare", sample_, sample_, "--tensors", "*layers.0*q_proj*"});
+    QCOMPARE(chosen.status, 0);
+    QCOMPARE(chosen.out.count('\n'), 2);
+    verifyOneError(run({"compare", sample_, golden_}), 4, "no tensor of the same name");
   }
 
   void searchWritesCsv() {

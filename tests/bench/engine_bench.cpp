@@ -175,6 +175,7 @@ int main(int argc, char** argv) {
     }
   }
   benchmark::AddCustomContext("kernels", quantoscope::kernels::activeKernels().name);
+  weights();  // made before the first job begins, not in it
   registerAll();
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
