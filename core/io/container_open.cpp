@@ -4,6 +4,7 @@
 #include "core/io/container_source.h"
 #include "core/io/file_kind.h"
 #include "core/io/hdf5_container.h"
+#include "core/io/numpy.h"
 #include "core/io/safetensors.h"
 #include "core/io/sharded_container.h"
 
@@ -17,12 +18,23 @@ Result<SharedContainer> openSafetensorsFile(const std::string& path) {
   return openSafetensors(*bytes, path);
 }
 
+/// One array, or an archive of them.
+Result<SharedContainer> openNumpyFile(const std::string& path) {
+  const auto bytes = openFileBytes(path);
+  if (!bytes) return bytes.error();
+  const auto head = readText(**bytes, 0, 2);
+  if (!head) return about(path, head.error());
+  return *head == "PK" ? openNpz(*bytes, path) : openNpy(*bytes, path);
+}
+
 /// A file that is no index: what an index names must not lead to another one.
 Result<SharedContainer> openSingle(const std::string& path, const OpenOptions& options) {
   const Result<FileKind> kind = fileKindOf(path);
   if (!kind) return kind.error();
   if (*kind == FileKind::Hdf5) return openHdf5Container(path, options);
   if (*kind == FileKind::Safetensors) return openSafetensorsFile(path);
+  if (*kind == FileKind::Keras) return openKerasArchive(path, options);
+  if (*kind == FileKind::NumPy) return openNumpyFile(path);
   return unsupportedKindError(path, *kind);
 }
 

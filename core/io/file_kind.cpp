@@ -127,9 +127,6 @@ const char* remedyFor(FileKind kind) {
     case FileKind::PyTorch:
       return "; convert it in Python: f = h5py.File('weights.h5', 'w'); [f.create_dataset(k, "
              "data=v.float().numpy()) for k, v in torch.load('FILE', map_location='cpu').items()]";
-    case FileKind::NumPy:
-      return "; convert it in Python: f = h5py.File('weights.h5', 'w'); [f.create_dataset(k, "
-             "data=v) for k, v in numpy.load('FILE').items()]";
     case FileKind::Gguf:
       return "; convert it in Python: f = h5py.File('weights.h5', 'w'); [f.create_dataset(t.name, "
              "data=gguf.dequantize(t.data, t.tensor_type)) for t in "
@@ -137,8 +134,6 @@ const char* remedyFor(FileKind kind) {
     case FileKind::Onnx:
       return "; convert it in Python: f = h5py.File('weights.h5', 'w'); [f.create_dataset(t.name, "
              "data=onnx.numpy_helper.to_array(t)) for t in onnx.load('FILE').graph.initializer]";
-    case FileKind::Keras:
-      return "; unzip it and open its model.weights.h5";
     case FileKind::LfsPointer:
       return "; fetch the file with: git lfs pull";
     default:
@@ -169,7 +164,8 @@ Result<FileKind> fileKindOf(const std::string& path) {
 Error unsupportedKindError(const std::string& path, FileKind kind) {
   return {ErrorCode::UnreadableFile,
           path + ": " + descriptionOf(kind) +
-              "; this version opens HDF5 (.h5, .hdf5) and safetensors files" + remedyFor(kind)};
+              "; allowed are HDF5 (.h5, .hdf5), .keras, safetensors and NumPy files (.npy, .npz)" +
+              remedyFor(kind)};
 }
 
 }  // namespace quantoscope

@@ -3,16 +3,19 @@
 #include <H5Cpp.h>
 #include <algorithm>
 #include <bit>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "core/base/file_mapping.h"
 #include "core/io/hdf5_array.h"
 #include "core/io/hdf5_border.h"
 #include "core/io/hdf5_chunks.h"
 #include "core/io/hdf5_file.h"
 #include "core/io/hdf5_walk.h"
+#include "core/io/zip_archive.h"
 #include "core/parallel/executor.h"
 
 namespace quantoscope {
@@ -73,10 +76,12 @@ void placePiece(const std::vector<std::byte>& piece, const Box& box, const Box& 
 
 class Hdf5Container : public Container {
  public:
-  Hdf5Container(std::string path, std::shared_ptr<const H5::H5File> file, bool allowOutside,
-                StoredFile contents)
+  /// `base`: where in the file at `path` the HDF5 file begins; nothing where it is in memory.
+  Hdf5Container(std::string path, std::shared_ptr<const H5::H5File> file,
+                std::optional<std::uint64_t> base, bool allowOutside, StoredFile contents)
       : path_(std::move(path)),
         file_(std::move(file)),
+        base_(base),
         allowOutside_(allowOutside),
         contents_(std::move(contents)) {}
 
@@ -93,10 +98,10 @@ class Hdf5Container : public Container {
     const auto reader = opened(path);
     if (!reader) return reader.error();
     const std::optional<std::uint64_t> offset = (*reader)->offset();
-    if (!offset || isSwapped((*reader)->element())) return std::optional<FileExtent>{};
+    if (!base_ || !offset || isSwapped((*reader)->element())) return std::optional<FileExtent>{};
     const Box whole{{}, (*reader)->shape()};
     return std::optional<FileExtent>(
-        {path_, *offset, whole.elements() * (*reader)->element().bytes});
+        {path_, *base_ + *offset, whole.elements() * (*reader)->element().bytes});
   }
 
   Status read(const std::string& path, const Box& box, void* bytes,
@@ -171,6 +176,7 @@ class Hdf5Container : public Container {
 
   std::string path_;
   std::shared_ptr<const H5::H5File> file_;
+  std::optional<std::uint64_t> base_;
   bool allowOutside_ = false;
   StoredFile contents_;
   Executor executor_;
@@ -180,16 +186,88 @@ class Hdf5Container : public Container {
 
 }  // namespace
 
-Result<SharedContainer> openHdf5Container(const std::string& path, const OpenOptions& options) {
+namespace {
+
+/// What an archive tells about the HDF5 file in it.
+struct ArchiveFacts {
+  std::string format;
+  std::string config;  ///< see StoredFile::modelConfig
+};
+
+/// Walks the file that `open` opens, under the lock. `keep` lives as long as the file.
+Result<SharedContainer> containerOf(const std::string& path, std::optional<std::uint64_t> base,
+                                    const std::function<H5::H5File()>& open,
+                                    std::shared_ptr<const void> keep, const OpenOptions& options,
+                                    const ArchiveFacts& archive = {}) {
   return atHdf5Border(path, [&]() -> Result<SharedContainer> {
-    const std::shared_ptr<const H5::H5File> file(new H5::H5File(openHdf5ReadOnly(path)),
-                                                 [](const H5::H5File* closed) {
-                                                   const Hdf5Lock lock;
-                                                   delete closed;
-                                                 });
-    return SharedContainer(std::make_shared<Hdf5Container>(path, file, options.allowOutside,
-                                                           walkHdf5(*file, options)));
+    const std::shared_ptr<const H5::H5File> file(
+        new H5::H5File(open()), [kept = std::move(keep)](const H5::H5File* closed) {
+          const Hdf5Lock lock;
+          delete closed;
+        });
+    StoredFile contents = walkHdf5(*file, options);
+    if (contents.modelConfig.empty()) contents.modelConfig = archive.config;
+    if (contents.format.empty()) contents.format = archive.format;
+    return SharedContainer(std::make_shared<Hdf5Container>(path, file, base, options.allowOutside,
+                                                           std::move(contents)));
   });
+}
+
+constexpr std::uint64_t kLongestConfig = 100'000'000;
+
+const ZipMember* memberNamed(const std::vector<ZipMember>& members, const std::string& name) {
+  const auto found = std::find_if(members.begin(), members.end(),
+                                  [&](const ZipMember& member) { return member.name == name; });
+  return found == members.end() ? nullptr : &*found;
+}
+
+/// The text of a member; empty where there is none, or none that can be read: names are then
+/// missing, which is no reason to refuse the weights.
+std::string optionalText(const SharedByteSource& archive, const std::vector<ZipMember>& members,
+                         const std::string& name) {
+  const ZipMember* member = memberNamed(members, name);
+  if (member == nullptr || member->bytes > kLongestConfig) return {};
+  const auto bytes = openZipMember(archive, *member);
+  if (!bytes) return {};
+  auto text = readText(**bytes, 0, static_cast<std::size_t>(member->bytes));
+  return text ? *std::move(text) : std::string();
+}
+
+}  // namespace
+
+Result<SharedContainer> openHdf5Container(const std::string& path, const OpenOptions& options) {
+  return containerOf(
+      path, 0, [&] { return openHdf5ReadOnly(path); }, nullptr, options);
+}
+
+Result<SharedContainer> openKerasArchive(const std::string& path, const OpenOptions& options) {
+  constexpr auto kWeights = "model.weights.h5";
+  const auto archive = openFileBytes(path);
+  if (!archive) return archive.error();
+  const auto members = readZipDirectory(**archive);
+  if (!members) return about(path, members.error());
+  const ZipMember* weights = memberNamed(*members, kWeights);
+  if (weights == nullptr) {
+    return Error{ErrorCode::UnreadableFile, path + ": a .keras archive without " + kWeights};
+  }
+  const ArchiveFacts facts{"keras", optionalText(*archive, *members, "config.json")};
+  if (!weights->deflated) {
+    const auto identity = identityOf(path);
+    if (!identity) return identity.error();
+    const auto mapping = FileMapping::map(path, *identity, weights->offset, weights->bytes);
+    if (!mapping) return mapping.error();
+    const auto open = [&] {
+      return openHdf5Image((*mapping)->data(), static_cast<std::size_t>(weights->bytes));
+    };
+    return containerOf(path, weights->offset, open, *mapping, options, facts);
+  }
+  const auto inflated = openZipMember(*archive, *weights);
+  if (!inflated) return about(path, inflated.error());
+  auto text = readText(**inflated, 0, static_cast<std::size_t>(weights->bytes));
+  if (!text) return about(path, text.error());
+  const auto image = std::make_shared<const std::string>(*std::move(text));
+  const auto open = [&] { return openHdf5Image(image->data(), image->size()); };
+  return containerOf(path, std::nullopt, open, image, options, facts);
 }
 
 }  // namespace quantoscope

@@ -14,4 +14,8 @@ namespace quantoscope {
 /// containers may be used from different threads.
 Result<SharedContainer> openHdf5Container(const std::string& path, const OpenOptions& options = {});
 
+/// Opens the weights inside a .keras archive in place; deflated ones are decompressed into memory
+/// first. The archive's config.json tells the layers' names.
+Result<SharedContainer> openKerasArchive(const std::string& path, const OpenOptions& options = {});
+
 }  // namespace quantoscope

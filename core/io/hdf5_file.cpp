@@ -3,6 +3,7 @@
 #include <H5Cpp.h>
 #include <algorithm>
 #include <cstring>
+#include <hdf5_hl.h>
 #include <iterator>
 
 #include "core/io/hdf5_border.h"
@@ -87,6 +88,17 @@ H5::H5File openHdf5ReadOnly(const std::string& path) {
   } catch (const H5::Exception&) {
     throw Hdf5Failure("damaged, cut off or still being written (" + hdf5Complaint() + ")");
   }
+}
+
+H5::H5File openHdf5Image(const void* image, std::size_t bytes) {
+  registerOwnFilters();
+  // The library takes a pointer to what it never writes to, having been told not to.
+  const hid_t id = H5LTopen_file_image(const_cast<void*>(image), bytes,
+                                       H5LT_FILE_IMAGE_DONT_COPY | H5LT_FILE_IMAGE_DONT_RELEASE);
+  if (id < 0) throw Hdf5Failure("damaged or cut off (" + hdf5Complaint() + ")");
+  H5::H5File file(id);
+  H5Fclose(id);  // the object counts for itself
+  return file;
 }
 
 H5::DataSet openHdf5Array(const H5::H5File& file, const std::string& path, bool allowOutside) {

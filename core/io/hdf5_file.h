@@ -20,6 +20,10 @@ namespace quantoscope {
 /// Opens a file read-only and without a lock on it.
 H5::H5File openHdf5ReadOnly(const std::string& path);
 
+/// Opens `bytes` bytes in memory as such a file, without copying them. They must last as long as
+/// the file is open.
+H5::H5File openHdf5Image(const void* image, std::size_t bytes);
+
 /// Opens the array at `path`. Fails where the path leads through an external link, unless
 /// `allowOutside`; data in other files are then looked for from this file's folder.
 H5::DataSet openHdf5Array(const H5::H5File& file, const std::string& path,

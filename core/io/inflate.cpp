@@ -32,6 +32,21 @@ std::optional<std::size_t> inflateZlib(std::span<const std::byte> from, std::spa
   return size;
 }
 
+std::optional<std::size_t> inflateDeflate(std::span<const std::byte> from,
+                                          std::span<std::byte> to) {
+  libdeflate_decompressor* own = decompressor();
+  if (!own) return std::nullopt;
+  std::size_t size = 0;
+  const auto result =
+      libdeflate_deflate_decompress(own, from.data(), from.size(), to.data(), to.size(), &size);
+  if (result != LIBDEFLATE_SUCCESS) return std::nullopt;
+  return size;
+}
+
+std::uint32_t crc32Of(std::span<const std::byte> bytes) {
+  return libdeflate_crc32(0, bytes.data(), bytes.size());
+}
+
 std::optional<std::size_t> inflateLzf(std::span<const std::byte> from, std::span<std::byte> to) {
   std::size_t in = 0;
   std::size_t out = 0;

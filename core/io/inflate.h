@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 
@@ -10,6 +11,12 @@ namespace quantoscope {
 /// Decompresses a zlib stream into `to`: how many bytes it gives. Nothing where it is damaged or
 /// gives more than there is room for. Thread-safe.
 std::optional<std::size_t> inflateZlib(std::span<const std::byte> from, std::span<std::byte> to);
+
+/// The same for a bare deflate stream, as zip archives have it.
+std::optional<std::size_t> inflateDeflate(std::span<const std::byte> from, std::span<std::byte> to);
+
+/// The CRC-32 of zip archives.
+std::uint32_t crc32Of(std::span<const std::byte> bytes);
 
 /// The same for LZF, as h5py's filter writes it: a control byte below 32 announces that many
 /// literals and one more; any other is a copy, its upper three bits the length (7: another byte

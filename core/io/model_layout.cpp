@@ -114,11 +114,11 @@ class Recognizer {
       case Writer::Native:
         return "Quantoscope native HDF5";
       case Writer::KerasVars:
-        return "Keras 3 weights HDF5";
+        return file_.format == "keras" ? "Keras 3 archive" : "Keras 3 weights HDF5";
       case Writer::PyTorch:
         return file_.format == "safetensors" ? "safetensors" : "PyTorch HDF5";
       case Writer::Unknown:
-        return "HDF5";
+        return file_.format.empty() || file_.format == "keras" ? "HDF5" : file_.format;
       case Writer::KerasLayers:
         break;
     }

@@ -38,7 +38,9 @@ struct StoredFile {
   std::vector<StoredArray> arrays;                ///< in any order
   std::map<std::string, GroupAttributes> groups;  ///< by path, the root as ""; those with any
   std::string modelConfig;                        ///< Keras: the root's model_config, JSON
-  std::string format;  ///< HDF5: "quantoscope" if the root says so; else "safetensors"
+  /// HDF5: "quantoscope" if the root says so, "keras" inside an archive, else empty; otherwise the
+  /// format's name: "safetensors", "NumPy", ...
+  std::string format;
 
   bool operator==(const StoredFile&) const = default;
 };

@@ -1,0 +1,292 @@
+// zip archives, what NumPy saves, and .keras files: what they offer, and what is refused.
+#include <libdeflate.h>
+#include <random>
+
+#include <QFile>
+#include <QTemporaryDir>
+#include <QtTest>
+
+#include "core/io/container_open.h"
+#include "core/io/numpy.h"
+#include "core/io/tensor_source.h"
+#include "core/io/zip_archive.h"
+#include "tests/core/io/hdf5_fixture.h"
+
+using namespace quantoscope;
+using quantoscope::test::Hdf5Fixture;
+
+namespace {
+
+std::string little(std::uint64_t number, int bytes) {
+  std::string text;
+  for (int i = 0; i < bytes; ++i) text += static_cast<char>(number >> (8 * i) & 0xff);
+  return text;
+}
+
+std::string deflated(const std::string& text) {
+  libdeflate_compressor* compressor = libdeflate_alloc_compressor(6);
+  std::string out(libdeflate_deflate_compress_bound(compressor, text.size()), '\0');
+  out.resize(
+      libdeflate_deflate_compress(compressor, text.data(), text.size(), out.data(), out.size()));
+  libdeflate_free_compressor(compressor);
+  return out;
+}
+
+/// Writes archives by the rules of APPNOTE, without the code that is tested.
+class ZipWriter {
+ public:
+  bool zip64 = false;
+
+  void add(const std::string& name, const std::string& content, bool compress = false) {
+    const std::string stored = compress ? deflated(content) : content;
+    const std::uint64_t offset = bytes_.size();
+    const std::string common = little(0, 2) + little(compress ? 8 : 0, 2) + little(0, 4) +
+                               little(libdeflate_crc32(0, content.data(), content.size()), 4);
+    const std::string extra = zip64 ? little(1, 2) + little(24, 2) + little(content.size(), 8) +
+                                          little(stored.size(), 8) + little(offset, 8)
+                                    : std::string();
+    const auto size = [&](std::uint64_t n) { return little(zip64 ? 0xffffffff : n, 4); };
+    bytes_ += "PK\x03\x04" + little(45, 2) + common + little(stored.size(), 4) +
+              little(content.size(), 4) + little(name.size(), 2) + little(3, 2) + name + "pad" +
+              stored;
+    directory_ += "PK\x01\x02" + little(45, 2) + little(45, 2) + common + size(stored.size()) +
+                  size(content.size()) + little(name.size(), 2) + little(extra.size(), 2) +
+                  little(0, 2) + little(0, 8) + size(offset) + name + extra;
+    ++entries_;
+  }
+
+  std::string finish(const std::string& comment = {}) const {
+    std::string all = bytes_ + directory_;
+    if (zip64) {
+      const std::uint64_t end = all.size();
+      all += "PK\x06\x06" + little(44, 8) + little(45, 2) + little(45, 2) + little(0, 8) +
+             little(entries_, 8) + little(entries_, 8) + little(directory_.size(), 8) +
+             little(bytes_.size(), 8);
+      all += "PK\x06\x07" + little(0, 4) + little(end, 8) + little(1, 4);
+    }
+    const auto number = [&](std::uint64_t n, int size) {
+      return little(zip64 ? ~std::uint64_t{0} : n, size);
+    };
+    return all + "PK\x05\x06" + little(0, 4) + number(entries_, 2) + number(entries_, 2) +
+           number(directory_.size(), 4) + number(bytes_.size(), 4) + little(comment.size(), 2) +
+           comment;
+  }
+
+ private:
+  std::string bytes_;
+  std::string directory_;
+  std::uint64_t entries_ = 0;
+};
+
+std::string npy(const std::string& header, const std::string& data, int major = 1) {
+  std::string padded = header;
+  const std::size_t lengthBytes = major == 1 ? 2 : 4;
+  while ((8 + lengthBytes + padded.size() + 1) % 64 != 0) padded += ' ';
+  padded += '\n';
+  return "\x93NUMPY" + little(static_cast<std::uint64_t>(major), 1) + little(0, 1) +
+         little(padded.size(), static_cast<int>(lengthBytes)) + padded + data;
+}
+
+std::string floats(std::size_t count) {
+  std::string data;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto value = static_cast<float>(i) / 8;
+    data.append(reinterpret_cast<const char*>(&value), sizeof value);
+  }
+  return data;
+}
+
+const std::string kHeader = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
+
+std::string problemOfNpy(const std::string& bytes) {
+  const auto container = openNpy(bytesInMemory(bytes), "x.npy");
+  if (!container) return container.error().message;
+  return (*container)->contents().arrays.front().obstacle;
+}
+
+std::string problemOfZip(const std::string& bytes) {
+  const auto members = readZipDirectory(*bytesInMemory(bytes));
+  return members ? "it opened" : members.error().message;
+}
+
+}  // namespace
+
+class ArchiveTest : public QObject {
+  Q_OBJECT
+
+  QTemporaryDir folder_;
+
+  std::string write(const char* name, const std::string& bytes) const {
+    QFile file(folder_.filePath(QString::fromLatin1(name)));
+    if (!file.open(QIODevice::WriteOnly)) qFatal("cannot write");
+    file.write(bytes.data(), static_cast<qint64>(bytes.size()));
+    return file.fileName().toStdString();
+  }
+
+ private slots:
+  void zipMembersAreFound() {
+    for (const bool zip64 : {false, true}) {
+      ZipWriter writer;
+      writer.zip64 = zip64;
+      const std::string text(5000, 'x');
+      writer.add("a.txt", "plain");
+      writer.add("b/c.txt", text, true);
+      const auto archive = bytesInMemory(writer.finish("a comment with PK\x05\x06 inside"));
+      const auto members = readZipDirectory(*archive);
+      QVERIFY2(members, members ? "" : members.error().message.c_str());
+      QCOMPARE(members->size(), std::size_t{2});
+      for (const auto& [index, content] : {std::pair{0, std::string("plain")}, {1, text}}) {
+        const auto member = openZipMember(archive, (*members)[static_cast<std::size_t>(index)]);
+        QVERIFY(member);
+        const auto read = readText(**member, 0, content.size());
+        QVERIFY(read);
+        QCOMPARE(*read, content);
+      }
+    }
+  }
+
+  void damagedArchivesAreRefused() {
+    ZipWriter writer;
+    writer.add("a.txt", "plain");
+    const std::string good = writer.finish();
+    QCOMPARE(problemOfZip(good), std::string("it opened"));
+    QVERIFY(problemOfZip(good.substr(0, good.size() - 1)).find("end is missing") !=
+            std::string::npos);
+    QVERIFY(problemOfZip("PK").find("too short") != std::string::npos);
+    ZipWriter twice;
+    twice.add("a", "1");
+    twice.add("a", "2");
+    QVERIFY(problemOfZip(twice.finish()).find("a is there twice") != std::string::npos);
+    ZipWriter bomb;
+    bomb.add("bomb", std::string(5000, 'x'), true);
+    const auto archive = bytesInMemory(bomb.finish());
+    auto members = readZipDirectory(*archive);
+    QVERIFY(members);
+    QVERIFY(openZipMember(archive, members->front()));
+    members->front().bytes = std::uint64_t{1} << 40;
+    const auto opened = openZipMember(archive, members->front());
+    QVERIFY(!opened);
+    QVERIFY(opened.error().message.find("claims") != std::string::npos);
+  }
+
+  /// Whatever is changed in an archive, it opens or is refused, and no member lies outside.
+  void mutatedArchivesDoNoHarm() {
+    ZipWriter writer;
+    writer.zip64 = true;
+    writer.add("w.npy", npy(kHeader, floats(6)));
+    writer.add("v.npy", npy(kHeader, floats(6)), true);
+    const std::string good = writer.finish();
+    std::mt19937 engine(7);
+    for (int i = 0; i < 20000; ++i) {
+      std::string bytes = good;
+      for (unsigned n = 1 + engine() % 3; n > 0; --n) {
+        bytes[engine() % bytes.size()] = static_cast<char>(engine());
+      }
+      if (engine() % 4 == 0) bytes.resize(engine() % bytes.size());
+      const auto container = openNpz(bytesInMemory(bytes), "x.npz");
+      if (!container) continue;
+      for (const StoredArray& array : (*container)->contents().arrays) {
+        if (!array.obstacle.empty()) continue;
+        Box box{std::vector<std::size_t>(array.shape.size(), 0),
+                {array.shape.begin(), array.shape.end()}};
+        std::vector<std::byte> values(box.elements() * array.elementBytes);
+        (void)(*container)->read(array.path, box, values.data(), {});
+      }
+    }
+  }
+
+  void npyArraysAreRead() {
+    const std::string path = write("w.npy", npy(kHeader, floats(6)));
+    const auto source = openTensorSource(path);
+    QVERIFY2(source, source ? "" : source.error().message.c_str());
+    QCOMPARE((*source)->format(), std::string("NumPy"));
+    const TensorInfo& info = (*source)->tensors().front();
+    QCOMPARE(info.name, std::string("w"));
+    QCOMPARE(info.rows, std::size_t{2});
+    const auto matrix = (*source)->loadMatrix("w");
+    QVERIFY(matrix);
+    QCOMPARE(matrix->values, (std::vector<float>{0, 0.125f, 0.25f, 0.375f, 0.5f, 0.625f}));
+
+    const std::string fortran = write(
+        "f.npy", npy("{'descr': '<f4', 'fortran_order': True, 'shape': (2L, 3L)}", floats(6), 2));
+    const auto turned = (*openTensorSource(fortran))->loadMatrix("f");
+    QVERIFY(turned);
+    QCOMPARE(turned->values, (std::vector<float>{0, 0.25f, 0.5f, 0.125f, 0.375f, 0.625f}));
+  }
+
+  void wrongNpyHeadersAreRefused() {
+    const auto problem = [](const std::string& header) {
+      return problemOfNpy(npy(header, floats(6)));
+    };
+    QCOMPARE(problem(kHeader), std::string());
+    QVERIFY(problem("{'descr': '|O', 'fortran_order': False, 'shape': (2,)}").find("|O") !=
+            std::string::npos);
+    QVERIFY(problem("{'descr': '<f4', 'fortran_order': False, 'shape': (20, 3)}")
+                .find("cut off: 216") != std::string::npos);
+    QVERIFY(problem("{'descr': '<f4', 'shape': (2, 3)}").find("are needed") != std::string::npos);
+    QVERIFY(problem("{'descr': '<f4', 'fortran_order': False, 'shape': (-2, 3)}").find("shape") !=
+            std::string::npos);
+    QVERIFY(problem("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}")
+                .find("record") != std::string::npos);
+    QVERIFY(problemOfNpy("\x93NUMPY\x09").find("NumPy") != std::string::npos);
+  }
+
+  void npzArraysAreRead() {
+    ZipWriter writer;
+    writer.add("plain.npy", npy(kHeader, floats(6)));
+    writer.add("packed.npy", npy(kHeader, floats(6)), true);
+    writer.add("broken.npy", "not an array");
+    writer.add("readme.txt", "left out");
+    const auto source = openTensorSource(write("z.npz", writer.finish()));
+    QVERIFY2(source, source ? "" : source.error().message.c_str());
+    QCOMPARE((*source)->tensors().size(), std::size_t{3});
+    for (const TensorInfo& info : (*source)->tensors()) {
+      QCOMPARE(info.quantizable, info.name != "broken");
+      if (info.name == "broken") QVERIFY(info.reason.find("NumPy header") != std::string::npos);
+    }
+    QCOMPARE((*source)->loadMatrix("plain")->values, (*source)->loadMatrix("packed")->values);
+  }
+
+  /// The same weights beside and inside archives; stored ones are mapped where they lie.
+  void kerasArchivesAreOpenedInPlace() {
+    const std::string weights = folder_.filePath(QStringLiteral("w.h5")).toStdString();
+    Hdf5Fixture file(weights);
+    file.counting("layers/dense/vars/0", {64, 32});
+    file.counting("layers/dense/vars/1", {32});
+    file.close();
+    QFile bytes(QString::fromStdString(weights));
+    QVERIFY(bytes.open(QIODevice::ReadOnly));
+    const std::string content = bytes.readAll().toStdString();
+    const auto expected = (*openTensorSource(weights))->loadMatrix("layers/dense/vars/0");
+    for (const bool compress : {false, true}) {
+      ZipWriter writer;
+      writer.add("metadata.json", "{\"keras_version\": \"3.3.3\"}");
+      writer.add("config.json", "{}");
+      writer.add("model.weights.h5", content, compress);
+      const std::string path = write("m.keras", writer.finish());
+      const auto source = openTensorSource(path);
+      QVERIFY2(source, source ? "" : source.error().message.c_str());
+      const TensorInfo& info = (*source)->tensors().front();
+      QCOMPARE(info.name, std::string("layers/dense/vars/0"));
+      QCOMPARE(info.rows, std::size_t{32});  // a Keras kernel: [in, out]
+      const auto found = (*source)->loadMatrix("layers/dense/vars/0");
+      QVERIFY(found);
+      QCOMPARE(found->values, expected->values);
+      const auto tensor = (*source)->load(info, Orientation::Auto);
+      QVERIFY(tensor);
+
+      const auto container = openContainer(path);
+      const auto extent = (*container)->extentOf("layers/dense/vars/0");
+      QVERIFY(extent);
+      QCOMPARE(extent->has_value(), !compress);
+    }
+    ZipWriter empty;
+    empty.add("metadata.json", "{}");
+    const auto none = openTensorSource(write("e.keras", empty.finish()));
+    QVERIFY(!none);
+    QVERIFY(none.error().message.find("without model.weights.h5") != std::string::npos);
+  }
+};
+
+QTEST_GUILESS_MAIN(ArchiveTest)
+#include "archive_test.moc"
