@@ -25,6 +25,22 @@ GroupIndex typicalGroup(const GroupParameters& parameters) {
   return {*middle / perRow, *middle % perRow};
 }
 
+/// Weights, codes and values of the group with this place in `parameters`.
+void addCodes(const Codec& codec, const GroupParameters& parameters, std::size_t flat,
+              std::span<const float> weights, GroupDetail& detail) {
+  const kernels::KernelTable& kernels = kernels::activeKernels();
+  const kernels::BlockShape shape{1, weights.size(), weights.size()};
+  const float* zeroPoint =
+      parameters.zeroPoint.empty() ? nullptr : parameters.zeroPoint.data() + flat;
+  detail.weights.assign(weights.begin(), weights.end());
+  detail.codes.resize(weights.size());
+  detail.values.resize(weights.size());
+  kernels.encode(codec, shape, weights.data(), parameters.scale.data() + flat, zeroPoint,
+                 detail.codes.data());
+  kernels.quantizeDequantize(codec, shape, weights.data(), parameters.scale.data() + flat,
+                             zeroPoint, parameters.decoding().data() + flat, detail.values.data());
+}
+
 GroupDetail detailOf(const AnalysisRequest& request, const GroupParameters& parameters,
                      const ClipRatios& ratios) {
   const GroupLayout& layout = parameters.layout;
@@ -41,13 +57,14 @@ GroupDetail detailOf(const AnalysisRequest& request, const GroupParameters& para
   detail.levels = levelsOf(codecOf(request.spec), detail.scale, detail.zeroPoint);
 
   std::vector<float> scratch;
-  const auto weights =
-      request.tensor->block(detail.index.row, 1, scratch)
-          .row(0)
-          .subspan(layout.begin(detail.index.group), layout.length(detail.index.group));
+  detail.firstColumn = layout.begin(detail.index.group);
+  const auto weights = request.tensor->block(detail.index.row, 1, scratch)
+                           .row(0)
+                           .subspan(detail.firstColumn, layout.length(detail.index.group));
   const auto [min, max] = std::minmax_element(weights.begin(), weights.end());
   detail.min = *min;
   detail.max = *max;
+  addCodes(codecOf(request.spec), parameters, flat, weights, detail);
   return detail;
 }
 

@@ -16,13 +16,6 @@
 
 namespace quantoscope {
 
-/// Which group a view shows: a row and the group's index in it.
-struct GroupIndex {
-  std::size_t row = 0;
-  std::size_t group = 0;
-  bool operator==(const GroupIndex&) const = default;
-};
-
 struct AnalysisRequest {
   std::uint64_t id = 0;  ///< copied into the result, so that stale answers can be told apart
   std::shared_ptr<const WeightTensor> tensor;
@@ -43,7 +36,11 @@ struct GroupDetail {
   float zeroPoint = 0;
   float min = 0;  ///< of its weights
   float max = 0;
-  std::vector<float> levels;  ///< every value it can decode to, ascending
+  std::size_t firstColumn = 0;      ///< of its weights
+  std::vector<float> weights;       ///< as they are read
+  std::vector<std::int32_t> codes;  ///< as written to a file
+  std::vector<float> values;        ///< what the codes decode to
+  std::vector<float> levels;        ///< every value it can decode to, ascending
 };
 
 /// How much of a tensor an answer rests on.

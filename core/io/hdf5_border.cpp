@@ -25,6 +25,15 @@ Hdf5Lock::Hdf5Lock() : lock_(libraryMutex()) {
   H5::Exception::dontPrint();
 }
 
+std::string hdf5Version() {
+  const Hdf5Lock lock;
+  unsigned major = 0;
+  unsigned minor = 0;
+  unsigned release = 0;
+  H5get_libversion(&major, &minor, &release);
+  return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(release);
+}
+
 std::string hdf5Complaint() {
   std::string text;
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, takeDescription, &text);

@@ -28,6 +28,9 @@ class Hdf5Failure : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The version of the HDF5 library, "1.10.8". Takes the lock.
+std::string hdf5Version();
+
 /// What the library itself says about its latest failure on this thread, as its innermost function
 /// put it ("inflate() failed"). Ask before the next call into the library.
 std::string hdf5Complaint();

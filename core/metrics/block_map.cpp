@@ -34,6 +34,13 @@ std::size_t BlockMap::cellOf(std::size_t row, std::size_t group) const {
   return row / rowsPerCell * cellCols + group / groupsPerCell;
 }
 
+GroupIndex BlockMap::worstOf(std::size_t cell) const {
+  const std::size_t within = worst[cell];
+  const std::size_t across = groupsPerCell;
+  return {rowsOf(cell / cellCols).first + within / across,
+          groupsOf(cell % cellCols).first + within % across};
+}
+
 BlockMap BlockMap::over(const GroupLayout& layout, std::size_t maxRows, std::size_t maxCols) {
   BlockMap map;
   map.layout = layout;
@@ -48,9 +55,19 @@ void BlockMapBuilder::add(std::size_t row, std::size_t group, const ErrorTally& 
   if (cells_.empty()) firstCellRow_ = row / map_.rowsPerCell;
   const std::size_t cell = map_.cellOf(row, group) - firstCellRow_ * map_.cellCols;
   if (cell >= cells_.size()) cells_.resize((cell / map_.cellCols + 1) * map_.cellCols);
-  cells_[cell].squaredError += tally.squaredError;
-  cells_[cell].absError += tally.absError;
-  cells_[cell].maxAbsError = std::max(cells_[cell].maxAbsError, tally.maxAbsError);
+  const std::size_t within =
+      row % map_.rowsPerCell * map_.groupsPerCell + group % map_.groupsPerCell;
+  cells_[cell].add(
+      {tally.squaredError, tally.absError, tally.maxAbsError, static_cast<std::uint32_t>(within)});
+}
+
+void BlockMapBuilder::Cell::add(const Cell& next) {
+  squaredError += next.squaredError;
+  absError += next.absError;
+  if (next.maxAbsError > maxAbsError) {
+    maxAbsError = next.maxAbsError;
+    worst = next.worst;
+  }
 }
 
 void BlockMapBuilder::append(BlockMapBuilder& next) {
@@ -64,14 +81,13 @@ void BlockMapBuilder::append(BlockMapBuilder& next) {
   const std::size_t begin = (next.firstCellRow_ - firstCellRow_) * map_.cellCols;
   const std::size_t shared = std::min(cells_.size() - begin, from.size());
   for (std::size_t i = 0; i < shared; ++i) {  // a row of cells cut in two
-    cells_[begin + i].squaredError += from[i].squaredError;
-    cells_[begin + i].absError += from[i].absError;
-    cells_[begin + i].maxAbsError = std::max(cells_[begin + i].maxAbsError, from[i].maxAbsError);
+    cells_[begin + i].add(from[i]);
   }
   cells_.insert(cells_.end(), from.begin() + static_cast<std::ptrdiff_t>(shared), from.end());
 }
 
 BlockMap BlockMapBuilder::finish() {
+  map_.worst.reserve(cells_.size());
   for (std::vector<float>* plane : {&map_.maximum, &map_.rms, &map_.mean}) {
     plane->reserve(cells_.size());
   }
@@ -81,6 +97,7 @@ BlockMap BlockMapBuilder::finish() {
     map_.maximum.push_back(cells_[i].maxAbsError);
     map_.rms.push_back(static_cast<float>(std::sqrt(cells_[i].squaredError / count)));
     map_.mean.push_back(static_cast<float>(cells_[i].absError / count));
+    map_.worst.push_back(cells_[i].worst);
   }
   cells_.clear();
   return std::move(map_);

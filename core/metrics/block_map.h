@@ -29,6 +29,12 @@ struct BlockMap {
   std::vector<float> maximum;  ///< the largest |e|, exact
   std::vector<float> rms;      ///< root mean square of e over the cell's weights
   std::vector<float> mean;     ///< mean of |e| over the cell's weights
+  /// The group of each cell that holds `maximum`, the first of equals, counted row by row within
+  /// the cell; see worstOf().
+  std::vector<std::uint32_t> worst;
+
+  /// The group in a cell (an index into the planes) with the largest |e|.
+  GroupIndex worstOf(std::size_t cell) const;
 
   IndexRange rowsOf(std::size_t cellRow) const;
   IndexRange groupsOf(std::size_t cellCol) const;
@@ -58,7 +64,10 @@ class BlockMapBuilder {
   struct Cell {
     double squaredError = 0;
     double absError = 0;
-    float maxAbsError = 0;
+    float maxAbsError = -1;   ///< below every |e| while the cell is empty
+    std::uint32_t worst = 0;  ///< see BlockMap::worst
+
+    void add(const Cell& next);
   };
 
   BlockMap map_;

@@ -73,7 +73,7 @@ struct ErrorReport {
 /// Makes a report of finite weights and finite values in two parallel passes over the tensor, the
 /// second for what needs the first one's extent (histogram, percentiles). The same bits for any
 /// number of threads. Memory besides the tensor and the values: up to 16 MiB of column sums (64
-/// bytes a column where that is more), 28 MiB of map, 3 MiB a thread (16 bytes a column and thread
+/// bytes a column where that is more), 32 MiB of map, 3 MiB a thread (16 bytes a column and thread
 /// where rows are longer than 65536). Progress counts both passes; errors: Cancelled, and
 /// InvalidArgument for sizes beyond their limits. Thread-safe.
 Result<ErrorReport> reportErrors(const WeightTensor& tensor, const ErrorReportRequest& request,

@@ -6,6 +6,7 @@
 #include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
+#include <tbb/version.h>
 
 namespace quantoscope {
 
@@ -53,6 +54,10 @@ Status Executor::forEachBlock(std::size_t blocks, const std::function<void(std::
       [&] { tbb::parallel_for(std::size_t{0}, blocks, runOne, tbb::simple_partitioner{}); });
   if (control.cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
   return ok();
+}
+
+std::string tbbVersion() {
+  return TBB_runtime_version();
 }
 
 }  // namespace quantoscope

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "core/base/result.h"
 #include "core/parallel/task_control.h"
@@ -35,5 +36,8 @@ class Executor {
   struct Arena;
   std::shared_ptr<Arena> arena_;
 };
+
+/// The version of the library that does the threads' bookkeeping, "2021.8".
+std::string tbbVersion();
 
 }  // namespace quantoscope

@@ -6,6 +6,13 @@
 
 namespace quantoscope {
 
+/// A group by its row and its place in the row.
+struct GroupIndex {
+  std::size_t row = 0;
+  std::size_t group = 0;
+  bool operator==(const GroupIndex&) const = default;
+};
+
 /// Runs of `groupSize` consecutive weights along a row share a scale; a shorter run that is left at
 /// the end of each row, the tail, is a group of its own. Group parameters are stored row-major as
 /// [rows, groupsPerRow].
