@@ -17,7 +17,7 @@
 #include <QTextStream>
 
 #include "app/picture.h"
-#include "ui/main_window.h"
+#include "ui/main_window/main_window.h"
 #include "ui/panels/appearance.h"
 #include "ui/session/session.h"
 #include "ui/session/settings.h"

@@ -4,7 +4,7 @@
 #include <QObject>
 #include <QString>
 
-#include "ui/main_window.h"
+#include "ui/main_window/main_window.h"
 #include "ui/session/session.h"
 
 namespace quantoscope {

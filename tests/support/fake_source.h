@@ -88,6 +88,13 @@ class FakeSource : public TensorSource {
     info.reason = reason;
     tensors_.push_back(info);
   }
+  /// Adds one that could be read if what is refused were allowed.
+  void addRefused(const std::string& name, const std::string& reason) {
+    TensorInfo info = describe(name, 4, 8);
+    info.reason = reason;
+    info.refused = true;
+    tensors_.push_back(info);
+  }
   /// Makes load() of this tensor fail.
   void breakTensor(const std::string& name) { values_.erase(name); }
 

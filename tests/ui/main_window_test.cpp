@@ -1,5 +1,5 @@
 // The window as people use it: keys, mouse, files.
-#include "ui/main_window.h"
+#include "ui/main_window/main_window.h"
 
 #include <QAccessible>
 #include <QAction>
@@ -10,6 +10,7 @@
 #include <QDockWidget>
 #include <QDoubleSpinBox>
 #include <QDragEnterEvent>
+#include <QLabel>
 #include <QLineEdit>
 #include <QMenu>
 #include <QMimeData>
@@ -25,11 +26,19 @@
 #include "core/base/text.h"
 #include "core/exporting/plan_file.h"
 #include "tests/support/fake_source.h"
+#include "ui/models/comparison_model.h"
+#include "ui/models/group_model.h"
+#include "ui/models/tensor_list_model.h"
 #include "ui/panels/appearance.h"
+#include "ui/panels/locator.h"
 #include "ui/panels/message_bar.h"
 #include "ui/panels/metrics_panel.h"
 #include "ui/plots/clip_curve_plot.h"
+#include "ui/plots/code_use_plot.h"
 #include "ui/plots/error_histogram_plot.h"
+#include "ui/plots/error_map_plot.h"
+#include "ui/plots/profile_plot.h"
+#include "ui/plots/trade_off_plot.h"
 
 namespace quantoscope::ui {
 
@@ -45,6 +54,8 @@ struct Desk {
   QTemporaryDir directory;
   std::shared_ptr<FakeSource> source;
   std::shared_ptr<Gate> gate = std::make_shared<Gate>();
+  /// Of each file that was opened, whether it was allowed what lies outside.
+  std::shared_ptr<std::vector<bool>> opened = std::make_shared<std::vector<bool>>();
   std::unique_ptr<Settings> settings;
   std::unique_ptr<Session> session;
   std::unique_ptr<MainWindow> window;
@@ -60,7 +71,10 @@ struct Desk {
     source->add("dense_2/kernel", 8, 40);
     Session::Environment environment;
     environment.executor = Executor(2);
-    environment.open = [known = source](const std::string& asked) -> Result<SharedSource> {
+    environment.open = [known = source, opened = opened](
+                           const std::string& asked,
+                           const OpenOptions& options) -> Result<SharedSource> {
+      opened->push_back(options.allowOutside);
       if (asked == known->path()) return SharedSource(known);
       return Error{ErrorCode::UnreadableFile, asked + ": not a weight file"};
     };
@@ -105,6 +119,7 @@ struct Desk {
         .data(MetricsModel::NumberRole)
         .toDouble();
   }
+  ErrorMapPlot* map() const { return window->findChild<ErrorMapPlot*>(); }
   ClipCurvePlot* curve() const { return window->findChild<ClipCurvePlot*>(); }
 
   /// What the engine says about the present state, asked directly.
@@ -131,6 +146,13 @@ class MainWindowTest : public QObject {
   void initTestCase();
 
   void metricsEqualTheEngine();
+  void aClickInTheMapChoosesTheGroup();
+  void theGroupTableShowsTheGroup();
+  void profilesAreSortedAndTurned();
+  void codesAddUp();
+  void pinsAreComparedAndUsed();
+  void pinsSurviveARestart();
+  void eightPinsAreEnough();
   void tensorsAreChosenWithKeys();
   void theFilterIsReachedAndLeftWithKeys();
   void formatsThatPrescribeTheirGroupsSetThem();
@@ -147,6 +169,8 @@ class MainWindowTest : public QObject {
   void aWrongFileIsToldAndLeavesWhatWasShown();
   void oneWrongFileOfSeveralIsToldToo();
   void droppedFilesAreOpened();
+  void aChangedFileIsReloadedOnRequest();
+  void whatIsRefusedCanBeAllowed();
   void plansAreExportedAndReadBack();
   void tablesAreExported();
   void quantizedTensorsAreExported();
@@ -154,6 +178,8 @@ class MainWindowTest : public QObject {
   void theCommandIsQuotedForAShell();
   void layoutIsRestored();
   void layoutOfAnotherVersionIsLeftAlone();
+  void theLocatorFindsEverything();
+  void perspectivesKeepTheirDocks();
   void recentFilesAreListed();
   void hintsAreShownUntilDismissed();
   void logCountsAreShared();
@@ -181,6 +207,174 @@ void MainWindowTest::metricsEqualTheEngine() {
     QVERIFY2(!plot->table().rows.isEmpty(), qPrintable(plot->title()));
     QVERIFY(!plot->isStale());
   }
+}
+
+void MainWindowTest::aClickInTheMapChoosesTheGroup() {
+  Desk desk;
+  desk.open();
+  ErrorMapPlot* map = desk.map();
+  map->setFocus();
+  const BlockMap& cells = desk.session->detail()->report.map;
+  const auto worst = std::max_element(cells.maximum.begin(), cells.maximum.end());
+  const GroupIndex expected =
+      cells.worstOf(static_cast<std::size_t>(worst - cells.maximum.begin()));
+
+  QTest::keyClick(map, Qt::Key_Right);  // the cursor begins at the worst cell
+  QTest::keyClick(map, Qt::Key_Return);
+  QCOMPARE(desk.session->group(), std::optional(expected));
+  desk.settle();
+  QCOMPARE(desk.session->result()->group->index, expected);
+
+  QTest::keyClick(map, Qt::Key_Down, Qt::ShiftModifier);
+  QTest::keyClick(map, Qt::Key_Left, Qt::ShiftModifier);
+  QTest::keyClick(map, Qt::Key_Enter);
+  QCOMPARE(desk.session->group()->group, std::size_t{0});
+  QVERIFY(desk.session->group()->row != expected.row || expected.group != 0);
+  desk.settle();
+
+  // The mouse chooses what is under it, and says so beforehand.
+  const QPoint place(map->width() * 3 / 4, map->height() / 3);
+  QTest::mouseMove(map, place);
+  QVERIFY(!map->hoverText().isEmpty());
+  const auto before = desk.session->group();
+  QTest::mouseClick(map, Qt::LeftButton, {}, place);
+  QTest::mouseMove(map, place + QPoint(1, 0));
+  QVERIFY(desk.session->group() != before);
+  const QString named = QStringLiteral("Row %1,").arg(desk.session->group()->row);
+  QVERIFY2(map->hoverText().contains(named), qPrintable(map->hoverText()));
+
+  auto* measure = desk.find<QComboBox>("mapMeasure");
+  measure->setFocus();
+  QTest::keyClick(measure, Qt::Key_Down);
+  QCOMPARE(map->measure(), ErrorMapPlot::Measure::Rms);
+}
+
+void MainWindowTest::theGroupTableShowsTheGroup() {
+  Desk desk;
+  desk.open();
+  desk.session->setGroup(GroupIndex{2, 1});
+  desk.settle();
+  const GroupDetail& group = *desk.session->result()->group;
+  const auto* table = desk.find<QTableView>("groupTable");
+  const QAbstractItemModel* shown = table->model();
+  QCOMPARE(shown->rowCount(), 32);
+  const SharedResult result = desk.session->result();
+  const Codec codec = codecOf(result->spec);
+  for (int row = 0; row < shown->rowCount(); ++row) {
+    const auto number = [&](int column) {
+      return shown->index(row, column).data(GroupModel::NumberRole).toDouble();
+    };
+    const double weight = number(GroupModel::Weight);
+    QCOMPARE(number(GroupModel::Channel), 32.0 + row);
+    const float decoded =
+        (static_cast<float>(number(GroupModel::Code)) - group.zeroPoint) * group.scale;
+    QCOMPARE(static_cast<float>(number(GroupModel::Value)), decoded);
+    QVERIFY(number(GroupModel::Code) >= codec.minCode && number(GroupModel::Code) <= codec.maxCode);
+    QVERIFY(std::fabs(number(GroupModel::Value) - weight - number(GroupModel::Error)) < 1e-6);
+  }
+}
+
+void MainWindowTest::profilesAreSortedAndTurned() {
+  Desk desk;
+  desk.open();
+  auto* profile = desk.window->findChild<ProfilePlot*>();
+  QCOMPARE(profile->table().rows.size(), 24);  // rows, few enough for a point each
+  auto* side = desk.find<QComboBox>("profileSide");
+  side->setCurrentIndex(2);
+  QCOMPARE(profile->table().rows.size(), 64);
+  profile->setSorted(true);
+  const Plot::Table sorted = profile->table();
+  for (qsizetype i = 1; i < sorted.rows.size(); ++i) {
+    QVERIFY(sorted.rows[i - 1][4] >= sorted.rows[i][4]);
+  }
+  double squares = 0;
+  for (const auto& row : sorted.rows) squares += row[2] * row[2];
+  const double mse = desk.session->result()->metrics->mse;
+  QVERIFY(std::fabs(squares / 64 - mse) < 1e-12 * mse);
+}
+
+void MainWindowTest::codesAddUp() {
+  Desk desk;
+  desk.open();
+  const auto* codes = desk.window->findChild<CodeUsePlot*>();
+  double counted = 0;
+  for (const auto& row : codes->table().rows) counted += row[2];
+  QCOMPARE(counted, 24.0 * 64);
+  QVERIFY(codes->summary().contains(QStringLiteral("entropy")));
+}
+
+void MainWindowTest::pinsAreComparedAndUsed() {
+  Desk desk;
+  desk.open();
+  const auto* table = desk.find<QTableView>("comparison");
+  const QAbstractItemModel* shown = table->model();
+  const auto number = [&](int row, int column) {
+    return shown->index(row, column).data(ComparisonModel::NumberRole).toDouble();
+  };
+  QTest::keyClick(desk.window.get(), Qt::Key_P, Qt::ControlModifier);
+  const double gentle = desk.session->result()->metrics->sqnrDb;
+  QuantSpec coarse = desk.session->spec();
+  coarse.bits = 2;
+  desk.session->editSpec(coarse, QStringLiteral("2 bits"));
+  QTest::keyClick(desk.window.get(), Qt::Key_P, Qt::ControlModifier);  // before its answer is there
+  desk.settle();
+  QCOMPARE(shown->rowCount(), 3);
+  QCOMPARE(number(1, ComparisonModel::Sqnr), gentle);
+  QCOMPARE(number(2, ComparisonModel::Sqnr), desk.session->result()->metrics->sqnrDb);
+  QCOMPARE(number(0, ComparisonModel::Mse), desk.session->result()->metrics->mse);
+  QCOMPARE(number(2, ComparisonModel::SqnrGain), number(2, ComparisonModel::Sqnr) - gentle);
+  QCOMPARE(desk.window->findChild<TradeOffPlot*>()->table().rows.size(), 3);
+
+  // Renamed in place, as one step.
+  auto* view = desk.find<QTableView>("comparison");
+  view->model()->setData(view->model()->index(1, ComparisonModel::Name), QStringLiteral("gentle"));
+  QCOMPARE(shown->index(1, ComparisonModel::Name).data().toString(), QStringLiteral("gentle"));
+  QTest::keyClick(desk.window.get(), Qt::Key_Z, Qt::ControlModifier);
+  QVERIFY(shown->index(1, ComparisonModel::Name).data().toString() != QStringLiteral("gentle"));
+
+  // Used, and taken back.
+  view->setCurrentIndex(view->model()->index(1, ComparisonModel::Mse));
+  for (QAction* action : view->actions()) {
+    if (action->text() == QStringLiteral("Use")) action->trigger();
+  }
+  QCOMPARE(desk.session->spec().bits, 4);
+  QTest::keyClick(desk.window.get(), Qt::Key_Z, Qt::ControlModifier);
+  QCOMPARE(desk.session->spec().bits, 2);
+
+  QTest::keyClick(desk.window.get(), Qt::Key_Z, Qt::ControlModifier);  // the second pin
+  QCOMPARE(shown->rowCount(), 2);
+}
+
+void MainWindowTest::pinsSurviveARestart() {
+  Desk desk;
+  desk.open();
+  QTest::keyClick(desk.window.get(), Qt::Key_P, Qt::ControlModifier);
+  const double mse = desk.session->result()->metrics->mse;
+  desk.window = std::make_unique<MainWindow>(desk.session.get(), desk.settings.get());
+  const QAbstractItemModel* shown = desk.find<QTableView>("comparison")->model();
+  QCOMPARE(shown->rowCount(), 2);
+  QCOMPARE(shown->index(1, ComparisonModel::Mse).data(ComparisonModel::NumberRole).toDouble(), mse);
+}
+
+void MainWindowTest::eightPinsAreEnough() {
+  Desk desk;
+  desk.open();
+  for (int bits = 1; bits <= 8; ++bits) {
+    QuantSpec spec = desk.session->spec();
+    spec.bits = bits;
+    desk.session->editSpec(spec, QStringLiteral("bits"));
+    QTest::keyClick(desk.window.get(), Qt::Key_P, Qt::ControlModifier);
+  }
+  const QAbstractItemModel* shown = desk.find<QTableView>("comparison")->model();
+  QCOMPARE(shown->rowCount(), 9);
+  QTest::keyClick(desk.window.get(), Qt::Key_P, Qt::ControlModifier);  // the same settings again
+  QVERIFY(desk.messages()->isVisible());
+  QuantSpec other = desk.session->spec();
+  other.groupSize = 16;
+  desk.session->editSpec(other, QStringLiteral("group size"));
+  QTest::keyClick(desk.window.get(), Qt::Key_P, Qt::ControlModifier);
+  QCOMPARE(shown->rowCount(), 9);
+  QVERIFY(desk.messages()->isVisible());
 }
 
 void MainWindowTest::tensorsAreChosenWithKeys() {
@@ -477,6 +671,53 @@ void MainWindowTest::droppedFilesAreOpened() {
   QCOMPARE(desk.session->openFiles(), QStringList{desk.path()});
 }
 
+void MainWindowTest::aChangedFileIsReloadedOnRequest() {
+  Desk desk;
+  desk.open();
+  desk.session->selectTensor(QStringLiteral("dense_1/kernel"));
+  QuantSpec spec = desk.session->spec();
+  spec.bits = 3;
+  desk.session->editSpec(spec, QStringLiteral("3 bits"));
+  desk.settle();
+  QFile file(desk.path());
+  QVERIFY(file.open(QIODevice::WriteOnly | QIODevice::Append));
+  file.write("more");
+  file.close();
+  QTRY_VERIFY(desk.messages()->isVisible());
+  QVERIFY(desk.messages()->text().contains(QStringLiteral("changed on disk")));
+  auto* reload = desk.messages()->findChild<QPushButton*>(QStringLiteral("messageAction"));
+  QVERIFY(reload->isVisible());
+  QTest::mouseClick(reload, Qt::LeftButton);
+  QTRY_COMPARE(desk.opened->size(), std::size_t{2});
+  desk.settle();
+  QCOMPARE(desk.session->currentTensor(), QStringLiteral("dense_1/kernel"));
+  QCOMPARE(desk.session->spec().bits, 3);
+  QVERIFY(!desk.messages()->isVisible());
+  QCOMPARE(desk.session->openFiles().size(), 1);
+}
+
+void MainWindowTest::whatIsRefusedCanBeAllowed() {
+  Desk desk;
+  desk.source->addRefused("outside/kernel", "a link to /w in another file, other.h5");
+  desk.open();
+  QVERIFY(desk.session->refusesSomething());
+  desk.find<QCheckBox>("showAll")->setChecked(true);
+  auto* table = desk.find<QTableView>("tensors");
+  for (int row = 0; row < table->model()->rowCount(); ++row) {
+    const QModelIndex index = table->model()->index(row, 0);
+    if (index.data(TensorListModel::NameRole) == QStringLiteral("outside/kernel")) {
+      table->setCurrentIndex(index);
+    }
+  }
+  auto* note = desk.find<QLabel>("note");
+  QVERIFY2(note->text().contains(QStringLiteral("another file")), qPrintable(note->text()));
+  QVERIFY(note->text().contains(QStringLiteral("href")));
+  Q_EMIT note->linkActivated(QStringLiteral("allow"));
+  QTRY_COMPARE(desk.opened->size(), std::size_t{2});
+  QCOMPARE(desk.opened->back(), true);
+  desk.settle();
+}
+
 void MainWindowTest::plansAreExportedAndReadBack() {
   Desk desk;
   desk.open();
@@ -586,6 +827,59 @@ void MainWindowTest::layoutOfAnotherVersionIsLeftAlone() {
   settings->setWindowLayout(MainWindow::kLayoutVersion, {"nonsense", "more of it", {}});
   MainWindow third(desk.session.get(), settings.get());
   QVERIFY(!third.findChild<QDockWidget*>(QStringLiteral("metricsDock"))->isHidden());
+}
+
+void MainWindowTest::theLocatorFindsEverything() {
+  QVERIFY(*fuzzyScore("q_proj", "layers.0.q_proj.weight") >
+          *fuzzyScore("q_proj", "quantize_preset_object"));
+  QVERIFY(!fuzzyScore("xyz", "layers.0.q_proj.weight"));
+  QCOMPARE(*fuzzyScore("", "anything"), 0);
+
+  Desk desk;
+  desk.open();
+  const auto locate = [&](const QString& typed) {
+    desk.window->activateWindow();
+    QVERIFY(QTest::qWaitForWindowActive(desk.window.get()));
+    QTest::keyClick(desk.window.get(), Qt::Key_K, Qt::ControlModifier);
+    auto* dialog = desk.find<QDialog>("locator");
+    QVERIFY(dialog != nullptr);
+    auto* field = dialog->findChild<QLineEdit*>();
+    QTest::keyClicks(field, typed);
+    QTest::keyClick(field, Qt::Key_Return);
+    QTRY_VERIFY(desk.find<QDialog>("locator") == nullptr);
+  };
+  locate(QStringLiteral("dense_2"));
+  QCOMPARE(desk.session->currentTensor(), QStringLiteral("dense_2/kernel"));
+  desk.settle();
+  locate(QStringLiteral("apply settings to all"));
+  QVERIFY(!desk.session->hasOwnSpec());
+  locate(QStringLiteral("nf4"));
+  QCOMPARE(desk.session->spec().dtype, Dtype::Nf4);
+}
+
+void MainWindowTest::perspectivesKeepTheirDocks() {
+  Desk desk;
+  desk.open();
+  const auto visible = [&](const char* dock) { return desk.find<QDockWidget>(dock)->isVisible(); };
+  QVERIFY(visible("groupDock") && visible("metricsDock"));
+  QTest::keyClick(desk.window.get(), Qt::Key_2, Qt::ControlModifier);
+  QVERIFY(desk.window->perspective() == MainWindow::Perspective::Tune);
+  QVERIFY(!visible("groupDock") && !visible("mapDock") && !visible("comparisonDock"));
+  QVERIFY(visible("specDock") && desk.curve()->isVisible());
+  QTest::keyClick(desk.window.get(), Qt::Key_3, Qt::ControlModifier);
+  QVERIFY(visible("comparisonDock") && !visible("groupDock") && !desk.curve()->isVisible());
+  desk.find<QDockWidget>("metricsDock")->close();  // a change of one's own
+  QTest::keyClick(desk.window.get(), Qt::Key_1, Qt::ControlModifier);
+  QVERIFY(visible("metricsDock") && visible("groupDock") && desk.curve()->isVisible());
+  QTest::keyClick(desk.window.get(), Qt::Key_3, Qt::ControlModifier);
+  QVERIFY(!visible("metricsDock"));  // as it was left
+  desk.window->resetLayout();
+  QVERIFY(visible("metricsDock") && visible("comparisonDock"));
+  QTest::keyClick(desk.window.get(), Qt::Key_2, Qt::ControlModifier);
+  desk.window->close();
+
+  MainWindow next(desk.session.get(), desk.settings.get());
+  QVERIFY(next.perspective() == MainWindow::Perspective::Tune);
 }
 
 void MainWindowTest::recentFilesAreListed() {

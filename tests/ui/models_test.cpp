@@ -25,7 +25,9 @@ std::unique_ptr<Session> makeSession(bool overview = true) {
   Session::Environment environment;
   environment.executor = Executor(2);
   environment.overview = overview;
-  environment.open = [source](const std::string&) { return SharedSource(source); };
+  environment.open = [source](const std::string&, const OpenOptions&) {
+    return SharedSource(source);
+  };
   return std::make_unique<Session>(environment);
 }
 
@@ -60,6 +62,7 @@ class ModelsTest : public QObject {
   void measurementsFillIn();
   void whatCannotBeQuantizedIsGreyAndSaysWhy();
   void theFilterTakesWords();
+  void theFilterComparesNumbers();
   void namesSortNaturally();
   void numbersSortAsNumbers();
   void metricsEqualTheResult();
@@ -119,6 +122,33 @@ void ModelsTest::whatCannotBeQuantizedIsGreyAndSaysWhy() {
   QVERIFY(bias.data(Qt::ForegroundRole).isValid());
   QVERIFY(bias.data(Qt::ToolTipRole).toString().contains(QStringLiteral("one axis: a bias")));
   QVERIFY(!bias.data(TensorListModel::QuantizableRole).toBool());
+}
+
+void ModelsTest::theFilterComparesNumbers() {
+  TensorFacts facts;
+  facts.text = QStringLiteral("model.layers.3.self_attn.q_proj.weight float16");
+  facts.dtype = QStringLiteral("float16");
+  facts.elements = 4096.0 * 4096;
+  facts.rows = facts.cols = 4096;
+  facts.bytes = 2 * facts.elements;
+  facts.sqnrDb = 19.5;
+  const auto matches = [&](const char* text) {
+    return TensorFilter::parse(QString::fromLatin1(text)).matches(facts);
+  };
+  QVERIFY(matches("attn shape:>1M dtype:f16 sqnr:<20"));
+  QVERIFY(matches("ATTN -lm_head rows:4096 cols:>=4096 size:>33M size:<=33.6M"));
+  QVERIFY(matches(""));
+  QVERIFY(!matches("attn sqnr:<19.5"));
+  QVERIFY(matches("sqnr:<=19.5"));
+  QVERIFY(!matches("-attn"));
+  QVERIFY(!matches("dtype:bf16"));
+  QVERIFY(!matches("shape:<1M"));
+  QVERIFY(!matches("clip:<1"));  // not measured: no comparison holds
+  QVERIFY(matches("-clip:<1"));
+  QVERIFY(TensorFilter::parse(QStringLiteral("sqnr:<20")).problem().isEmpty());
+  const TensorFilter wrong = TensorFilter::parse(QStringLiteral("attn sqnr:low"));
+  QVERIFY(wrong.problem().contains(QStringLiteral("sqnr:low")));
+  QVERIFY(wrong.matches(facts));  // the words that are understood still hold
 }
 
 void ModelsTest::theFilterTakesWords() {

@@ -45,8 +45,8 @@ struct Bench {
     Session::Environment environment;
     environment.executor = Executor(2);
     environment.overview = overview;
-    environment.open = [model = model,
-                        other = other](const std::string& path) -> Result<SharedSource> {
+    environment.open = [model = model, other = other](const std::string& path,
+                                                      const OpenOptions&) -> Result<SharedSource> {
       if (path == kModel) return SharedSource(model);
       if (path == kOther) return SharedSource(other);
       return Error{ErrorCode::UnreadableFile, path + ": no such file"};
@@ -83,6 +83,8 @@ class SessionTest : public QObject {
 
   void openingShowsTheFirstQuantizableTensor();
   void aResultEqualsWhatAnalyseSays();
+  void theDetailFollowsTheResult();
+  void largeTensorsArePreviewed();
   void theCurveContainsTheReferenceGridExactly();
   void theCurveIsNotComputedAgainForAnotherRatio();
   void theNewestEditWinsAndTheRunningOneFinishes();
@@ -144,6 +146,46 @@ void SessionTest::aResultEqualsWhatAnalyseSays() {
   QCOMPARE(shown->metrics->sqnrDb, (*expected)->metrics->sqnrDb);
   QCOMPARE(shown->errorHistogram->counts, (*expected)->errorHistogram->counts);
   QCOMPARE(shown->weightHistogram.counts, (*expected)->weightHistogram.counts);
+}
+
+void SessionTest::largeTensorsArePreviewed() {
+  Bench bench;
+  bench.model->add("large/kernel", 1100, 1024);
+  bench.open();
+  bench.gate->shut();  // the whole answer waits
+  bench.session->selectTensor(QStringLiteral("large/kernel"));
+  QTRY_VERIFY(bench.session->result() && bench.session->result()->preview);
+  const SharedResult rough = bench.session->result();
+  QCOMPARE(rough->info.name, std::string("large/kernel"));
+  QVERIFY(!bench.session->resultIsCurrent());
+  QVERIFY(rough->preview->sampled < rough->preview->total);
+  QVERIFY(bench.session->activity().text.startsWith(QStringLiteral("Preview")));
+  bench.gate->open();
+  QTRY_VERIFY(bench.session->settled() && bench.session->resultIsCurrent());
+  QVERIFY(!bench.session->result()->preview);
+  const double exact = bench.session->result()->metrics->mse;
+  QVERIFY(std::fabs(rough->metrics->mse - exact) < 0.05 * exact);
+}
+
+void SessionTest::theDetailFollowsTheResult() {
+  Bench bench;
+  bench.open();
+  const SharedDetail detail = bench.session->detail();
+  QVERIFY(detail);
+  QCOMPARE(detail->report.metrics.mse, bench.session->result()->metrics->mse);
+  QCOMPARE(detail->spec, bench.session->spec());
+
+  QSignalSpy changes(bench.session.get(), &Session::detailChanged);
+  bench.session->setGroup(GroupIndex{1, 0});  // the same answer, seen elsewhere
+  QTRY_VERIFY(bench.session->settled() && bench.session->resultIsCurrent());
+  QCOMPARE(changes.count(), 0);
+  QCOMPARE(bench.session->detail(), detail);
+
+  bench.editBits(3);
+  QVERIFY(!bench.session->detail());  // another question, not answered yet
+  QTRY_VERIFY(bench.session->settled() && bench.session->resultIsCurrent());
+  QCOMPARE(changes.count(), 1);
+  QCOMPARE(bench.session->detail()->report.metrics.mse, bench.session->result()->metrics->mse);
 }
 
 void SessionTest::theCurveContainsTheReferenceGridExactly() {

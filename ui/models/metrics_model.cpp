@@ -22,10 +22,12 @@ QString positionText(const Position& at) {
 /// Makes the rows of one result.
 class MetricsModel::Builder {
  public:
-  static std::vector<Row> rowsOf(const AnalysisResult& result) {
+  static std::vector<Row> rowsOf(const AnalysisResult& result, const AnalysisDetail* detail) {
     Builder builder;
     builder.addErrors(result);
+    builder.addPercentiles(result, detail);
     builder.addClip(result);
+    builder.addSplit(result, detail);
     builder.addStorage(result);
     builder.addWeights(result);
     builder.addHealth(result);
@@ -102,6 +104,42 @@ class MetricsModel::Builder {
     }
   }
 
+  /// A number that comes with the detail.
+  void addLater(const QString& key, const QString& name, std::optional<double> number,
+                const QString& unit, const QString& tip) {
+    if (number) return addNumber(key, name, *number, unit, tip);
+    rows_.push_back({key, name, {}, QStringLiteral("…"), unit, tip});
+  }
+
+  void addPercentiles(const AnalysisResult& result, const AnalysisDetail* detail) {
+    if (!result.metrics) return;
+    for (std::size_t i = 0; i < ReportSizes{}.percents.size(); ++i) {
+      const double percent = ReportSizes{}.percents[i];
+      std::optional<double> value;
+      if (detail != nullptr) value = detail->report.percentiles[i].value;
+      addLater(QStringLiteral("abs_error_p%1").arg(percent),
+               tr("%1 % of |error| up to").arg(numberText(percent, 4)), value, tr("weight"),
+               tr("So many of the weights have an error no larger than this; exact, by nearest "
+                  "rank"));
+    }
+  }
+
+  void addSplit(const AnalysisResult& result, const AnalysisDetail* detail) {
+    if (!result.metrics) return;
+    std::optional<double> clipped;
+    std::optional<double> share;
+    if (detail != nullptr && detail->report.split) {
+      const ErrorSplit& split = *detail->report.split;
+      const double all = split.clipping + split.rounding;
+      clipped = 100 * split.clippedShare();
+      share = all > 0 ? 100 * split.clipping / all : 0;
+    }
+    addLater(QStringLiteral("clipped_percent"), tr("Clipped weights"), clipped, tr("%"),
+             tr("Weights beyond the outermost levels of their group"));
+    addLater(QStringLiteral("clipping_error_percent"), tr("Error by clipping"), share, tr("%"),
+             tr("The part of the squared error that clipped weights have; the rest is rounding"));
+  }
+
   void addStorage(const AnalysisResult& result) {
     const StorageCost& cost = result.storage;
     addSection(tr("Storage"));
@@ -156,8 +194,8 @@ class MetricsModel::Builder {
 
 MetricsModel::MetricsModel(QObject* parent) : QAbstractTableModel(parent) {}
 
-void MetricsModel::setResult(SharedResult result) {
-  std::vector<Row> rows = result ? Builder::rowsOf(*result) : std::vector<Row>{};
+void MetricsModel::setResult(SharedResult result, SharedDetail detail) {
+  std::vector<Row> rows = result ? Builder::rowsOf(*result, detail.get()) : std::vector<Row>{};
   const bool sameRows =
       std::equal(rows.begin(), rows.end(), rows_.begin(), rows_.end(),
                  [](const Row& a, const Row& b) { return a.key == b.key && a.name == b.name; });

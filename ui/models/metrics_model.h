@@ -7,7 +7,7 @@
 #include <QAbstractTableModel>
 #include <QString>
 
-#include "core/engine/analysis.h"
+#include "core/engine/detail.h"
 
 namespace quantoscope::ui {
 
@@ -25,8 +25,9 @@ class MetricsModel : public QAbstractTableModel {
 
   explicit MetricsModel(QObject* parent = nullptr);
 
-  /// Null: no rows.
-  void setResult(SharedResult result);
+  /// Null: no rows. `detail` adds what clipping costs and how |error| is distributed; where it is
+  /// null these values are still to come.
+  void setResult(SharedResult result, SharedDetail detail = {});
   /// Whether the values answer the present question; if not they are shown faintly.
   void setCurrent(bool current);
 

@@ -182,6 +182,24 @@ int TensorListModel::rowOf(const QString& tensor) const {
   return -1;
 }
 
+TensorFacts TensorListModel::factsOf(int row) const {
+  const auto i = static_cast<std::size_t>(row);
+  const TensorInfo& info = session_->tensors()[i];
+  const TensorOverview& known = session_->overview(i);
+  TensorFacts facts;
+  facts.text = index(row, 0).data(SearchRole).toString();
+  facts.dtype = QString::fromStdString(info.dtype);
+  facts.elements = static_cast<double>(info.elements());
+  facts.rows = static_cast<double>(info.rows);
+  facts.cols = static_cast<double>(info.cols);
+  facts.bytes = static_cast<double>(info.bytes);
+  if (known.measure) {
+    facts.sqnrDb = known.measure->sqnrDb;
+    facts.clip = known.measure->bestRatio;
+  }
+  return facts;
+}
+
 void TensorListModel::overviewChanged(int tensor) {
   if (rows_ == 0) return;
   const int first = tensor < 0 ? 0 : tensor;
@@ -194,7 +212,7 @@ TensorFilterModel::TensorFilterModel(QObject* parent) : QSortFilterProxyModel(pa
 }
 
 void TensorFilterModel::setFilterText(const QString& filter) {
-  words_ = filter.split(QLatin1Char(' '), Qt::SkipEmptyParts);
+  text_ = TensorFilter::parse(filter);
   invalidateFilter();
 }
 
@@ -206,10 +224,7 @@ void TensorFilterModel::setShowAll(bool on) {
 bool TensorFilterModel::filterAcceptsRow(int row, const QModelIndex& parent) const {
   const QModelIndex index = sourceModel()->index(row, 0, parent);
   if (!showAll_ && !index.data(TensorListModel::QuantizableRole).toBool()) return false;
-  const QString searched = index.data(TensorListModel::SearchRole).toString();
-  return std::all_of(words_.begin(), words_.end(), [&](const QString& word) {
-    return searched.contains(word, Qt::CaseInsensitive);
-  });
+  return text_.matches(static_cast<const TensorListModel*>(sourceModel())->factsOf(row));
 }
 
 bool TensorFilterModel::lessThan(const QModelIndex& left, const QModelIndex& right) const {

@@ -5,6 +5,7 @@
 #include <QSortFilterProxyModel>
 #include <QStringList>
 
+#include "ui/models/tensor_filter.h"
 #include "ui/session/session.h"
 
 namespace quantoscope::ui {
@@ -34,6 +35,8 @@ class TensorListModel : public QAbstractTableModel {
 
   /// The row of a tensor; -1 if there is none with this name.
   int rowOf(const QString& tensor) const;
+  /// What a filter looks at.
+  TensorFacts factsOf(int row) const;
 
  private:
   QVariant displayed(const TensorInfo& info, const TensorOverview& known, int column) const;
@@ -45,8 +48,7 @@ class TensorListModel : public QAbstractTableModel {
   int rows_ = 0;
 };
 
-/// Filters a TensorListModel: every word must occur in name, layer or dtype, in any case. Sorts
-/// names so that layer2 stands before layer10.
+/// Filters a TensorListModel by a TensorFilter. Sorts names so that layer2 stands before layer10.
 class TensorFilterModel : public QSortFilterProxyModel {
   Q_OBJECT
 
@@ -54,6 +56,8 @@ class TensorFilterModel : public QSortFilterProxyModel {
   explicit TensorFilterModel(QObject* parent = nullptr);
 
   void setFilterText(const QString& text);
+  /// What of the text was not understood; empty where all was.
+  QString problem() const { return text_.problem(); }
   /// Also those that cannot be quantized; off at first.
   void setShowAll(bool on);
   bool showAll() const { return showAll_; }
@@ -63,7 +67,7 @@ class TensorFilterModel : public QSortFilterProxyModel {
   bool lessThan(const QModelIndex& left, const QModelIndex& right) const override;
 
  private:
-  QStringList words_;
+  TensorFilter text_;
   bool showAll_ = false;
 };
 

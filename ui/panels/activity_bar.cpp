@@ -1,11 +1,16 @@
 #include "ui/panels/activity_bar.h"
 
+#include <optional>
+#include <unistd.h>
+
+#include <QFile>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QLocale>
 #include <QProgressBar>
 #include <QToolButton>
 
+#include "core/kernels/kernels.h"
 #include "ui/models/number_text.h"
 
 namespace quantoscope::ui {
@@ -14,6 +19,15 @@ namespace {
 
 constexpr int kRefreshMs = 100;
 constexpr qint64 kShowAfterMs = 300;
+
+/// What this process holds in memory, where the system tells.
+std::optional<qint64> residentBytes() {
+  QFile file(QStringLiteral("/proc/self/statm"));
+  if (!file.open(QIODevice::ReadOnly)) return std::nullopt;
+  const QList<QByteArray> pages = file.readAll().split(' ');
+  if (pages.size() < 2) return std::nullopt;
+  return pages[1].toLongLong() * sysconf(_SC_PAGESIZE);
+}
 
 QString durationText(double ms) {
   if (ms < 1000) return ActivityBar::tr("%1 ms").arg(numberText(ms, 3));
@@ -38,9 +52,9 @@ ActivityBar::ActivityBar(Session* session, QWidget* parent)
   cancel_->setAutoRaise(true);
   cancel_->setAccessibleName(tr("Cancel running work"));
   cancel_->setToolTip(tr("Stop what runs and keep what is shown (Esc)"));
-  threads_->setText(session->threads() == 1 ? tr("1 thread")
-                                            : tr("%1 threads").arg(session->threads()));
-  threads_->setToolTip(tr("Threads that analyses run on"));
+  threads_->setToolTip(
+      tr("Threads that analyses run on, the instruction set they use, and the "
+         "memory of this program"));
   threads_->setEnabled(false);
 
   auto* layout = new QHBoxLayout(this);
@@ -58,7 +72,18 @@ ActivityBar::ActivityBar(Session* session, QWidget* parent)
   refresh();
 }
 
+void ActivityBar::showMachine() {
+  const int count = session_->threads();
+  QString text = count == 1 ? tr("1 thread") : tr("%1 threads").arg(count);
+  text += QStringLiteral(" · ") + QString::fromLatin1(kernels::activeKernels().name);
+  if (const auto bytes = residentBytes()) {
+    text += QStringLiteral(" · ") + QLocale().formattedDataSize(*bytes, 0);
+  }
+  threads_->setText(text);
+}
+
 void ActivityBar::refresh() {
+  showMachine();
   const Activity now = session_->activity();
   if (now.idle()) {
     timer_.stop();

@@ -25,6 +25,7 @@ class ActivityBar : public QWidget {
 
  private:
   void refresh();
+  void showMachine();
   void showIdle();
 
   Session* session_;

@@ -7,6 +7,7 @@
 #include <QLabel>
 #include <QPainter>
 #include <QPixmap>
+#include <QPushButton>
 #include <QToolButton>
 
 #include "ui/plots/theme.h"
@@ -48,6 +49,7 @@ MessageBar::MessageBar(QWidget* parent)
     : QFrame(parent),
       icon_(new QLabel(this)),
       label_(new QLabel(this)),
+      button_(new QPushButton(this)),
       close_(new QToolButton(this)) {
   setAutoFillBackground(true);
   icon_->setAccessibleName(tr("Kind of message"));
@@ -67,7 +69,16 @@ MessageBar::MessageBar(QWidget* parent)
   layout->setSpacing(8);
   layout->addWidget(icon_, 0, Qt::AlignVCenter);
   layout->addWidget(label_, 1);
+  layout->addWidget(button_, 0, Qt::AlignVCenter);
   layout->addWidget(close_, 0, Qt::AlignTop);
+  button_->setObjectName(QStringLiteral("messageAction"));
+  button_->setAccessibleName(tr("What the message offers"));
+  button_->hide();
+  connect(button_, &QPushButton::clicked, this, [this] {
+    const std::function<void()> action = action_;
+    clear();
+    if (action) action();
+  });
   connect(close_, &QToolButton::clicked, this, [this] {
     clear();
     Q_EMIT dismissed();
@@ -75,7 +86,18 @@ MessageBar::MessageBar(QWidget* parent)
   hide();
 }
 
+void MessageBar::showMessage(Kind kind, const QString& message, const QString& button,
+                             std::function<void()> action) {
+  showMessage(kind, message);
+  action_ = std::move(action);
+  button_->setText(button);
+  button_->setAccessibleName(button);
+  button_->show();
+}
+
 void MessageBar::showMessage(Kind kind, const QString& message) {
+  button_->hide();
+  action_ = {};
   kind_ = kind;
   label_->setText(message);
   label_->setAccessibleDescription(message);

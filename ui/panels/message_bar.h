@@ -1,10 +1,13 @@
 // A line across the window that says what happened, without stopping anybody.
 #pragma once
 
+#include <functional>
+
 #include <QFrame>
 
 QT_BEGIN_NAMESPACE
 class QLabel;
+class QPushButton;
 class QToolButton;
 QT_END_NAMESPACE
 
@@ -21,6 +24,9 @@ class MessageBar : public QFrame {
   explicit MessageBar(QWidget* parent = nullptr);
 
   void showMessage(Kind kind, const QString& text);
+  /// With a button that does what the message is about, and puts it away.
+  void showMessage(Kind kind, const QString& text, const QString& button,
+                   std::function<void()> action);
   void clear();
   QString text() const;
   Kind kind() const { return kind_; }
@@ -38,7 +44,9 @@ class MessageBar : public QFrame {
   Kind kind_ = Kind::Info;
   QLabel* icon_;
   QLabel* label_;
+  QPushButton* button_;
   QToolButton* close_;
+  std::function<void()> action_;
 };
 
 }  // namespace quantoscope::ui

@@ -43,10 +43,11 @@ MetricsPanel::MetricsPanel(Session* session, QWidget* parent)
 
   connect(metrics_, &QAbstractItemModel::modelReset, this, &MetricsPanel::spanSections);
   const auto showResult = [this, session] {
-    metrics_->setResult(session->result());
+    metrics_->setResult(session->result(), session->detail());
     metrics_->setCurrent(session->resultIsCurrent());
   };
   connect(session, &Session::resultChanged, this, showResult);
+  connect(session, &Session::detailChanged, this, showResult);
   showResult();
 }
 

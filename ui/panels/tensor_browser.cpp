@@ -37,12 +37,19 @@ TensorBrowser::TensorBrowser(Session* session, QWidget* parent)
   words_->setObjectName(QStringLiteral("filter"));
   words_->setAccessibleName(tr("Filter tensors"));
   words_->setPlaceholderText(tr("Filter by name, layer, type"));
-  words_->setToolTip(tr("Words that must all occur in name, layer or type (Ctrl+F)"));
+  words_->setToolTip(
+      tr("Words that must all occur in name, layer or type (Ctrl+F)\n"
+         "-word: must not occur\n"
+         "dtype:f16   shape:>1M   rows:>=4096   size:>10M   sqnr:<20   clip:<1"));
   words_->setClearButtonEnabled(true);
   words_->installEventFilter(this);
   showAll_->setObjectName(QStringLiteral("showAll"));
   showAll_->setAccessibleName(tr("Show all tensors"));
   showAll_->setToolTip(tr("Also list what cannot be quantized, with the reason"));
+  note_->setObjectName(QStringLiteral("note"));
+  note_->setAccessibleName(tr("About the tensors"));
+  note_->setTextInteractionFlags(Qt::TextBrowserInteraction);
+  connect(note_, &QLabel::linkActivated, session, [session] { session->reloadCurrentFile(true); });
   note_->setWordWrap(true);
   note_->setContentsMargins(2, 0, 2, 0);
   setUpTable();
@@ -203,14 +210,21 @@ void TensorBrowser::updateNote() {
   const QModelIndex current = table_->currentIndex();
   if (current.isValid() && !current.data(TensorListModel::QuantizableRole).toBool()) {
     const auto row = static_cast<std::size_t>(filter_->mapToSource(current).row());
-    note_->setText(
-        tr("Cannot be quantized: %1").arg(QString::fromStdString(session_->tensors()[row].reason)));
+    const TensorInfo& info = session_->tensors()[row];
+    QString text =
+        tr("Cannot be quantized: %1").arg(QString::fromStdString(info.reason)).toHtmlEscaped();
+    if (info.refused) {
+      text += QStringLiteral(". <a href=\"allow\">%1</a>").arg(tr("Allow for this file"));
+    }
+    note_->setText(text);
     return;
   }
   const int shown = filter_->rowCount();
   const int all = model_->rowCount();
   if (all == 0) {
     note_->clear();
+  } else if (!filter_->problem().isEmpty()) {
+    note_->setText(filter_->problem());
   } else if (shown == 0) {
     note_->setText(tr("None of %1 tensors matches").arg(all));
   } else {

@@ -19,7 +19,8 @@ class CountTicker final : public QCPAxisTicker {
 
  protected:
   double getTickStep(const QCPRange& range) override {
-    return std::max(1.0, QCPAxisTicker::getTickStep(range));
+    const double step = QCPAxisTicker::getTickStep(range);
+    return step < 10 ? std::max(1.0, std::ceil(step)) : step;  // not 2.5
   }
   int getSubTickCount(double) override { return 0; }
   QString getTickLabel(double tick, const QLocale& locale, QChar, int) override {

@@ -42,6 +42,34 @@ void ErrorHistogramPlot::setResult(SharedResult result) {
   if (result_ && !shown) setFailure(notFiniteMessage(result_->health, locale()));
 }
 
+void ErrorHistogramPlot::setPercentiles(std::vector<Percentile> percentiles) {
+  if (percentiles == percentiles_) return;
+  percentiles_ = std::move(percentiles);
+  redraw();
+}
+
+void ErrorHistogramPlot::drawPercentiles(QPainter& painter, const Frame& frame) const {
+  painter.setFont(smallFont());
+  const QFontMetricsF metrics(painter.font());
+  double taken = frame.xToPixel(0);  // labels stand on the right; those that would overlap do not
+  for (const Percentile& percentile : percentiles_) {
+    painter.setPen(QPen(theme().mutedText, 1, Qt::DotLine));
+    for (const double x : {-percentile.value, percentile.value}) {
+      const double pixel = std::round(frame.xToPixel(x)) + 0.5;
+      painter.drawLine(QPointF(pixel, frame.area.top()), QPointF(pixel, frame.area.bottom()));
+    }
+    const QString label = tr("%1 %").arg(valueText(percentile.percent, locale()));
+    const double left = frame.xToPixel(percentile.value) + 3;
+    const double width = metrics.horizontalAdvance(label) + 1;
+    if (left < taken || left + width > frame.area.right()) continue;
+    const QRectF box(left, frame.area.top() + 1, width, metrics.height());
+    painter.fillRect(box, theme().background);
+    painter.setPen(theme().mutedText);
+    painter.drawText(box, Qt::AlignCenter, label);
+    taken = left + width + 4;
+  }
+}
+
 QString ErrorHistogramPlot::summary() const {
   if (!failure().isEmpty()) return failure();
   if (!hasData()) return tr("No data");
@@ -58,6 +86,7 @@ QString ErrorHistogramPlot::summary() const {
 
 void ErrorHistogramPlot::applyTheme() {
   setSeriesColor(theme().error);
+  styleOverlays();
 }
 
 void ErrorHistogramPlot::drawMarks(QPainter& painter, const Frame& frame) const {
@@ -70,6 +99,7 @@ void ErrorHistogramPlot::drawMarks(QPainter& painter, const Frame& frame) const 
   zero.setAlphaF(0.4F);  // the bin of the exact zeros must shine through
   drawLine(0, QPen(zero, 1));
 
+  drawPercentiles(painter, frame);
   const std::optional<double> half = halfStep(*result_);
   if (!half) return;
   const QPen dashes(theme().level, 1, Qt::DashLine);
@@ -78,9 +108,12 @@ void ErrorHistogramPlot::drawMarks(QPainter& painter, const Frame& frame) const 
 }
 
 void ErrorHistogramPlot::drawHalfStepLegend(QPainter& painter) const {
-  if (!halfStep(*result_)) return;
-  drawLegend(painter, {{LegendEntry::Kind::Dashes, theme().level,
-                        tr("± half a step of %1").arg(groupText(*result_, locale()))}});
+  QVector<LegendEntry> entries = overlayLegend();
+  if (halfStep(*result_)) {
+    entries.append({LegendEntry::Kind::Dashes, theme().level,
+                    tr("± half a step of %1").arg(groupText(*result_, locale()))});
+  }
+  drawLegend(painter, entries);
 }
 
 }  // namespace quantoscope::ui

@@ -75,6 +75,64 @@ void HistogramPlot::updateGraph(double lower, double upper) {
   graph_->setData(asVector(steps.x), asVector(steps.y), true);
 }
 
+void HistogramPlot::setOverlays(std::vector<Overlay> overlays) {
+  overlays_ = std::move(overlays);
+  std::erase_if(overlays_, [](const Overlay& overlay) { return overlay.histogram.counts.empty(); });
+  while (overlayGraphs_.size() > overlays_.size()) {
+    canvas().removeGraph(overlayGraphs_.back());
+    overlayGraphs_.pop_back();
+  }
+  while (overlayGraphs_.size() < overlays_.size()) {
+    QCPGraph* const graph = canvas().addGraph();
+    graph->setLineStyle(QCPGraph::lsStepLeft);
+    graph->setAntialiased(false);
+    overlayGraphs_.push_back(graph);
+  }
+  styleOverlays();
+  dataChanged(true);
+  redraw();
+}
+
+void HistogramPlot::styleOverlays() {
+  static constexpr Qt::PenStyle kStyles[] = {Qt::SolidLine, Qt::DashLine, Qt::DotLine,
+                                             Qt::DashDotLine};
+  for (std::size_t i = 0; i < overlays_.size(); ++i) {
+    overlayGraphs_[i]->setPen(
+        QPen(pinColor(theme(), overlays_[i].color), 2, kStyles[overlays_[i].color % 4]));
+  }
+}
+
+/// Counts of an overlay's bins as those of bins as wide as the bars.
+double HistogramPlot::overlayScale(const Overlay& overlay) const {
+  const auto widthOf = [](const Histogram& histogram) {
+    const std::vector<double> edges = drawnEdges(histogram);
+    return edges[1] - edges[0];
+  };
+  return widthOf(histogram_) / widthOf(overlay.histogram);
+}
+
+void HistogramPlot::updateOverlays(double lower, double upper) {
+  for (std::size_t i = 0; i < overlays_.size(); ++i) {
+    const StepSeries steps =
+        stepSeries(overlays_[i].histogram, logCounts_, lower, upper, kMostSteps);
+    QVector<double> heights = asVector(steps.y);
+    for (double& height : heights) {
+      height = std::max(height * overlayScale(overlays_[i]), logCounts_ ? kLogFloor : 0.0);
+    }
+    overlayGraphs_[i]->setData(asVector(steps.x), heights, true);
+  }
+}
+
+QVector<HistogramPlot::LegendEntry> HistogramPlot::overlayLegend() const {
+  QVector<LegendEntry> entries;
+  for (const Overlay& overlay : overlays_) {
+    const bool solid = overlay.color % 4 == 0;
+    entries.append({solid ? LegendEntry::Kind::Line : LegendEntry::Kind::Dashes,
+                    pinColor(theme(), overlay.color), overlay.name});
+  }
+  return entries;
+}
+
 void HistogramPlot::setSeriesColor(const QColor& color) {
   const QColor fill = theme().highContrast ? color : mixed(color, theme().background, kFillOpacity);
   graph_->setBrush(fill);
@@ -101,6 +159,10 @@ std::pair<double, double> HistogramPlot::fullRange() const {
   const std::vector<double> edges = drawnEdges(histogram_);
   double lower = edges.front();
   double upper = edges.back();
+  for (const Overlay& overlay : overlays_) {
+    lower = std::min(lower, overlay.histogram.lo);
+    upper = std::max(upper, overlay.histogram.hi);
+  }
   if (symmetric_) {
     upper = std::max(std::abs(lower), std::abs(upper));
     lower = -upper;
@@ -116,7 +178,12 @@ double HistogramPlot::narrowestRange() const {
 
 void HistogramPlot::fitVertically(double lower, double upper) {
   updateGraph(lower, upper);
-  const double largest = std::max(1.0, static_cast<double>(largestCount(histogram_, lower, upper)));
+  updateOverlays(lower, upper);
+  double largest = std::max(1.0, static_cast<double>(largestCount(histogram_, lower, upper)));
+  for (const Overlay& overlay : overlays_) {
+    const auto count = static_cast<double>(largestCount(overlay.histogram, lower, upper));
+    largest = std::max(largest, count * overlayScale(overlay));
+  }
   if (logCounts_) {
     canvas().yAxis->setRange(kLogFloor, largest * std::pow(largest / kLogFloor, 0.08));
   } else {
@@ -181,6 +248,10 @@ void HistogramPlot::drawHover(QPainter& painter, const Frame& frame) const {
   drawCallout(
       painter, frame.area, peak,
       {binText(quantity_, histogram_, *bin_, locale()), binCountText(histogram_, *bin_, locale())});
+}
+
+QFont HistogramPlot::smallFont() const {
+  return canvas().xAxis->labelFont();
 }
 
 void HistogramPlot::drawLegend(QPainter& painter, const QVector<LegendEntry>& entries) const {

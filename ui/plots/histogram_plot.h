@@ -20,6 +20,15 @@ class HistogramPlot : public Plot {
  public:
   /// Logarithmic counts; bins without a count stay at the foot of the axis, below one.
   void setLogCounts(bool on);
+  /// Other histograms over the same quantity, drawn as lines in front of the bars. Their counts are
+  /// scaled to the bars' bin width, so that equal distributions have equal heights.
+  struct Overlay {
+    QString name;
+    Histogram histogram;
+    int color = 0;  ///< a number for pinColor()
+  };
+  void setOverlays(std::vector<Overlay> overlays);
+
   bool logCounts() const { return logCounts_; }
 
   /// One row a bin: its borders and its count.
@@ -47,8 +56,15 @@ class HistogramPlot : public Plot {
     QColor color;
     QString text;
   };
+  /// The font of labels and legends.
+  QFont smallFont() const;
   /// Over the plotted area, as many entries as fit; for a drawing that is not clipped.
   void drawLegend(QPainter& painter, const QVector<LegendEntry>& entries) const;
+
+  /// A line for each overlay.
+  QVector<LegendEntry> overlayLegend() const;
+  /// Pens of the overlays; for applyTheme().
+  void styleOverlays();
 
   bool hasData() const override { return !histogram_.counts.empty(); }
   std::pair<double, double> fullRange() const override;
@@ -63,6 +79,8 @@ class HistogramPlot : public Plot {
   void showBin(std::optional<std::size_t> bin);
   void drawHover(QPainter& painter, const Frame& frame) const;
   void updateGraph(double lower, double upper);
+  void updateOverlays(double lower, double upper);
+  double overlayScale(const Overlay& overlay) const;
   void updateCountAxis();
 
   QString quantity_;
@@ -73,6 +91,8 @@ class HistogramPlot : public Plot {
   std::optional<std::size_t> bin_;
   QAction* logAction_ = nullptr;
   QCPGraph* graph_ = nullptr;
+  std::vector<Overlay> overlays_;
+  std::vector<QCPGraph*> overlayGraphs_;
 };
 
 }  // namespace quantoscope::ui

@@ -112,6 +112,10 @@ Plot::Plot(QString title, QWidget* parent) : QWidget(parent), title_(std::move(t
 
 Plot::~Plot() = default;
 
+QString Plot::libraryVersion() {
+  return QStringLiteral(QCUSTOMPLOT_VERSION_STR);
+}
+
 void Plot::createCanvas() {
   canvas_ = new QCustomPlot(this);
   // The plot handles all input itself, so that mouse and keyboard do the same things.

@@ -50,6 +50,9 @@ class Plot : public QWidget {
 
   ~Plot() override;
 
+  /// Of the library that draws.
+  static QString libraryVersion();
+
   /// For instance "Error histogram"; also the accessible name.
   QString title() const { return title_; }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace quantoscope::ui {
 
@@ -34,6 +35,18 @@ QColor muted(const QColor& text, const QColor& background) {
 }
 
 }  // namespace
+
+QColor pinColor(const PlotTheme& theme, int number) {
+  static constexpr QRgb kOkabeIto[] = {0xffe69f00, 0xff56b4e9, 0xff009e73, 0xffcc79a7,
+                                       0xff0072b2, 0xffd55e00, 0xfff0e442, 0xff999999};
+  constexpr double kContrast = 3;
+  QColor color(kOkabeIto[number % std::ssize(kOkabeIto)]);
+  const QColor goal = theme.dark ? QColor(Qt::white) : QColor(Qt::black);
+  for (int i = 0; i < 10 && contrastRatio(color, theme.background) < kContrast; ++i) {
+    color = mixed(goal, color, 0.15);
+  }
+  return color;
+}
 
 double contrastRatio(const QColor& a, const QColor& b) {
   const auto [darker, lighter] = std::minmax({luminance(a), luminance(b)});

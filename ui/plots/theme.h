@@ -33,6 +33,10 @@ struct PlotTheme {
   bool operator==(const PlotTheme&) const = default;
 };
 
+/// The colour of a pinned configuration, by its number from 0: Okabe and Ito's eight, lightened or
+/// darkened until they stand out from the theme's background by 3:1.
+QColor pinColor(const PlotTheme& theme, int number);
+
 /// The contrast of two opaque colours as WCAG 2 defines it: 1 (equal) to 21 (black on white).
 double contrastRatio(const QColor& a, const QColor& b);
 

@@ -88,11 +88,23 @@ int Session::indexOf(const OpenFile& opened, const QString& tensor) const {
 }
 
 void Session::openFile(const QString& fileAndTensor, const QString& tensor) {
-  open({fileAndTensor, tensor, true});
+  open({fileAndTensor, tensor, true, false, {}});
 }
 
 void Session::openBeside(const QString& file) {
-  open({file, {}, false});
+  open({file, {}, false, false, {}});
+}
+
+void Session::reloadCurrentFile(bool allowOutside) {
+  if (file() == nullptr) return;
+  OpenOptions options;
+  options.allowOutside = allowOutside || file()->allowOutside;
+  open({file()->path, {}, true, true, options});
+}
+
+bool Session::refusesSomething() const {
+  return std::any_of(tensors().begin(), tensors().end(),
+                     [](const TensorInfo& info) { return info.refused; });
 }
 
 void Session::open(Opening opening) {
@@ -111,7 +123,7 @@ void Session::open(Opening opening) {
                 if (!parts.path.empty()) found.tensor = text(parts.path.substr(slash));
               }
               found.path = QFileInfo(found.path).absoluteFilePath();
-              auto source = openIt(found.path.toStdString());
+              auto source = openIt(found.path.toStdString(), found.options);
               outbox->post([found, source = std::move(source)](Session& session) {
                 session.takeSource(found, source);
               });
@@ -133,6 +145,7 @@ void Session::takeSource(const Opening& opening, Result<SharedSource> source) {
 
 void Session::addFile(const Opening& opening, SharedSource source) {
   int index = static_cast<int>(openFiles().indexOf(opening.path));
+  if (index >= 0 && opening.replace) return replaceFile(opening, std::move(source));
   if (index < 0) {
     auto opened = std::make_unique<OpenFile>();
     opened->id = ++lastFileId_;
@@ -148,6 +161,23 @@ void Session::addFile(const Opening& opening, SharedSource source) {
   }
   if (opening.show || current_ < 0) showFile(index);
   if (opening.show && !opening.tensor.isEmpty()) selectTensor(opening.tensor);
+}
+
+/// A new id, so that answers about the file as it was find no owner.
+void Session::replaceFile(const Opening& opening, SharedSource source) {
+  const auto index = openFiles().indexOf(opening.path);
+  OpenFile& replaced = *files_[static_cast<std::size_t>(index)];
+  replaced.id = ++lastFileId_;
+  replaced.allowOutside = opening.options.allowOutside;
+  replaced.source = std::move(source);
+  replaced.overview.assign(replaced.source->tensors().size(), {});
+  const int tensor = indexOf(replaced, replaced.tensor);
+  const bool kept =
+      tensor >= 0 && replaced.source->tensors()[static_cast<std::size_t>(tensor)].quantizable;
+  if (!kept) replaced.tensor.clear();
+  if (index != current_) return;
+  current_ = -1;  // shown anew
+  showFile(static_cast<int>(index));
 }
 
 void Session::showFile(int index) {
@@ -276,11 +306,16 @@ void Session::loadCurrentTensor() {
   if (info == nullptr) return;
   loading_ = true;
   loadCancel_ = CancelToken();
+  loadProgress_ = std::make_shared<ProgressCell>();
   io_->post(IoQueue::Priority::Foreground,
             [outbox = outbox_, source = file()->source, info = *info, cancel = loadCancel_,
-             epoch = epoch_](const CancelToken& closing) {
+             progress = loadProgress_, epoch = epoch_](const CancelToken& closing) {
               if (closing.cancelled() || cancel.cancelled()) return;
-              auto loaded = source->load(info, Orientation::Auto, {cancel, {}});
+              const auto tell = [progress](std::uint64_t done, std::uint64_t total) {
+                progress->done = done;
+                progress->total = total;
+              };
+              auto loaded = source->load(info, Orientation::Auto, {cancel, tell});
               Result<SharedTensor> shared = Error{};
               if (loaded) {
                 shared = SharedTensor(std::make_shared<WeightTensor>(std::move(*loaded)));

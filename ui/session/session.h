@@ -15,7 +15,7 @@
 #include <QUndoGroup>
 #include <QUndoStack>
 
-#include "core/engine/analysis.h"
+#include "core/engine/detail.h"
 #include "core/io/tensor_source.h"
 #include "core/parallel/executor.h"
 #include "core/quant/tuning_plan.h"
@@ -38,7 +38,7 @@ struct TensorOverview {
 
 /// What runs at the moment, for a status line.
 struct Activity {
-  enum class Kind { Idle, Opening, Loading, Analysing, Exporting, Searching, Surveying };
+  enum class Kind { Idle, Opening, Loading, Analysing, Exporting, Reporting, Searching, Surveying };
 
   Kind kind = Kind::Idle;
   QString text;                    ///< empty when idle
@@ -47,7 +47,7 @@ struct Activity {
 
   bool idle() const { return kind == Kind::Idle; }
   /// Whether the user waits for it, rather than its filling in by the by.
-  bool foreground() const { return !idle() && kind < Kind::Searching; }
+  bool foreground() const { return !idle() && kind < Kind::Reporting; }
 };
 
 /// Opened files, the tensor that is looked at, the spec of every tensor, and what quantizing it
@@ -62,14 +62,16 @@ class Session : public QObject {
   Q_OBJECT
 
  public:
-  using OpenFunction = std::function<Result<SharedSource>(const std::string&)>;
+  using OpenFunction = std::function<Result<SharedSource>(const std::string&, const OpenOptions&)>;
   using AnalyseFunction = std::function<Result<SharedResult>(const AnalysisRequest&,
                                                              const Executor&, const TaskControl&)>;
 
   /// What a session works with; a test may bring its own.
   struct Environment {
     Executor executor{0};
-    OpenFunction open = [](const std::string& path) { return openTensorSource(path); };
+    OpenFunction open = [](const std::string& path, const OpenOptions& options) {
+      return openTensorSource(path, options);
+    };
     AnalyseFunction analyse = quantoscope::analyse;
     bool overview = true;  ///< whether all tensors are measured in the background
   };
@@ -89,6 +91,12 @@ class Session : public QObject {
   void openFile(const QString& fileAndTensor, const QString& tensor = {});
   /// Opens a file without showing it, unless none is shown.
   void openBeside(const QString& file);
+  /// Opens the current file again, as it is now, and keeps its choices and the chosen tensor where
+  /// it is still there. `allowOutside`: what is refused by default is allowed from now on, see
+  /// OpenOptions. Ends with fileOpened, or with failed and everything as before.
+  void reloadCurrentFile(bool allowOutside);
+  /// Whether something in the current file was refused that the user may allow.
+  bool refusesSomething() const;
   void closeCurrentFile();
   QStringList openFiles() const;  ///< paths in the order in which they were opened
   int currentFile() const;        ///< index into openFiles(); -1 when none is open
@@ -135,10 +143,15 @@ class Session : public QObject {
 
   // ---- results
 
-  /// The newest answer about the current tensor; while another tensor is loaded, still the last.
+  /// The newest answer about the current tensor; while another tensor is loaded, still the last. Of
+  /// a large tensor first a preview, which is not current: a sample of groups, long before the
+  /// whole.
   SharedResult result() const { return result_; }
   /// Whether result() answers the present tensor, spec and group.
   bool resultIsCurrent() const;
+  /// The longer answer to what result() answers: map, profiles, use of codes, percentiles. Null
+  /// until it is known, which is some time after result().
+  SharedDetail detail() const;
   /// The clip curve of the current tensor and spec over kCurveGrid; null until it is known. It does
   /// not depend on the clip policy.
   SharedCurve curve() const;
@@ -173,6 +186,7 @@ class Session : public QObject {
   void specChanged();    ///< the current tensor's spec, or whether it is its own
   void groupChanged();
   void resultChanged();  ///< result(), or whether it is current
+  void detailChanged();
   void curveChanged();
   void overviewChanged(int tensor);  ///< of one tensor; -1: of all
   void activityChanged();
@@ -195,10 +209,13 @@ class Session : public QObject {
     QString path;
     QString tensor;
     bool show = true;
+    bool replace = false;  ///< the file that is open under this path
+    OpenOptions options;
   };
   void open(Opening opening);
   void takeSource(const Opening& opening, Result<SharedSource> source);
   void addFile(const Opening& opening, SharedSource source);
+  void replaceFile(const Opening& opening, SharedSource source);
   void showFile(int index);
   void beginWithTensor(OpenFile& shown);
   void chooseTensor(OpenFile& file, const QString& name);
@@ -211,6 +228,7 @@ class Session : public QObject {
   void unsettleOverview(OpenFile& file, const TuningPlan& before);
 
   void requestAnalysis();
+  void takePreview(std::uint64_t id, SharedResult result);
   void takeResult(std::uint64_t id, Result<SharedResult> result);
   void adoptResult(SharedResult result);
   bool foregroundBusy() const;
@@ -219,6 +237,9 @@ class Session : public QObject {
   QString curveKey() const;
   void pumpBackground();
   void standBack();
+  bool startDetail();
+  void takeDetail(const QString& key, Result<SharedDetail> detail);
+  QString detailKey() const;
   bool startCurve();
   bool startMeasure();
   void takeCurve(const QString& key, Result<ClipCurve> curve);
@@ -240,6 +261,8 @@ class Session : public QObject {
   SharedTensor tensor_;      ///< the current tensor's weights, once loaded
   bool loading_ = false;
   CancelToken loadCancel_;
+  struct ProgressCell;
+  std::shared_ptr<ProgressCell> loadProgress_;
 
   std::uint64_t lastRequest_ = 0;   ///< ids of analyses
   std::uint64_t firstOfEpoch_ = 1;  ///< the first request that is about the current tensor
@@ -247,6 +270,9 @@ class Session : public QObject {
   SharedResult result_;
   std::uint64_t resultFile_ = 0;
 
+  SharedDetail detail_;
+  QString detailOf_;      ///< the key that detail_ belongs to
+  QString failedDetail_;  ///< the key that was tried in vain last
   QHash<QString, SharedCurve> curves_;
   QString failedCurve_;  ///< the key that was tried in vain last
   QString curveProblem_;
@@ -257,7 +283,6 @@ class Session : public QObject {
   bool exporting_ = false;
   QString exportName_;
   CancelToken exportCancel_;
-  struct ProgressCell;
   std::shared_ptr<ProgressCell> exportProgress_;
   mutable Activity::Kind shownKind_ = Activity::Kind::Idle;
   mutable QElapsedTimer since_;  ///< when that kind of activity began

@@ -2,11 +2,21 @@
 #include <algorithm>
 #include <utility>
 
+#include <QLocale>
+
+#include "core/engine/preview.h"
 #include "ui/session/session_state.h"
 
 namespace quantoscope::ui {
 
 namespace {
+
+/// Weights of a tensor from which on a preview is worth its time: below, the whole answer comes as
+/// quickly.
+constexpr std::size_t kPreviewFrom = std::size_t{1} << 20;
+
+/// Cells of the error map at most: more than a screen has pixels for it.
+constexpr std::size_t kMapSide = 512;
 
 /// The clip policy plays no part in a clip curve.
 QuantSpec curveSpec(QuantSpec spec) {
@@ -43,6 +53,15 @@ void Session::requestAnalysis() {
   foregroundLane_->submit([request = std::move(request), outbox = outbox_,
                            executor = environment_.executor,
                            analyseIt = environment_.analyse](const CancelToken& cancel) {
+    const bool large = request.tensor->elements() > kPreviewFrom;
+    if (large) {
+      auto quick = preview(request, executor, {cancel, {}});
+      if (quick) {
+        outbox->post([id = request.id, result = std::move(*quick)](Session& session) {
+          session.takePreview(id, result);
+        });
+      }
+    }
     auto result = analyseIt(request, executor, {cancel, {}});
     outbox->post([id = request.id, result = std::move(result)](Session& session) {
       session.takeResult(id, result);
@@ -50,6 +69,14 @@ void Session::requestAnalysis() {
   });
   Q_EMIT resultChanged();  // it is no longer current
   Q_EMIT activityChanged();
+}
+
+/// Shown until the whole answer comes. It settles nothing: the request still counts as open.
+void Session::takePreview(std::uint64_t id, SharedResult result) {
+  if (id < firstOfEpoch_ || id <= lastAnswer_) return;
+  result_ = std::move(result);
+  resultFile_ = file()->id;
+  Q_EMIT resultChanged();
 }
 
 void Session::takeResult(std::uint64_t id, Result<SharedResult> result) {
@@ -154,8 +181,52 @@ void Session::standBack() {
 void Session::pumpBackground() {
   if (halted_ || background_ || foregroundBusy() || file() == nullptr) return;
   backgroundCancel_ = CancelToken();
-  if (!startCurve()) startMeasure();
+  if (!startDetail() && !startCurve()) startMeasure();
   if (background_) Q_EMIT activityChanged();
+}
+
+QString Session::detailKey() const {
+  return QStringLiteral("%1 %2 %3")
+      .arg(file()->id)
+      .arg(file()->tensor, text(commandLineOptions(spec())));
+}
+
+SharedDetail Session::detail() const {
+  const bool shown = file() != nullptr && !file()->tensor.isEmpty();
+  return shown && detailKey() == detailOf_ ? detail_ : nullptr;
+}
+
+bool Session::startDetail() {
+  if (!resultIsCurrent() || !result_->health.finite()) return false;
+  const QString key = detailKey();
+  if (key == detailOf_ || key == failedDetail_) return false;
+  background_ = Activity::Kind::Reporting;
+  DetailRequest request;
+  request.tensor = tensor_;
+  request.spec = spec();
+  request.known = result_;
+  request.sizes.mapRows = request.sizes.mapCols = kMapSide;
+  backgroundLane_->submit([key, request = std::move(request), executor = environment_.executor,
+                           cancel = backgroundCancel_, outbox = outbox_](const CancelToken&) {
+    auto found = analyseDetail(request, executor, {cancel, {}});
+    outbox->post(
+        [key, found = std::move(found)](Session& session) { session.takeDetail(key, found); });
+  });
+  return true;
+}
+
+void Session::takeDetail(const QString& key, Result<SharedDetail> found) {
+  background_.reset();
+  if (found) {
+    detail_ = std::move(*found);
+    detailOf_ = key;
+    Q_EMIT detailChanged();
+  } else if (!isCancelled(found.error())) {
+    failedDetail_ = key;
+    Q_EMIT failed(text(found.error().message));
+  }
+  pumpBackground();
+  Q_EMIT activityChanged();
 }
 
 bool Session::startCurve() {
@@ -251,9 +322,25 @@ Activity Session::activity() const {
   } else if (loading_) {
     now.kind = Activity::Kind::Loading;
     now.text = tr("Loading %1").arg(tensor);
+    if (const auto total = loadProgress_->total.load(); total > 0) {
+      const auto done = loadProgress_->done.load();
+      const QLocale numbers;
+      now.progress = static_cast<double>(done) / static_cast<double>(total);
+      now.text +=
+          QStringLiteral(": ") + tr("%1 of %2")
+                                     .arg(numbers.formattedDataSize(static_cast<qint64>(done)),
+                                          numbers.formattedDataSize(static_cast<qint64>(total)));
+    }
   } else if (lastAnswer_ < lastRequest_) {
     now.kind = Activity::Kind::Analysing;
-    now.text = tr("Analysing %1").arg(tensor);
+    const bool previewed = result_ && result_->preview && result_->id == lastRequest_;
+    now.text = previewed ? tr("Preview from %1 of %2 weights; analysing all")
+                               .arg(QLocale().toString(result_->preview->sampled),
+                                    QLocale().toString(result_->preview->total))
+                         : tr("Analysing %1").arg(tensor);
+  } else if (background_ == Activity::Kind::Reporting && !halted_) {
+    now.kind = Activity::Kind::Reporting;
+    now.text = tr("Error map of %1").arg(tensor);
   } else if (background_ == Activity::Kind::Searching && !halted_) {
     now.kind = Activity::Kind::Searching;
     now.text = tr("Clip curve of %1").arg(tensor);

@@ -24,6 +24,7 @@ struct Session::OpenFile {
   std::uint64_t id = 0;
   QString path;
   SharedSource source;
+  bool allowOutside = false;  ///< see OpenOptions
   TuningPlan plan;
   QString tensor;
   std::optional<GroupIndex> group;

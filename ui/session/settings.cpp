@@ -1,5 +1,6 @@
 #include "ui/session/settings.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <QDir>
@@ -18,6 +19,8 @@ constexpr auto kRecent = "files/recent";
 constexpr auto kAppearance = "view/appearance";
 constexpr auto kHintsDismissed = "view/hintsDismissed";
 constexpr auto kLogCounts = "view/logCounts";
+constexpr auto kPins = "comparison/pins";
+constexpr auto kLastPerspective = "window/perspective";
 
 constexpr const char* kAppearanceNames[] = {"system", "light", "dark"};
 
@@ -42,6 +45,22 @@ void Settings::setWindowLayout(int version, const WindowLayout& layout) {
   store_->setValue(kGeometry, layout.geometry);
   store_->setValue(kState, layout.state);
   store_->setValue(kSplitters, QVariantList(layout.splitters.begin(), layout.splitters.end()));
+}
+
+QByteArray Settings::perspective(int number, int version) const {
+  return store_->value(QStringLiteral("perspective/%1.%2").arg(version).arg(number)).toByteArray();
+}
+
+void Settings::setPerspective(int number, int version, const QByteArray& state) {
+  store_->setValue(QStringLiteral("perspective/%1.%2").arg(version).arg(number), state);
+}
+
+int Settings::lastPerspective() const {
+  return std::clamp(store_->value(kLastPerspective).toInt(), 0, 2);
+}
+
+void Settings::setLastPerspective(int number) {
+  store_->setValue(kLastPerspective, number);
 }
 
 QString Settings::lastDirectory() const {
@@ -88,6 +107,14 @@ bool Settings::hintsDismissed() const {
 
 void Settings::setHintsDismissed(bool dismissed) {
   store_->setValue(kHintsDismissed, dismissed);
+}
+
+QString Settings::pins() const {
+  return store_->value(kPins).toString();
+}
+
+void Settings::setPins(const QString& json) {
+  store_->setValue(kPins, json);
 }
 
 bool Settings::logCounts() const {

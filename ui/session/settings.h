@@ -36,6 +36,13 @@ class Settings {
   std::optional<WindowLayout> windowLayout(int version) const;
   void setWindowLayout(int version, const WindowLayout& layout);
 
+  /// How the docks of a perspective were left, by its number; empty for another version.
+  QByteArray perspective(int number, int version) const;
+  void setPerspective(int number, int version, const QByteArray& state);
+  /// The perspective that was shown last; 0 at first.
+  int lastPerspective() const;
+  void setLastPerspective(int number);
+
   /// Where the last file was opened or written; the home directory at first.
   QString lastDirectory() const;
   /// Remembers the directory of a file.
@@ -53,6 +60,10 @@ class Settings {
   /// Whether the hints of the first start have been put away.
   bool hintsDismissed() const;
   void setHintsDismissed(bool dismissed);
+
+  /// The pinned configurations as JSON text; empty at first.
+  QString pins() const;
+  void setPins(const QString& json);
 
   bool logCounts() const;
   void setLogCounts(bool on);

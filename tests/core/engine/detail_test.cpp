@@ -113,6 +113,9 @@ void checkMap(const BlockMap& map, const Naive& naive) {
     const ErrorTally sum =
         naive.over(rows.first, rows.first + rows.size, columns.first, columns.first + columns.size);
     QCOMPARE(map.maximum[cell], sum.maxAbsError);
+    const GroupIndex worst = map.worstOf(cell);
+    QCOMPARE(map.cellOf(worst.row, worst.group), cell);
+    QCOMPARE(naive.group(worst.row, worst.group).maxAbsError, sum.maxAbsError);
     QVERIFY(close(map.rms[cell], std::sqrt(sum.mse()), 1e-7));
     QVERIFY(close(map.mean[cell], sum.meanAbs(), 1e-7));
   }

@@ -134,6 +134,9 @@ class ProfileTest : public QObject {
       joined.append(second);
       const BlockMap map = joined.finish();
       QCOMPARE(map.maximum, (std::vector<float>{0.5f, 0.5f, 8, 0.5f, 0.5f, 0.5f}));
+      QCOMPARE(map.worstOf(2), (GroupIndex{4, 1}));  // wherever the runs were cut
+      QCOMPARE(map.worstOf(0), (GroupIndex{0, 0}));  // the first of equals
+      QCOMPARE(map.worstOf(5), (GroupIndex{6, 2}));
       QCOMPARE(map.rms[0], std::sqrt(6.0f / 24));  // 3 rows of two groups, a 1 each
       QCOMPARE(map.rms[1], std::sqrt(3.0f / 6));   // the tail: 2 weights
       QCOMPARE(map.mean[0], 0.0f);

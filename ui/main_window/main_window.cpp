@@ -1,4 +1,4 @@
-#include "ui/main_window.h"
+#include "ui/main_window/main_window.h"
 
 #include <algorithm>
 
@@ -13,6 +13,7 @@
 #include <QDragEnterEvent>
 #include <QFile>
 #include <QFileInfo>
+#include <QFileSystemWatcher>
 #include <QIcon>
 #include <QLabel>
 #include <QMenu>
@@ -23,6 +24,7 @@
 #include <QSignalBlocker>
 #include <QSplitter>
 #include <QStatusBar>
+#include <QTimer>
 #include <QToolBar>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -30,10 +32,15 @@
 #include "core/base/text.h"
 #include "core/exporting/csv.h"
 #include "core/exporting/plan_file.h"
+#include "core/io/hdf5_border.h"
+#include "core/kernels/kernels.h"
+#include "core/parallel/executor.h"
+#include "ui/main_window/workbench.h"
 #include "ui/panels/activity_bar.h"
 #include "ui/panels/appearance.h"
 #include "ui/panels/file_dialogs.h"
 #include "ui/panels/group_chooser.h"
+#include "ui/panels/locator.h"
 #include "ui/panels/message_bar.h"
 #include "ui/panels/metrics_panel.h"
 #include "ui/panels/plot_frame.h"
@@ -43,6 +50,7 @@
 #include "ui/plots/clip_curve_plot.h"
 #include "ui/plots/error_histogram_plot.h"
 #include "ui/plots/weight_histogram_plot.h"
+#include "ui/session/presets.h"
 
 namespace quantoscope::ui {
 
@@ -152,6 +160,7 @@ void MainWindow::createPlots() {
   rows_->setObjectName(QStringLiteral("rows"));
   rows_->addWidget(topRow_);
   rows_->addWidget(curveFrame);
+  curveFrame_ = curveFrame;
   for (QSplitter* splitter : {topRow_, rows_}) {
     splitter->setChildrenCollapsible(false);
     splitter->setHandleWidth(6);
@@ -182,6 +191,13 @@ void MainWindow::createDocks() {
                       new VerticalScrollArea(spec_, this));
   metricsDock_ =
       addDock(Qt::RightDockWidgetArea, QStringLiteral("metricsDock"), tr("Metrics"), metricsFrame);
+  workbench_ = new Workbench(session_, settings_, errors_, this);
+}
+
+std::vector<QDockWidget*> MainWindow::docks() const {
+  std::vector<QDockWidget*> all = {browserDock_, specDock_, metricsDock_};
+  all.insert(all.end(), workbench_->docks().begin(), workbench_->docks().end());
+  return all;
 }
 
 QDockWidget* MainWindow::addDock(Qt::DockWidgetArea area, const QString& name, const QString& title,
@@ -238,6 +254,8 @@ void MainWindow::createFileMenu() {
   tensorActions_.push_back(
       addAction(menu, {}, tr("Open &Plan…"), {}, [this] { openPlanByDialog(); }));
   menu->addSeparator();
+  reloadAction_ = addAction(menu, {}, tr("&Reload File"), QKeySequence(Qt::CTRL | Qt::Key_R),
+                            [this] { session_->reloadCurrentFile(false); });
   closeAction_ = addAction(menu, {}, tr("&Close File"), QKeySequence::Close,
                            [this] { session_->closeCurrentFile(); });
   menu->addSeparator();
@@ -259,6 +277,8 @@ void MainWindow::createEditMenu() {
                                      QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_C),
                                      [this] { copyCommand(); }));
   menu->addSeparator();
+  addAction(menu, {}, tr("Find &Anything…"), QKeySequence(Qt::CTRL | Qt::Key_K),
+            [this] { locate(); });
   addAction(menu, {}, tr("&Find Tensor"), QKeySequence::Find, [this] {
     browserDock_->show();
     browserDock_->raise();
@@ -268,9 +288,20 @@ void MainWindow::createEditMenu() {
 
 void MainWindow::createViewMenu() {
   QMenu* menu = menuBar()->addMenu(tr("&View"));
-  for (QDockWidget* dock : {browserDock_, specDock_, metricsDock_}) {
-    menu->addAction(dock->toggleViewAction());
+  auto* perspectives = new QActionGroup(this);
+  const std::pair<Perspective, QString> arrangements[] = {{Perspective::Inspect, tr("&Inspect")},
+                                                          {Perspective::Tune, tr("&Tune")},
+                                                          {Perspective::Compare, tr("C&ompare")}};
+  for (const auto& [arrangement, name] : arrangements) {
+    const auto key = static_cast<Qt::Key>(Qt::Key_1 + static_cast<int>(arrangement));
+    QAction* action = addAction(menu, {}, name, QKeySequence(Qt::CTRL | key),
+                                [this, shown = arrangement] { showPerspective(shown); });
+    action->setCheckable(true);
+    perspectives->addAction(action);
+    perspectiveActions_.push_back(action);
   }
+  menu->addSeparator();
+  for (QDockWidget* dock : docks()) menu->addAction(dock->toggleViewAction());
   menu->addSeparator();
   logAction_ = addAction(menu, QStringLiteral("histogram"), tr("&Logarithmic Counts"),
                          QKeySequence(Qt::CTRL | Qt::Key_L), {});
@@ -315,6 +346,11 @@ void MainWindow::createTensorMenu() {
   defaultAction_ =
       addAction(menu, QStringLiteral("reset"), tr("Use &Default Settings"),
                 QKeySequence(Qt::CTRL | Qt::Key_D), [this] { session_->dropOwnSpec(); });
+  QAction* pin = workbench_->pinAction();
+  pin->setText(tr("P&in Settings"));
+  pin->setIconText(tr("Pin"));
+  pin->setShortcut(QKeySequence(Qt::CTRL | Qt::Key_P));
+  menu->addAction(pin);
   menu->addSeparator();
   tensorActions_.push_back(addAction(menu, {}, tr("&Compute Again"), QKeySequence(Qt::Key_F5),
                                      [this] { session_->recompute(); }));
@@ -435,6 +471,9 @@ void MainWindow::connectSession() {
             for (const QString& note : notes) text += QStringLiteral("\n• ") + note;
             messages_->showMessage(MessageBar::Kind::Info, text);
           });
+  watcher_ = new QFileSystemWatcher(this);
+  connect(watcher_, &QFileSystemWatcher::fileChanged, this, &MainWindow::offerReload);
+  connect(session_, &Session::filesChanged, this, &MainWindow::watchFiles);
   connect(session_, &Session::fileOpened, this, [this](const QString& path) {
     settings_->addRecentFile(path);
     fillRecentFiles();
@@ -459,6 +498,9 @@ void MainWindow::connectSession() {
 }
 
 void MainWindow::connectPlots() {
+  connect(workbench_->pins(), &PinStore::refused, this, [this](const QString& message) {
+    messages_->showMessage(MessageBar::Kind::Info, message);
+  });
   for (Plot* plot : plots()) {
     connect(plot, &Plot::hovered, this,
             [this](const QString& text) { statusBar()->showMessage(text); });
@@ -485,7 +527,10 @@ void MainWindow::connectPlots() {
 }
 
 std::vector<Plot*> MainWindow::plots() const {
-  return {errors_, weights_, curve_};
+  std::vector<Plot*> all = {errors_, weights_, curve_};
+  const std::vector<Plot*> docked = workbench_->plots();
+  all.insert(all.end(), docked.begin(), docked.end());
+  return all;
 }
 
 // ---- what is shown
@@ -506,7 +551,9 @@ void MainWindow::showResult() {
   const SharedResult result = session_->result();
   if (result != shownResult_) showNewResult(result);
   // Only what is about to be replaced: after a stop nothing is, and the message bar says so.
-  const bool stale = result && !session_->resultIsCurrent() && session_->activity().foreground();
+  // A preview is no stale answer but a rough one, as the status bar says.
+  const bool stale = result && !result->preview && !session_->resultIsCurrent() &&
+                     session_->activity().foreground();
   errors_->setStale(stale);
   weights_->setStale(stale);
   showRatio();
@@ -519,7 +566,9 @@ void MainWindow::showNewResult(const SharedResult& result) {
   const QString subject = result ? QStringLiteral("%1, %2").arg(plainText(result->info.name),
                                                                 plainText(describe(result->spec)))
                                  : QString();
-  for (Plot* plot : plots()) plot->setSubject(subject);
+  for (Plot* plot : std::initializer_list<Plot*>{errors_, weights_, curve_}) {
+    plot->setSubject(subject);
+  }
   const bool unsearchable = result && !result->metrics;
   curve_->setFailure(unsearchable ? tr("NaN or infinite values: nothing to search") : QString());
 }
@@ -558,6 +607,7 @@ void MainWindow::updateActions() {
   const bool hasTensor = !session_->currentTensor().isEmpty();
   for (QAction* action : tensorActions_) action->setEnabled(hasTensor);
   closeAction_->setEnabled(session_->currentFile() >= 0);
+  reloadAction_->setEnabled(session_->currentFile() >= 0);
   bestAction_->setEnabled(session_->bestRatio().has_value());
   defaultAction_->setEnabled(session_->hasOwnSpec());
   cancelAction_->setEnabled(!session_->activity().idle());
@@ -604,6 +654,60 @@ void MainWindow::openFiles(const QStringList& files) {
   messages_->clear();
   session_->openFile(files.first());
   for (const QString& file : files.mid(1)) session_->openBeside(file);
+}
+
+/// Tensors of the file, everything the menus offer, presets, and open and recent files.
+void MainWindow::locate() {
+  std::vector<Locator::Entry> entries;
+  for (const TensorInfo& info : session_->tensors()) {
+    if (!info.quantizable) continue;
+    const QString name = plainText(info.name);
+    entries.push_back({name, tr("tensor"), [this, name] { session_->selectTensor(name); }});
+  }
+  for (const QMenu* menu : menuBar()->findChildren<QMenu*>()) {
+    for (QAction* action : menu->actions()) {
+      if (action->menu() != nullptr || action->isSeparator() || !action->isEnabled()) continue;
+      QString name = action->text();
+      name.remove(QLatin1Char('&'));
+      entries.push_back({name, tr("action"), [action] { action->trigger(); }});
+    }
+  }
+  if (!session_->currentTensor().isEmpty()) {
+    for (const Preset& preset : presets()) {
+      entries.push_back({preset.name, tr("preset"), [this, preset] {
+                           session_->editSpec(preset.spec, tr("preset %1").arg(preset.name));
+                         }});
+    }
+  }
+  const QStringList open = session_->openFiles();
+  for (int i = 0; i < open.size(); ++i) {
+    entries.push_back({QFileInfo(open[i]).fileName(), tr("open file"),
+                       [this, i] { session_->setCurrentFile(i); }});
+  }
+  (new Locator(std::move(entries), this))->open();
+}
+
+void MainWindow::watchFiles() {
+  const QStringList watched = watcher_->files();
+  const QStringList open = session_->openFiles();
+  for (const QString& path : watched) {
+    if (!open.contains(path)) watcher_->removePath(path);
+  }
+  for (const QString& path : open) {
+    if (!watched.contains(path) && QFileInfo::exists(path)) watcher_->addPath(path);
+  }
+}
+
+/// Tells it once the writing has paused: a file grows in many steps.
+void MainWindow::offerReload(const QString& path) {
+  constexpr int kPauseMs = 400;
+  QTimer::singleShot(kPauseMs, this, [this, path] {
+    watchFiles();  // a file that was replaced is not watched any more
+    if (path != session_->currentPath() || !QFileInfo::exists(path)) return;
+    messages_->showMessage(
+        MessageBar::Kind::Info, tr("%1 changed on disk").arg(QFileInfo(path).fileName()),
+        tr("Reload, keep my settings"), [this] { session_->reloadCurrentFile(false); });
+  });
 }
 
 void MainWindow::fillRecentFiles() {
@@ -734,12 +838,40 @@ void MainWindow::resetLayout() {
   const int specHeight = spec_->sizeHint().height() + 2 * fontMetrics().height();
   resizeDocks({specDock_, metricsDock_}, {specHeight, std::max(height() - specHeight - kBars, 100)},
               Qt::Vertical);
+  workbench_->arrange();
+  resizeDocks({workbench_->docks().front()}, {std::max(height() / 3, 220)}, Qt::Vertical);
   topRow_->setSizes({1000, 1000});
   rows_->setSizes({1080, 1000});
+  arrangeForPerspective();
+}
+
+/// What a perspective leaves out, so that the rest has room.
+void MainWindow::arrangeForPerspective() {
+  curveFrame_->setVisible(perspective_ != Perspective::Compare);
+  if (perspective_ == Perspective::Inspect) return;
+  QDockWidget* const comparison = workbench_->docks().back();
+  for (QDockWidget* dock : workbench_->docks()) {
+    dock->setVisible(perspective_ == Perspective::Compare && dock == comparison);
+  }
+  if (perspective_ == Perspective::Compare) {
+    resizeDocks({comparison}, {std::max(height() * 2 / 5, 240)}, Qt::Vertical);
+  }
+}
+
+void MainWindow::showPerspective(Perspective perspective) {
+  settings_->setPerspective(static_cast<int>(perspective_), kLayoutVersion,
+                            saveState(kLayoutVersion));
+  perspective_ = perspective;
+  resetLayout();
+  const QByteArray left = settings_->perspective(static_cast<int>(perspective), kLayoutVersion);
+  if (!left.isEmpty()) restoreState(left, kLayoutVersion);
+  perspectiveActions_[static_cast<std::size_t>(perspective)]->setChecked(true);
 }
 
 void MainWindow::restoreLayout() {
   resize(sizeHint());
+  perspective_ = static_cast<Perspective>(settings_->lastPerspective());
+  perspectiveActions_[static_cast<std::size_t>(perspective_)]->setChecked(true);
   resetLayout();
   const auto layout = settings_->windowLayout(kLayoutVersion);
   if (!layout) return;
@@ -755,6 +887,7 @@ void MainWindow::restoreLayout() {
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
+  settings_->setLastPerspective(static_cast<int>(perspective_));
   settings_->setWindowLayout(
       kLayoutVersion,
       {saveGeometry(), saveState(kLayoutVersion), {rows_->saveState(), topRow_->saveState()}});
@@ -778,9 +911,12 @@ void MainWindow::showAbout() {
          "<p>See and tune what quantization does to neural-network weights.</p>"
          "<p>Free software under the GNU General Public License, version 3 or later, without any "
          "warranty.</p>"
-         "<p>Built on Qt %2 (LGPL-3.0), QCustomPlot (GPL-3.0-or-later), HDF5 (BSD-3-Clause), "
-         "oneTBB (Apache-2.0), OpenSSL (Apache-2.0) and JSON for Modern C++ (MIT).</p>")
-          .arg(QApplication::applicationVersion(), QString::fromLatin1(qVersion())));
+         "<p>Built on Qt %2 (LGPL-3.0), QCustomPlot %3 (GPL-3.0-or-later), HDF5 %4 (BSD-3-Clause), "
+         "oneTBB %5 (Apache-2.0), Highway (Apache-2.0 or BSD-3-Clause), libdeflate (MIT), OpenSSL "
+         "(Apache-2.0) and JSON for Modern C++ (MIT).</p><p>Kernels in use: %6.</p>")
+          .arg(QApplication::applicationVersion(), QString::fromLatin1(qVersion()),
+               Plot::libraryVersion(), plainText(hdf5Version()), plainText(tbbVersion()),
+               QString::fromLatin1(kernels::activeKernels().name)));
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, dialog);
   connect(buttons, &QDialogButtonBox::rejected, dialog, &QDialog::close);
   auto* layout = new QVBoxLayout(dialog);

@@ -11,6 +11,7 @@
 QT_BEGIN_NAMESPACE
 class QAction;
 class QDockWidget;
+class QFileSystemWatcher;
 class QMenu;
 class QSplitter;
 QT_END_NAMESPACE
@@ -26,6 +27,7 @@ class PlotFrame;
 class SpecPanel;
 class TensorBrowser;
 class WeightHistogramPlot;
+class Workbench;
 
 /// Browser on the left, plots in the middle, settings and metrics on the right. Restores its layout
 /// from `settings`, and saves it there when it closes. Errors appear in a bar across the plots,
@@ -35,7 +37,7 @@ class MainWindow : public QMainWindow {
 
  public:
   /// The docks and toolbars that a saved layout arranges; a layout of another version is not used.
-  static constexpr int kLayoutVersion = 1;
+  static constexpr int kLayoutVersion = 2;
 
   /// Session and settings must outlive the window.
   MainWindow(Session* session, Settings* settings, QWidget* parent = nullptr);
@@ -44,7 +46,12 @@ class MainWindow : public QMainWindow {
   /// Opens files, one at least, and shows the first. FILE::TENSOR is understood.
   void openFiles(const QStringList& files);
 
-  /// Docks and splitters as they were made.
+  /// Arrangements of the docks: all of them; the settings and the clip curve; the comparison.
+  enum class Perspective { Inspect, Tune, Compare };
+  /// As it was left, or as it was made.
+  void showPerspective(Perspective perspective);
+  Perspective perspective() const { return perspective_; }
+  /// Docks and splitters of the perspective as they were made.
   void resetLayout();
 
   /// The command line that prints what the window shows; empty without a tensor.
@@ -58,7 +65,7 @@ class MainWindow : public QMainWindow {
   /// `plot` is an index into plots(); the suffix tells the format.
   void exportPlotImage(int plot, const QString& path);
 
-  /// Error histogram, weight histogram, clip curve.
+  /// Error histogram, weight histogram, clip curve, then those of the docks.
   std::vector<Plot*> plots() const;
 
   QSize sizeHint() const override;
@@ -81,6 +88,7 @@ class MainWindow : public QMainWindow {
   void createExportMenu();
   void createHelpMenu();
   void createToolBar();
+  std::vector<QDockWidget*> docks() const;
   QDockWidget* addDock(Qt::DockWidgetArea area, const QString& name, const QString& title,
                        QWidget* content);
   QAction* addAction(QMenu* menu, const QString& icon, const QString& text,
@@ -91,6 +99,9 @@ class MainWindow : public QMainWindow {
   void openByDialog();
   void openPlanByDialog();
   void fillRecentFiles();
+  void locate();
+  void watchFiles();
+  void offerReload(const QString& path);
   void askAndExport(const QString& title, const QString& nameEnd, const QStringList& filters,
                     const QString& suffix, std::function<void(const QString&)> exportTo);
   void setLogCounts(bool on);
@@ -98,6 +109,7 @@ class MainWindow : public QMainWindow {
   void copyCommand();
   void showAbout();
   void restoreLayout();
+  void arrangeForPerspective();
 
   void showTitle();
   void showResult();
@@ -114,6 +126,9 @@ class MainWindow : public QMainWindow {
   ErrorHistogramPlot* errors_ = nullptr;
   WeightHistogramPlot* weights_ = nullptr;
   ClipCurvePlot* curve_ = nullptr;
+  Perspective perspective_ = Perspective::Inspect;
+  std::vector<QAction*> perspectiveActions_;
+  QWidget* curveFrame_ = nullptr;
   QSplitter* rows_ = nullptr;
   QSplitter* topRow_ = nullptr;
   MessageBar* messages_ = nullptr;
@@ -124,10 +139,13 @@ class MainWindow : public QMainWindow {
   QDockWidget* browserDock_ = nullptr;
   QDockWidget* specDock_ = nullptr;
   QDockWidget* metricsDock_ = nullptr;
+  Workbench* workbench_ = nullptr;
 
+  QFileSystemWatcher* watcher_ = nullptr;
   QMenu* recentMenu_ = nullptr;
   QMenu* exportMenu_ = nullptr;
   QAction* openAction_ = nullptr;
+  QAction* reloadAction_ = nullptr;
   QAction* closeAction_ = nullptr;
   QAction* undoAction_ = nullptr;
   QAction* redoAction_ = nullptr;

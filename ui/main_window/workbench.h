@@ -1,0 +1,65 @@
+// The docks below the plots: where a tensor errs, and on what.
+#pragma once
+
+#include <vector>
+
+#include <QObject>
+
+#include "ui/session/pin_store.h"
+#include "ui/session/session.h"
+#include "ui/session/settings.h"
+
+QT_BEGIN_NAMESPACE
+class QAction;
+class QDockWidget;
+class QMainWindow;
+QT_END_NAMESPACE
+
+namespace quantoscope::ui {
+
+class CodeUsePlot;
+class ComparisonPanel;
+class ErrorHistogramPlot;
+class ErrorMapPlot;
+class Plot;
+class ProfilePlot;
+
+/// Makes the docks of a window, keeps them up to date with the session, and arranges them. All are
+/// shown beside each other or as tabs, may be moved, floated and closed, and belong to the window.
+class Workbench : public QObject {
+  Q_OBJECT
+
+ public:
+  /// `errors` gets the pins' histograms as overlays. All must outlive the workbench.
+  Workbench(Session* session, Settings* settings, ErrorHistogramPlot* errors, QMainWindow* window);
+
+  const std::vector<QDockWidget*>& docks() const { return docks_; }
+  PinStore* pins() const { return pins_; }
+  QAction* pinAction() const;
+  /// Error map, error profile, use of codes, error against bits.
+  std::vector<Plot*> plots() const;
+  /// As it was made: error map, profile and codes as tabs, the group beside them.
+  void arrange();
+
+ private:
+  QDockWidget* addDock(const QString& name, const QString& title, QWidget* content);
+  QWidget* mapFrame();
+  QWidget* profileFrame();
+  void showDetail();
+  void showStale();
+  void completePins();
+  void showPins();
+
+  Session* session_;
+  QMainWindow* window_;
+  Settings* settings_;
+  ErrorHistogramPlot* errors_;
+  PinStore* pins_;
+  ComparisonPanel* comparison_;
+  ErrorMapPlot* map_;
+  ProfilePlot* profile_;
+  CodeUsePlot* codes_;
+  std::vector<QDockWidget*> docks_;
+};
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,151 @@
+#include "ui/models/tensor_filter.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <QCoreApplication>
+#include <QLocale>
+
+namespace quantoscope::ui {
+
+namespace {
+
+QString tr(const char* text) {
+  return QCoreApplication::translate("TensorFilter", text);
+}
+
+QString wholeDtype(const QString& text) {
+  const QString lower = text.toLower();
+  const std::pair<const char*, const char*> kShort[] = {{"f16", "float16"},
+                                                        {"bf16", "bfloat16"},
+                                                        {"f32", "float32"},
+                                                        {"f64", "float64"},
+                                                        {"f8", "float8"}};
+  for (const auto& [brief, whole] : kShort) {
+    if (lower == QLatin1String(brief)) return QString::fromLatin1(whole);
+  }
+  return lower;
+}
+
+/// A number in the user's or the C notation, with k, M or G behind it.
+std::optional<double> numberOf(QString text) {
+  double factor = 1;
+  const std::pair<char, double> kFactors[] = {{'k', 1e3}, {'m', 1e6}, {'g', 1e9}};
+  for (const auto& [letter, value] : kFactors) {
+    if (text.endsWith(QLatin1Char(letter), Qt::CaseInsensitive)) {
+      factor = value;
+      text.chop(1);
+      break;
+    }
+  }
+  bool ok = false;
+  double number = QLocale::c().toDouble(text, &ok);
+  if (!ok) number = QLocale().toDouble(text, &ok);
+  return ok ? std::optional(number * factor) : std::nullopt;
+}
+
+}  // namespace
+
+TensorFilter TensorFilter::parse(const QString& text) {
+  TensorFilter filter;
+  for (const QString& word : text.split(QLatin1Char(' '), Qt::SkipEmptyParts)) {
+    filter.addWord(word);
+  }
+  return filter;
+}
+
+void TensorFilter::addWord(QString text) {
+  static constexpr std::array<std::pair<const char*, Field>, 7> kFields = {
+      {{"dtype:", Field::Dtype},
+       {"shape:", Field::Elements},
+       {"rows:", Field::Rows},
+       {"cols:", Field::Cols},
+       {"size:", Field::Bytes},
+       {"sqnr:", Field::Sqnr},
+       {"clip:", Field::Clip}}};
+  static constexpr std::array<std::pair<const char*, Relation>, 5> kRelations = {
+      {{"<=", Relation::LessOrEqual},
+       {">=", Relation::GreaterOrEqual},
+       {"<", Relation::Less},
+       {">", Relation::Greater},
+       {"=", Relation::Equal}}};
+  const QString whole = text;
+  Word word;
+  if (text.size() > 1 && text.startsWith(QLatin1Char('-'))) {
+    word.excluded = true;
+    text.remove(0, 1);
+  }
+  for (const auto& [prefix, field] : kFields) {
+    if (!text.startsWith(QLatin1String(prefix), Qt::CaseInsensitive)) continue;
+    word.field = field;
+    text.remove(0, static_cast<qsizetype>(std::char_traits<char>::length(prefix)));
+    break;
+  }
+  if (word.field == Field::Text || word.field == Field::Dtype) {
+    word.text = word.field == Field::Dtype ? wholeDtype(text) : text;
+    if (!text.isEmpty()) words_.push_back(word);
+    return;
+  }
+  for (const auto& [sign, relation] : kRelations) {
+    if (!text.startsWith(QLatin1String(sign))) continue;
+    word.relation = relation;
+    text.remove(0, static_cast<qsizetype>(std::char_traits<char>::length(sign)));
+    break;
+  }
+  if (const auto number = numberOf(text)) {
+    word.number = *number;
+    words_.push_back(word);
+  } else {
+    problem_ = tr("%1: a number is missing, as in sqnr:<20 or shape:>1M").arg(whole);
+  }
+}
+
+bool TensorFilter::holds(const Word& word, const TensorFacts& facts) {
+  std::optional<double> value;
+  switch (word.field) {
+    case Field::Text:
+      return facts.text.contains(word.text, Qt::CaseInsensitive);
+    case Field::Dtype:
+      return facts.dtype.startsWith(word.text, Qt::CaseInsensitive);
+    case Field::Elements:
+      value = facts.elements;
+      break;
+    case Field::Rows:
+      value = facts.rows;
+      break;
+    case Field::Cols:
+      value = facts.cols;
+      break;
+    case Field::Bytes:
+      value = facts.bytes;
+      break;
+    case Field::Sqnr:
+      value = facts.sqnrDb;
+      break;
+    case Field::Clip:
+      value = facts.clip;
+      break;
+  }
+  if (!value) return false;
+  switch (word.relation) {
+    case Relation::Less:
+      return *value < word.number;
+    case Relation::LessOrEqual:
+      return *value <= word.number;
+    case Relation::Equal:
+      return *value == word.number;
+    case Relation::GreaterOrEqual:
+      return *value >= word.number;
+    case Relation::Greater:
+      return *value > word.number;
+  }
+  return false;
+}
+
+bool TensorFilter::matches(const TensorFacts& facts) const {
+  return std::all_of(words_.begin(), words_.end(),
+                     [&](const Word& word) { return holds(word, facts) != word.excluded; });
+}
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,62 @@
+// The words by which tensors are filtered.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include <QString>
+#include <QStringList>
+
+namespace quantoscope::ui {
+
+/// What a filter looks at.
+struct TensorFacts {
+  QString text;   ///< name, layer and dtype
+  QString dtype;  ///< "float16"
+  double elements = 0;
+  double rows = 0;
+  double cols = 0;
+  double bytes = 0;              ///< as stored
+  std::optional<double> sqnrDb;  ///< absent until it is measured
+  std::optional<double> clip;    ///< the best clip ratio
+};
+
+/// Words that must all hold, as in `attn -lm_head shape:>1M dtype:f16 sqnr:<20`:
+///
+/// | word | holds where |
+/// |---|---|
+/// | attn | name, layer or dtype contain it, in any case |
+/// | dtype:f16 | the dtype is, or begins with, this one; f16, bf16, f32, f64, f8 are understood |
+/// | shape:>1M | the number of weights compares so; rows:, cols: and size: (bytes) likewise |
+/// | sqnr:<20, clip:<1 | the measured SQNR in dB, or the best clip ratio, compares so |
+/// | -word | the word does not hold |
+///
+/// Comparisons are <, <=, >, >= and =, which may be left out; k, M and G stand for thousands,
+/// millions and milliards. What is not measured yet meets no comparison. A value type.
+class TensorFilter {
+ public:
+  /// Never fails: a word that is not understood is left out, and `problem` says what is allowed.
+  static TensorFilter parse(const QString& text);
+
+  bool matches(const TensorFacts& facts) const;
+  QString problem() const { return problem_; }
+
+ private:
+  enum class Field { Text, Dtype, Elements, Rows, Cols, Bytes, Sqnr, Clip };
+  enum class Relation { Less, LessOrEqual, Equal, GreaterOrEqual, Greater };
+  struct Word {
+    Field field = Field::Text;
+    bool excluded = false;
+    QString text;
+    Relation relation = Relation::Equal;
+    double number = 0;
+  };
+
+  static bool holds(const Word& word, const TensorFacts& facts);
+  void addWord(QString text);
+
+  std::vector<Word> words_;
+  QString problem_;
+};
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,173 @@
+#include "ui/plots/code_use_plot.h"
+
+#include <algorithm>
+
+#include <QtGui/QPainter>
+#include <qcustomplot.h>
+
+#include "ui/plots/axis_tickers.h"
+#include "ui/plots/series.h"
+
+namespace quantoscope::ui {
+
+namespace {
+
+constexpr double kBarWidth = 0.8;  // of the room of a code
+
+}  // namespace
+
+CodeUsePlot::CodeUsePlot(QWidget* parent) : Plot(tr("Use of codes"), parent) {
+  setEmptyText(tr("Open a file to see which codes its weights use"));
+  canvas().xAxis->setLabel(tr("Code, by what it decodes to"));
+  canvas().xAxis->setTickLabels(false);
+  canvas().xAxis->setTicks(false);
+  canvas().xAxis->grid()->setVisible(false);
+  canvas().yAxis->setLabel(tr("Share of weights (%)"));
+  canvas().yAxis->setTicker(valueTicker());
+  addDrawing(Layer::Data,
+             [this](QPainter& painter, const Frame& frame) { drawBars(painter, frame); });
+  addDrawing(
+      Layer::Caption, [this](QPainter& painter, const Frame&) { drawVerdict(painter); }, false);
+  addDrawing(Layer::Hover,
+             [this](QPainter& painter, const Frame& frame) { drawHover(painter, frame); });
+  styleCanvas();
+  dataChanged(false);
+}
+
+void CodeUsePlot::setDetail(SharedDetail detail) {
+  if (detail == detail_) return;
+  detail_ = std::move(detail);
+  dataChanged(false);
+}
+
+bool CodeUsePlot::hasData() const {
+  return detail_ && detail_->report.codes && !use().codes.empty();
+}
+
+double CodeUsePlot::shareOf(std::size_t code) const {
+  const double all =
+      static_cast<double>(detail_->info.rows) * static_cast<double>(detail_->info.cols);
+  return static_cast<double>(use().codes[code].count) / all;
+}
+
+Plot::Table CodeUsePlot::table() const {
+  Table table{{QStringLiteral("code"), QStringLiteral("level"), QStringLiteral("count"),
+               QStringLiteral("share")},
+              {}};
+  if (!hasData()) return table;
+  for (std::size_t i = 0; i < use().codes.size(); ++i) {
+    const CodeUse::Code& code = use().codes[i];
+    table.rows.append(
+        {static_cast<double>(code.code), code.level, static_cast<double>(code.count), shareOf(i)});
+  }
+  return table;
+}
+
+QString CodeUsePlot::verdict() const {
+  const QString entropy = tr("entropy %1 of %2 bits")
+                              .arg(valueText(use().entropyBits, locale(), 3),
+                                   countText(static_cast<std::uint64_t>(use().bits), locale()));
+  const QString all = countText(use().codes.size(), locale());
+  if (use().unused == 0) return tr("All %1 codes are used, %2").arg(all, entropy);
+  return tr("%1 of %2 codes unused, %3").arg(countText(use().unused, locale()), all, entropy);
+}
+
+QString CodeUsePlot::summary() const {
+  if (!failure().isEmpty()) return failure();
+  return hasData() ? verdict() : tr("No data");
+}
+
+void CodeUsePlot::applyTheme() {}
+
+std::pair<double, double> CodeUsePlot::fullRange() const {
+  return {-0.5, static_cast<double>(use().codes.size()) - 0.5};
+}
+
+double CodeUsePlot::narrowestRange() const {
+  return std::min(4.0, static_cast<double>(use().codes.size()));
+}
+
+void CodeUsePlot::fitVertically(double lower, double upper) {
+  double largest = 0;
+  for (std::size_t i = 0; i < use().codes.size(); ++i) {
+    const auto x = static_cast<double>(i);
+    if (x + 0.5 >= lower && x - 0.5 <= upper) largest = std::max(largest, shareOf(i));
+  }
+  canvas().yAxis->setRange(0, largest > 0 ? 108 * largest : 1);
+}
+
+void CodeUsePlot::drawBars(QPainter& painter, const Frame& frame) const {
+  painter.setRenderHint(QPainter::Antialiasing, false);
+  for (std::size_t i = 0; i < use().codes.size(); ++i) {
+    const auto x = static_cast<double>(i);
+    const double left = frame.xToPixel(x - kBarWidth / 2);
+    const double width = std::max(1.0, frame.xToPixel(x + kBarWidth / 2) - left);
+    if (use().codes[i].count == 0) {  // a hollow mark on the axis
+      painter.setPen(QPen(theme().cursor, 1.5));
+      painter.setBrush(Qt::NoBrush);
+      painter.drawRect(QRectF(left, frame.area.bottom() - 5, width, 5));
+      continue;
+    }
+    const double top = frame.yToPixel(100 * shareOf(i));
+    painter.fillRect(QRectF(left, top, width, frame.area.bottom() + 1 - top), theme().weight);
+  }
+}
+
+void CodeUsePlot::drawVerdict(QPainter& painter) const {
+  painter.setFont(canvas().xAxis->labelFont());
+  painter.setPen(theme().mutedText);
+  const QFontMetricsF metrics(painter.font());
+  painter.drawText(topStrip(), Qt::AlignLeft | Qt::AlignVCenter,
+                   metrics.elidedText(verdict(), Qt::ElideRight, topStrip().width()));
+}
+
+// The cursor -------------------------------------------------------------------------------------
+
+void CodeUsePlot::hoverAt(QPointF position) {
+  const double x = xAt(position.x()) + 0.5;
+  if (x < 0 || x >= static_cast<double>(use().codes.size())) return showCode(std::nullopt);
+  showCode(static_cast<std::size_t>(x));
+}
+
+void CodeUsePlot::clearHover() {
+  showCode(std::nullopt);
+}
+
+bool CodeUsePlot::stepCursor(int direction, Qt::KeyboardModifiers) {
+  const auto last = static_cast<std::ptrdiff_t>(use().codes.size()) - 1;
+  const auto next = code_ ? static_cast<std::ptrdiff_t>(*code_) + direction : 0;
+  showCode(static_cast<std::size_t>(std::clamp(next, std::ptrdiff_t{0}, last)));
+  return true;
+}
+
+std::optional<double> CodeUsePlot::cursorX() const {
+  if (!code_) return std::nullopt;
+  return static_cast<double>(*code_);
+}
+
+void CodeUsePlot::showCode(std::optional<std::size_t> code) {
+  if (code == code_ && code.has_value() != hoverText().isEmpty()) return;
+  code_ = code;
+  redraw(Layer::Hover);
+  setHoverText(code ? codeLines(*code).join(QStringLiteral(", ")) : QString());
+}
+
+QStringList CodeUsePlot::codeLines(std::size_t code) const {
+  const CodeUse::Code& shown = use().codes[code];
+  return {tr("Code %1, level %2").arg(shown.code).arg(valueText(shown.level, locale())),
+          tr("%1 weights (%2)")
+              .arg(countText(shown.count, locale()), percentText(shareOf(code), locale()))};
+}
+
+void CodeUsePlot::drawHover(QPainter& painter, const Frame& frame) const {
+  if (!code_ || *code_ >= use().codes.size()) return;
+  const auto x = static_cast<double>(*code_);
+  const double left = frame.xToPixel(x - 0.5);
+  const double right = frame.xToPixel(x + 0.5);
+  painter.fillRect(QRectF(left, frame.area.top(), right - left, frame.area.height()), theme().band);
+  drawCallout(painter, frame.area,
+              QPointF((left + right) / 2, frame.yToPixel(100 * shareOf(*code_))),
+              codeLines(*code_));
+}
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,272 @@
+#include "ui/plots/profile_plot.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <QtGui/QAction>
+#include <QtGui/QPainter>
+#include <qcustomplot.h>
+
+#include "ui/plots/axis_tickers.h"
+#include "ui/plots/series.h"
+
+namespace quantoscope::ui {
+
+namespace {
+
+constexpr int kBigStep = 10;          // points, with Shift
+constexpr double kFillOpacity = 0.4;  // of the common error below the worst
+constexpr std::size_t kNamedOutliers = 5;
+
+double rmsOf(const Profile::Point& point) {
+  return std::sqrt(point.tally.mse());
+}
+
+double worstOf(const Profile::Point& point) {
+  return std::sqrt(point.worstMse);
+}
+
+}  // namespace
+
+ProfilePlot::ProfilePlot(QWidget* parent) : Plot(tr("Error profile"), parent) {
+  setEmptyText(tr("Open a file to see which rows and channels err most"));
+  mean_ = canvas().addGraph();
+  worst_ = canvas().addGraph();
+  for (QCPGraph* graph : {mean_, worst_}) {
+    graph->setLineStyle(QCPGraph::lsStepLeft);
+    graph->setAntialiased(false);
+    graph->setAntialiasedFill(false);
+  }
+  canvas().xAxis->setTicker(countTicker());
+  canvas().xAxis->grid()->setVisible(false);
+  canvas().yAxis->setLabel(tr("RMS error"));
+  canvas().yAxis->setTicker(valueTicker());
+  sortAction_ = new QAction(tr("&Sorted, worst first"), this);
+  sortAction_->setCheckable(true);
+  sortAction_->setShortcut(Qt::Key_S);
+  connect(sortAction_, &QAction::toggled, this, &ProfilePlot::setSorted);
+  addPlotAction(sortAction_);
+  addDrawing(
+      Layer::Caption, [this](QPainter& painter, const Frame&) { drawOutliers(painter); }, false);
+  addDrawing(Layer::Hover,
+             [this](QPainter& painter, const Frame& frame) { drawHover(painter, frame); });
+  styleCanvas();
+  ProfilePlot::applyTheme();
+  arrange();
+}
+
+void ProfilePlot::setDetail(SharedDetail detail) {
+  if (detail == detail_) return;
+  detail_ = std::move(detail);
+  arrange();
+}
+
+void ProfilePlot::setSide(Side side) {
+  side_ = side;
+  arrange();
+}
+
+void ProfilePlot::setSorted(bool on) {
+  if (on == sorted_) return;
+  sorted_ = on;
+  sortAction_->setChecked(on);
+  arrange();
+  Q_EMIT sortedChanged(on);
+}
+
+const Profile& ProfilePlot::profile() const {
+  const ErrorReport& report = detail_->report;
+  if (side_ == Side::Rows) return report.rows;
+  return side_ == Side::GroupPositions ? report.groupPositions : report.columns;
+}
+
+const Profile::Point& ProfilePlot::pointAt(std::size_t place) const {
+  return profile().points[order_[place]];
+}
+
+/// The left end of a point; where the points stand in order, its first member.
+double ProfilePlot::xOf(std::size_t place) const {
+  return static_cast<double>(std::min(place * profile().perPoint, profile().length));
+}
+
+void ProfilePlot::arrange() {
+  order_.clear();
+  QVector<double> x;
+  QVector<double> mean;
+  QVector<double> worst;
+  if (detail_) {
+    const auto& points = profile().points;
+    order_.resize(points.size());
+    std::iota(order_.begin(), order_.end(), std::size_t{0});
+    if (sorted_) {
+      std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
+        return points[a].worstMse > points[b].worstMse;
+      });
+    }
+    for (std::size_t place = 0; place < order_.size(); ++place) {
+      x << xOf(place);
+      mean << rmsOf(pointAt(place));
+      worst << worstOf(pointAt(place));
+    }
+    if (!order_.empty()) {  // the last step's right end
+      x << static_cast<double>(profile().length);
+      mean << mean.back();
+      worst << worst.back();
+    }
+  }
+  mean_->setData(x, mean, true);
+  worst_->setData(x, worst, true);
+  const QString names[] = {tr("Row"), tr("Place of the group in its row"), tr("Input channel")};
+  const QString name = names[static_cast<int>(side_)];
+  canvas().xAxis->setLabel(sorted_ ? tr("%1s, the worst first").arg(name) : name);
+  if (sorted_ && side_ == Side::GroupPositions) {
+    canvas().xAxis->setLabel(tr("Places of groups, the worst first"));
+  }
+  dataChanged(false);
+}
+
+Plot::Table ProfilePlot::table() const {
+  Table table{{QStringLiteral("first"), QStringLiteral("last"), QStringLiteral("rms_error"),
+               QStringLiteral("worst"), QStringLiteral("worst_rms_error")},
+              {}};
+  for (std::size_t place = 0; place < order_.size(); ++place) {
+    const Profile::Point& point = pointAt(place);
+    table.rows.append({static_cast<double>(point.first),
+                       static_cast<double>(point.first + point.members - 1), rmsOf(point),
+                       static_cast<double>(point.worst), worstOf(point)});
+  }
+  return table;
+}
+
+QString ProfilePlot::summary() const {
+  if (!failure().isEmpty()) return failure();
+  if (!hasData()) return tr("No data");
+  const auto& points = profile().points;
+  const auto worst =
+      std::max_element(points.begin(), points.end(),
+                       [](const auto& a, const auto& b) { return a.worstMse < b.worstMse; });
+  return tr("RMS error along %1 members; the largest is %2, of %3")
+      .arg(countText(profile().length, locale()), valueText(worstOf(*worst), locale()),
+           memberName(worst->worst));
+}
+
+QString ProfilePlot::memberName(std::size_t member) const {
+  const QString names[] = {tr("row %1"), tr("group place %1"), tr("input channel %1")};
+  return names[static_cast<int>(side_)].arg(countText(member, locale()));
+}
+
+void ProfilePlot::applyTheme() {
+  const QColor color = theme().error;
+  mean_->setPen(Qt::NoPen);
+  mean_->setBrush(theme().highContrast ? color : mixed(color, theme().background, kFillOpacity));
+  worst_->setPen(QPen(color, 1));
+}
+
+bool ProfilePlot::hasData() const {
+  return !order_.empty();
+}
+
+// The view ---------------------------------------------------------------------------------------
+
+std::pair<double, double> ProfilePlot::fullRange() const {
+  return {0, static_cast<double>(profile().length)};
+}
+
+double ProfilePlot::narrowestRange() const {
+  return std::min(4.0 * static_cast<double>(profile().perPoint), fullRange().second);
+}
+
+void ProfilePlot::fitVertically(double lower, double upper) {
+  double largest = 0;
+  for (std::size_t place = 0; place < order_.size(); ++place) {
+    const double left = xOf(place);
+    if (left + static_cast<double>(profile().perPoint) < lower || left > upper) continue;
+    largest = std::max(largest, worstOf(pointAt(place)));
+  }
+  canvas().yAxis->setRange(0, largest > 0 ? largest * 1.08 : 1);
+}
+
+// The cursor -------------------------------------------------------------------------------------
+
+void ProfilePlot::hoverAt(QPointF position) {
+  const double x = xAt(position.x());
+  if (x < 0 || x >= fullRange().second) return showPlace(std::nullopt);
+  showPlace(static_cast<std::size_t>(x) / profile().perPoint);
+}
+
+void ProfilePlot::clearHover() {
+  showPlace(std::nullopt);
+}
+
+bool ProfilePlot::stepCursor(int direction, Qt::KeyboardModifiers modifiers) {
+  const auto last = static_cast<std::ptrdiff_t>(order_.size()) - 1;
+  const int step = direction * (modifiers.testFlag(Qt::ShiftModifier) ? kBigStep : 1);
+  const auto next = place_ ? static_cast<std::ptrdiff_t>(*place_) + step : 0;
+  showPlace(static_cast<std::size_t>(std::clamp(next, std::ptrdiff_t{0}, last)));
+  return true;
+}
+
+std::optional<double> ProfilePlot::cursorX() const {
+  if (!place_ || *place_ >= order_.size()) return std::nullopt;
+  return xOf(*place_) + static_cast<double>(profile().perPoint) / 2;
+}
+
+void ProfilePlot::showPlace(std::optional<std::size_t> place) {
+  if (place && *place >= order_.size()) place = std::nullopt;
+  if (place == place_ && place.has_value() != hoverText().isEmpty()) return;
+  place_ = place;
+  redraw(Layer::Hover);
+  setHoverText(place ? placeLines(*place).join(QStringLiteral(", ")) : QString());
+}
+
+QStringList ProfilePlot::placeLines(std::size_t place) const {
+  const Profile::Point& point = pointAt(place);
+  if (point.members == 1) {
+    return {memberName(point.first), tr("RMS error %1").arg(valueText(rmsOf(point), locale()))};
+  }
+  return {
+      tr("%1 to %2")
+          .arg(memberName(point.first), countText(point.first + point.members - 1, locale())),
+      tr("RMS error %1 together").arg(valueText(rmsOf(point), locale())),
+      tr("%1 of %2, the worst").arg(valueText(worstOf(point), locale()), memberName(point.worst))};
+}
+
+void ProfilePlot::drawHover(QPainter& painter, const Frame& frame) const {
+  if (!place_ || *place_ >= order_.size()) return;
+  const double left = frame.xToPixel(xOf(*place_));
+  const double right = frame.xToPixel(xOf(*place_) + static_cast<double>(profile().perPoint));
+  const double top = frame.yToPixel(worstOf(pointAt(*place_)));
+  painter.fillRect(QRectF(left, frame.area.top(), std::max(1.0, right - left), frame.area.height()),
+                   theme().band);
+  const QPointF peak((left + right) / 2, top);
+  painter.setPen(QPen(theme().background, 1.5));
+  painter.setBrush(theme().text);
+  painter.drawEllipse(peak, 4, 4);
+  drawCallout(painter, frame.area, peak, placeLines(*place_));
+}
+
+void ProfilePlot::drawOutliers(QPainter& painter) const {
+  if (side_ != Side::InputChannels) return;
+  const ChannelOutliers& outliers = detail_->report.outliers;
+  QString text = tr("No outlier channels");
+  if (outliers.count > 0) {
+    QStringList names;
+    for (std::size_t i = 0; i < std::min(kNamedOutliers, outliers.channels.size()); ++i) {
+      const OutlierChannel& channel = outliers.channels[i];
+      names << tr("%1 (%2×)")
+                   .arg(countText(channel.channel, locale()),
+                        valueText(channel.times(), locale(), 3));
+    }
+    if (outliers.count > kNamedOutliers) names << QStringLiteral("…");
+    text = tr("%1 outlier channels: %2")
+               .arg(countText(outliers.count, locale()), names.join(QStringLiteral(", ")));
+  }
+  painter.setFont(canvas().xAxis->labelFont());
+  painter.setPen(theme().mutedText);
+  const QFontMetricsF metrics(painter.font());
+  painter.drawText(topStrip(), Qt::AlignLeft | Qt::AlignVCenter,
+                   metrics.elidedText(text, Qt::ElideRight, topStrip().width()));
+}
+
+}  // namespace quantoscope::ui

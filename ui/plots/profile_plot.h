@@ -1,0 +1,71 @@
+// The error along one side of a tensor.
+#pragma once
+
+#include "core/engine/detail.h"
+#include "ui/plots/plot.h"
+
+QT_BEGIN_NAMESPACE
+class QAction;
+QT_END_NAMESPACE
+class QCPGraph;
+
+namespace quantoscope::ui {
+
+/// The RMS error of each row, of the groups at each place of a row, or of each input channel; in
+/// order, or sorted with the worst first. Where there are more members than points, the line shows
+/// a point's worst member and the fill their common RMS. Outlier input channels are named.
+class ProfilePlot : public Plot {
+  Q_OBJECT
+
+ public:
+  enum class Side { Rows, GroupPositions, InputChannels };
+
+  explicit ProfilePlot(QWidget* parent = nullptr);
+
+  /// Null: the empty state.
+  void setDetail(SharedDetail detail);
+  void setSide(Side side);
+  Side side() const { return side_; }
+  void setSorted(bool on);
+  bool isSorted() const { return sorted_; }
+
+  /// One row a point: first, last (members, inclusive), rms_error, worst, worst_rms_error.
+  Table table() const override;
+  QString summary() const override;
+
+ Q_SIGNALS:
+  void sortedChanged(bool on);
+
+ protected:
+  void applyTheme() override;
+  bool hasData() const override;
+  std::pair<double, double> fullRange() const override;
+  double narrowestRange() const override;
+  void fitVertically(double lower, double upper) override;
+  void hoverAt(QPointF position) override;
+  void clearHover() override;
+  bool stepCursor(int direction, Qt::KeyboardModifiers modifiers) override;
+  std::optional<double> cursorX() const override;
+
+ private:
+  const Profile& profile() const;
+  const Profile::Point& pointAt(std::size_t place) const;
+  double xOf(std::size_t place) const;
+  void arrange();
+  void showPlace(std::optional<std::size_t> place);
+  QStringList placeLines(std::size_t place) const;
+  QString memberName(std::size_t member) const;
+  void drawOutliers(QPainter& painter) const;
+  void drawHover(QPainter& painter, const Frame& frame) const;
+
+  SharedDetail detail_;
+  Side side_ = Side::Rows;
+  bool sorted_ = false;
+  std::vector<std::size_t> order_;  ///< of the points, as they stand from left to right
+  std::optional<std::size_t> place_;
+  QCPGraph* mean_ = nullptr;
+  QCPGraph* worst_ = nullptr;
+  QAction* sortAction_ = nullptr;
+};
+
+}  // namespace quantoscope::ui
