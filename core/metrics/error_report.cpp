@@ -42,6 +42,7 @@ struct Scratch {
   std::vector<float> values;
   std::vector<float> errors;
   std::vector<std::int32_t> codes;
+  UnitErrors unit;
 };
 
 struct Block {
@@ -64,11 +65,13 @@ struct RunPart {
 struct FirstCounts {
   MagnitudeCounts magnitudes;
   std::optional<CodeCounter> codes;
+  std::vector<ErrorExtent> units;  ///< by ErrorUnit; none without a coding
 };
 
 struct SecondCounts {
   PercentileSearch::Table magnitudes;
   Histogram errors;
+  std::vector<DistributionCounter::Part> units;
 };
 
 class Reporter {
@@ -136,7 +139,10 @@ class Reporter {
     parts_.resize(runs_.count());
     Counts counts([this] {
       FirstCounts made;
-      if (request_.coding) made.codes.emplace(request_.coding->codec);
+      if (request_.coding) {
+        made.codes.emplace(request_.coding->codec);
+        made.units.resize(kErrorUnits.size());
+      }
       return made;
     });
     const Status status =
@@ -152,11 +158,27 @@ class Reporter {
           part.columns.add(block.weights, block.errors.data());
           Counts::Lease mine(counts);
           mine->magnitudes.add(block.errors);
-          if (request_.coding) addCodes(block, scratch, *mine->codes);
+          if (!request_.coding) return;
+          addCodes(block, scratch, *mine->codes);
+          forEachUnit(block, scratch.unit,
+                      [&](std::size_t unit) { mine->units[unit].add(scratch.unit); });
         });
     if (!status) return status;
     mergeCounts(counts);
     return ok();
+  }
+
+  /// Calls work(unit) with the block's errors in each unit.
+  template <typename Work>
+  void forEachUnit(const Block& block, UnitErrors& errors, Work work) const {
+    const Coding& coding = *request_.coding;
+    const std::size_t group = block.firstRow * request_.layout.groupsPerRow();
+    const float* zeroPoint = coding.zeroPoint.empty() ? nullptr : coding.zeroPoint.data() + group;
+    for (std::size_t unit = 0; unit < kErrorUnits.size(); ++unit) {
+      errors.assign(kErrorUnits[unit], coding.codec, shapeOf(block), block.weights.data,
+                    block.errors.data(), coding.scale.data() + group, zeroPoint);
+      work(unit);
+    }
   }
 
   void addSums(const Block& block) {
@@ -200,9 +222,13 @@ class Reporter {
 
   void mergeCounts(const Counts& counts) {
     std::optional<CodeCounter> codes;
-    if (request_.coding) codes.emplace(request_.coding->codec);
+    if (request_.coding) {
+      codes.emplace(request_.coding->codec);
+      extents_.resize(kErrorUnits.size());
+    }
     counts.forEach([&](const FirstCounts& part) {
       magnitudes_.merge(part.magnitudes);
+      for (std::size_t u = 0; u < part.units.size(); ++u) extents_[u].merge(part.units[u]);
       if (codes) codes->merge(*part.codes);
     });
     if (codes) report_.codes = codes->use(request_.coding->bits);
@@ -253,18 +279,36 @@ class Reporter {
     const PercentileSearch search(magnitudes_, request_.sizes.percents);
     const double range = report_.metrics.maxAbsError;
     const Histogram empty = Histogram::over(-range, range, request_.sizes.bins);
-    WorkerPool<SecondCounts> counts([&] { return SecondCounts{search.emptyTable(), empty}; });
-    const Status status = forEachBlock(1, [&](std::size_t, const Block& block, Scratch&) {
+    std::vector<DistributionCounter> units;
+    for (std::size_t u = 0; u < extents_.size(); ++u) {
+      units.emplace_back(kErrorUnits[u], extents_[u], request_.sizes.percents, request_.sizes.bins);
+    }
+    const auto none = [&] {
+      SecondCounts made{search.emptyTable(), empty, {}};
+      for (const DistributionCounter& unit : units) made.units.push_back(unit.emptyPart());
+      return made;
+    };
+    WorkerPool<SecondCounts> counts(none);
+    const Status status = forEachBlock(1, [&](std::size_t, const Block& block, Scratch& scratch) {
       WorkerPool<SecondCounts>::Lease mine(counts);
       search.add(block.errors, mine->magnitudes);
       mine->errors.addAll(block.errors, -1);
+      if (units.empty()) return;
+      forEachUnit(block, scratch.unit,
+                  [&](std::size_t unit) { units[unit].add(scratch.unit, mine->units[unit]); });
     });
     if (!status) return status;
-    SecondCounts whole{search.emptyTable(), empty};
+    SecondCounts whole = none();
     counts.forEach([&](const SecondCounts& part) {
       PercentileSearch::merge(whole.magnitudes, part.magnitudes);
       whole.errors.merge(part.errors);
+      for (std::size_t u = 0; u < units.size(); ++u) {
+        DistributionCounter::merge(whole.units[u], part.units[u]);
+      }
     });
+    for (std::size_t u = 0; u < units.size(); ++u) {
+      report_.distributions.push_back(units[u].found(whole.units[u]));
+    }
     report_.percentiles = search.found(whole.magnitudes);
     report_.errors = std::move(whole.errors);
     return ok();
@@ -281,6 +325,7 @@ class Reporter {
   std::vector<ErrorSplit> splits_;  ///< a block each
   std::vector<RunPart> parts_;      ///< a run each
   MagnitudeCounts magnitudes_;
+  std::vector<ErrorExtent> extents_;  ///< by ErrorUnit
   ErrorReport report_;
 };
 

@@ -10,6 +10,7 @@
 #include "core/metrics/block_map.h"
 #include "core/metrics/channels.h"
 #include "core/metrics/code_use.h"
+#include "core/metrics/error_histograms.h"
 #include "core/metrics/error_metrics.h"
 #include "core/metrics/histogram.h"
 #include "core/metrics/percentiles.h"
@@ -48,7 +49,7 @@ using ValuesOf = std::function<const float*(std::size_t firstRow, MatrixView wei
 struct ErrorReportRequest {
   ValuesOf values;
   GroupLayout layout;            ///< of the weights; what the map and the worst groups count in
-  std::optional<Coding> coding;  ///< adds `split` and `codes`
+  std::optional<Coding> coding;  ///< adds `split`, `codes` and `distributions`
   const Importance* importance = nullptr;  ///< adds `weightedMse`
   ReportSizes sizes;
 };
@@ -67,13 +68,14 @@ struct ErrorReport {
 
   std::optional<ErrorSplit> split;
   std::optional<CodeUse> codes;
-  std::optional<double> weightedMse;  ///< see Importance::weightedMse
+  std::vector<ErrorDistribution> distributions;  ///< by ErrorUnit; none without a coding
+  std::optional<double> weightedMse;             ///< see Importance::weightedMse
 };
 
 /// Makes a report of finite weights and finite values in two parallel passes over the tensor, the
-/// second for what needs the first one's extent (histogram, percentiles). The same bits for any
+/// second for what needs the first one's extent (histograms, percentiles). The same bits for any
 /// number of threads. Memory besides the tensor and the values: up to 16 MiB of column sums (64
-/// bytes a column where that is more), 32 MiB of map, 3 MiB a thread (16 bytes a column and thread
+/// bytes a column where that is more), 32 MiB of map, 8 MiB a thread (16 bytes a column and thread
 /// where rows are longer than 65536). Progress counts both passes; errors: Cancelled, and
 /// InvalidArgument for sizes beyond their limits. Thread-safe.
 Result<ErrorReport> reportErrors(const WeightTensor& tensor, const ErrorReportRequest& request,
