@@ -150,6 +150,7 @@ class MainWindowTest : public QObject {
   void theGroupTableShowsTheGroup();
   void profilesAreSortedAndTurned();
   void codesAddUp();
+  void errorUnitsAreChosen();
   void pinsAreComparedAndUsed();
   void pinsSurviveARestart();
   void eightPinsAreEnough();
@@ -301,6 +302,37 @@ void MainWindowTest::codesAddUp() {
   for (const auto& row : codes->table().rows) counted += row[2];
   QCOMPARE(counted, 24.0 * 64);
   QVERIFY(codes->summary().contains(QStringLiteral("entropy")));
+}
+
+void MainWindowTest::errorUnitsAreChosen() {
+  Desk desk;
+  desk.open();
+  auto* plot = desk.window->findChild<ErrorHistogramPlot*>();
+  auto* units = desk.find<QComboBox>("errorUnit");
+  units->setFocus();
+  QTest::keyClick(units, Qt::Key_Down);
+  QCOMPARE(plot->unit(), ErrorUnit::Step);
+  auto* magnitudes = desk.find<QCheckBox>("errorMagnitudes");
+  QTest::keyClick(magnitudes, Qt::Key_Space);
+  QVERIFY(plot->magnitudes());
+  plot->setFocus();
+  QTest::keyClick(plot, Qt::Key_U);
+  QCOMPARE(units->currentIndex(), 2);
+  double counted = 0;
+  for (const auto& row : plot->table().rows) counted += row[2];
+  QCOMPARE(counted, 24.0 * 64);
+  QVERIFY(!plot->isStale());
+
+  // The last answer stays, marked, until the next is there.
+  desk.gate->shut();
+  QuantSpec coarse = desk.session->spec();
+  coarse.bits = 2;
+  desk.session->editSpec(coarse, QStringLiteral("2 bits"));
+  QVERIFY(plot->isStale());
+  desk.gate->open();
+  desk.settle();
+  QVERIFY(!plot->isStale());
+  QVERIFY(!plot->awaitsDetail());
 }
 
 void MainWindowTest::pinsAreComparedAndUsed() {

@@ -11,7 +11,7 @@
 #include <QtTest>
 #include <QtWidgets/QApplication>
 
-#include "core/engine/analysis.h"
+#include "core/engine/detail.h"
 #include "tests/support/test_data.h"
 #include "ui/plots/clip_curve_plot.h"
 #include "ui/plots/error_histogram_plot.h"
@@ -31,6 +31,26 @@ SharedResult resultFor(const QuantSpec& spec, std::vector<float> values, std::si
   request.spec = spec;
   const Result<SharedResult> result = analyse(request, Executor(1));
   return result ? *result : nullptr;
+}
+
+/// With the tensor of smallResult(), but clipped.
+struct Clipped {
+  SharedResult result;
+  SharedDetail detail;
+};
+Clipped clippedErrors() {
+  QuantSpec spec;
+  spec.groupSize = 32;
+  spec.clip = ClipPolicy::fixed(0.7);
+  const auto values = test::normalValues(64 * 96, 3);
+  Clipped made;
+  made.result = resultFor(spec, values, 96);
+  DetailRequest request;
+  request.tensor =
+      std::make_shared<const WeightTensor>(test::tensorOf(64, 96, values, "layer/kernel:0"));
+  request.spec = spec;
+  if (const auto detail = analyseDetail(request, Executor(1))) made.detail = *detail;
+  return made;
 }
 
 SharedResult smallResult() {
@@ -187,6 +207,10 @@ class PlotsTest : public QObject {
   void staleResultsLookDifferentAfterAMoment();
   void quickAnswersDoNotDim();
   void aPerfectResultIsDrawn();
+  void errorsAreShownInEveryUnit();
+  void errorUnitsAreChosenWithKeys();
+  void clippedErrorsAreTold();
+  void aUnitWithoutItsDetailIsAwaited();
   void paletteChangeRecolours();
   void highContrastIsNeitherMutedNorTranslucent();
   void themeColoursStandOut_data();
@@ -214,6 +238,84 @@ void PlotsTest::cleanup() {
 }
 
 // Export -----------------------------------------------------------------------------------------
+
+void PlotsTest::errorsAreShownInEveryUnit() {
+  const Clipped errors = clippedErrors();
+  ErrorHistogramPlot plot;
+  plot.setResult(errors.result);
+  plot.setDetail(errors.detail);
+  for (const ErrorUnit unit : kErrorUnits) {
+    for (const bool magnitudes : {false, true}) {
+      plot.setUnit(unit);
+      plot.setMagnitudes(magnitudes);
+      const Plot::Table table = plot.table();
+      QCOMPARE(table.rows.size(), magnitudes ? 256 : 512);
+      double all = 0;
+      double clipped = 0;
+      for (const auto& row : table.rows) {
+        all += row[2];
+        clipped += row[3];
+      }
+      QCOMPARE(all, 64.0 * 96);
+      QCOMPARE(clipped, static_cast<double>(errors.detail->report.split->clipped));
+      QCOMPARE(table.rows.first()[0] == 0, magnitudes);
+      QCOMPARE(table.header.first().startsWith("abs_"), magnitudes);
+    }
+  }
+}
+
+void PlotsTest::errorUnitsAreChosenWithKeys() {
+  const Clipped errors = clippedErrors();
+  ErrorHistogramPlot plot;
+  plot.setResult(errors.result);
+  plot.setDetail(errors.detail);
+  present(plot);
+  QTest::keyClick(&plot, Qt::Key_U);
+  QCOMPARE(plot.unit(), ErrorUnit::Step);
+  QTest::keyClick(&plot, Qt::Key_A);
+  QVERIFY(plot.magnitudes());
+  QTest::keyClick(&plot, Qt::Key_Right);
+  QVERIFY2(plot.hoverText().startsWith("|Error in steps|"), qPrintable(plot.hoverText()));
+  QTest::keyClick(&plot, Qt::Key_U);
+  QTest::keyClick(&plot, Qt::Key_U);
+  QCOMPARE(plot.unit(), ErrorUnit::Weight);
+}
+
+void PlotsTest::clippedErrorsAreTold() {
+  const Clipped errors = clippedErrors();
+  ErrorHistogramPlot plot;
+  plot.setResult(errors.result);
+  QCOMPARE(plot.table().header.size(), 3);
+  QVERIFY(!plot.summary().contains("clipped"));
+  plot.setDetail(errors.detail);
+  QCOMPARE(plot.table().header.last(), QStringLiteral("clipped"));
+  QVERIFY(plot.summary().contains("99.9 % within"));
+  QVERIFY(plot.summary().contains("of clipped weights"));
+  moveMouse(plot, {kSize.width() / 2, kSize.height() / 2});
+  present(plot);
+  QTest::keyClick(&plot, Qt::Key_Right);
+  QVERIFY2(plot.hoverText().endsWith("clipped"), qPrintable(plot.hoverText()));
+
+  // Another question: what is known of the last one is no answer to it.
+  plot.setResult(smallResult());
+  QCOMPARE(plot.table().header.size(), 3);
+}
+
+void PlotsTest::aUnitWithoutItsDetailIsAwaited() {
+  const Clipped errors = clippedErrors();
+  ErrorHistogramPlot plot;
+  plot.setUnit(ErrorUnit::Relative);
+  QVERIFY(!plot.awaitsDetail());
+  plot.setResult(errors.result);
+  QVERIFY(plot.awaitsDetail());
+  QVERIFY(plot.table().rows.isEmpty());
+  plot.setDetail(errors.detail);
+  QVERIFY(!plot.awaitsDetail());
+  QCOMPARE(plot.table().rows.size(), 512);
+  plot.setResult(smallResult());  // the same tensor, another spec: the last one stays
+  QVERIFY(plot.awaitsDetail());
+  QCOMPARE(plot.table().rows.size(), 512);
+}
 
 void PlotsTest::pngHasTheAskedSize() {
   ErrorHistogramPlot plot;

@@ -38,6 +38,7 @@
 #include "ui/main_window/workbench.h"
 #include "ui/panels/activity_bar.h"
 #include "ui/panels/appearance.h"
+#include "ui/panels/error_histogram_frame.h"
 #include "ui/panels/file_dialogs.h"
 #include "ui/panels/group_chooser.h"
 #include "ui/panels/locator.h"
@@ -147,7 +148,7 @@ void MainWindow::createPlots() {
   errors_ = new ErrorHistogramPlot;
   weights_ = new WeightHistogramPlot;
   curve_ = new ClipCurvePlot;
-  auto* errorFrame = new PlotFrame(errors_);
+  auto* errorFrame = new ErrorHistogramFrame(errors_);
   auto* weightFrame = new PlotFrame(weights_);
   auto* curveFrame = new PlotFrame(curve_);
   weightFrame->addControl(new GroupChooser(session_, weightFrame));
@@ -554,7 +555,6 @@ void MainWindow::showResult() {
   // A preview is no stale answer but a rough one, as the status bar says.
   const bool stale = result && !result->preview && !session_->resultIsCurrent() &&
                      session_->activity().foreground();
-  errors_->setStale(stale);
   weights_->setStale(stale);
   showRatio();
 }

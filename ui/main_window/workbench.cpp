@@ -72,6 +72,7 @@ Workbench::Workbench(Session* session, Settings* settings, ErrorHistogramPlot* e
   connect(session_, &Session::activityChanged, this, &Workbench::showStale);
   connect(session_, &Session::resultChanged, this, &Workbench::completePins);
   connect(session_, &Session::curveChanged, this, &Workbench::completePins);
+  connect(errors_, &ErrorHistogramPlot::unitChanged, this, &Workbench::showStale);
   showDetail();
   showPins();
 }
@@ -146,11 +147,11 @@ void Workbench::showDetail() {
     map_->setDetail(detail);
     profile_->setDetail(detail);
     codes_->setDetail(detail);
+    errors_->setDetail(detail);
   }
   if (const SharedResult result = session_->result(); result && result->group) {
     map_->setChosenGroup(result->group->index);
   }
-  errors_->setPercentiles(detail ? detail->report.percentiles : std::vector<Percentile>{});
   if (detail) {
     const QString subject =
         QString::fromStdString(detail->info.name + ", " + describe(detail->spec));
@@ -193,6 +194,9 @@ void Workbench::showStale() {
   const bool awaited =
       !session_->currentTensor().isEmpty() && !session_->detail() && !session_->activity().idle();
   for (Plot* plot : std::initializer_list<Plot*>{map_, profile_, codes_}) plot->setStale(awaited);
+  const bool overtaken =
+      session_->result() && !session_->resultIsCurrent() && session_->activity().foreground();
+  errors_->setStale(overtaken || (awaited && errors_->awaitsDetail()));
 }
 
 }  // namespace quantoscope::ui

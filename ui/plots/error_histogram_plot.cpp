@@ -2,7 +2,9 @@
 
 #include <cmath>
 
+#include <QtGui/QAction>
 #include <QtGui/QPainter>
+#include <qcustomplot.h>
 
 namespace quantoscope::ui {
 
@@ -16,58 +18,145 @@ QString notFiniteMessage(const TensorHealth& health, const QLocale& locale) {
       .arg(countText(health.nan, locale), countText(health.inf, locale));
 }
 
+void drawVertical(QPainter& painter, const QRectF& area, double pixel) {
+  painter.drawLine(QPointF(pixel, area.top()), QPointF(pixel, area.bottom()));
+}
+
 }  // namespace
 
 ErrorHistogramPlot::ErrorHistogramPlot(QWidget* parent)
-    : HistogramPlot(tr("Error histogram"), tr("Error"), QStringLiteral("error"),
-                    tr("Error (dequantized − original), weight units"), parent) {
+    : HistogramPlot(tr("Error histogram"), {}, {}, {}, parent) {
   setEmptyText(tr("Open a file to see the error of its weights"));
+  createActions();
   addDrawing(Layer::Marks,
              [this](QPainter& painter, const Frame& frame) { drawMarks(painter, frame); });
+  addDrawing(Layer::Marks,
+             [this](QPainter& painter, const Frame& frame) { drawPercentiles(painter, frame); });
   addDrawing(
-      Layer::Caption, [this](QPainter& painter, const Frame&) { drawHalfStepLegend(painter); },
-      false);
+      Layer::Caption, [this](QPainter& painter, const Frame&) { drawErrorLegend(painter); }, false);
+  nameQuantity();
   styleCanvas();
   ErrorHistogramPlot::applyTheme();
   setHistogram({}, true, false);
 }
 
+void ErrorHistogramPlot::createActions() {
+  auto* next = new QAction(tr("Next &unit of errors"), this);
+  next->setShortcut(Qt::Key_U);
+  connect(next, &QAction::triggered, this, [this] {
+    setUnit(static_cast<ErrorUnit>((static_cast<std::size_t>(unit_) + 1) % kErrorUnits.size()));
+  });
+  addPlotAction(next);
+  magnitudesAction_ = new QAction(tr("&Absolute errors"), this);
+  magnitudesAction_->setCheckable(true);
+  magnitudesAction_->setShortcut(Qt::Key_A);
+  connect(magnitudesAction_, &QAction::toggled, this, &ErrorHistogramPlot::setMagnitudes);
+  addPlotAction(magnitudesAction_);
+}
+
+// What is shown ----------------------------------------------------------------------------------
+
 void ErrorHistogramPlot::setResult(SharedResult result) {
   const bool sameTensor = result && result_ && result->info.name == result_->info.name;
   result_ = std::move(result);
+  if (!sameTensor) detail_ = nullptr;
   setSubject(result_ ? QString::fromStdString(result_->info.name + ", " + describe(result_->spec))
                      : QString());
-  const bool shown = result_ && result_->errorHistogram;
-  setHistogram(shown ? *result_->errorHistogram : Histogram{}, true, sameTensor);
-  if (result_ && !shown) setFailure(notFiniteMessage(result_->health, locale()));
+  arrange(sameTensor);
 }
 
-void ErrorHistogramPlot::setPercentiles(std::vector<Percentile> percentiles) {
-  if (percentiles == percentiles_) return;
-  percentiles_ = std::move(percentiles);
-  redraw();
+void ErrorHistogramPlot::setDetail(SharedDetail detail) {
+  if (detail == detail_) return;
+  if (detail && result_ && detail->info.name != result_->info.name) return;
+  detail_ = std::move(detail);
+  arrange(true);
 }
 
-void ErrorHistogramPlot::drawPercentiles(QPainter& painter, const Frame& frame) const {
-  painter.setFont(smallFont());
-  const QFontMetricsF metrics(painter.font());
-  double taken = frame.xToPixel(0);  // labels stand on the right; those that would overlap do not
-  for (const Percentile& percentile : percentiles_) {
-    painter.setPen(QPen(theme().mutedText, 1, Qt::DotLine));
-    for (const double x : {-percentile.value, percentile.value}) {
-      const double pixel = std::round(frame.xToPixel(x)) + 0.5;
-      painter.drawLine(QPointF(pixel, frame.area.top()), QPointF(pixel, frame.area.bottom()));
-    }
-    const QString label = tr("%1 %").arg(valueText(percentile.percent, locale()));
-    const double left = frame.xToPixel(percentile.value) + 3;
-    const double width = metrics.horizontalAdvance(label) + 1;
-    if (left < taken || left + width > frame.area.right()) continue;
-    const QRectF box(left, frame.area.top() + 1, width, metrics.height());
-    painter.fillRect(box, theme().background);
-    painter.setPen(theme().mutedText);
-    painter.drawText(box, Qt::AlignCenter, label);
-    taken = left + width + 4;
+void ErrorHistogramPlot::setUnit(ErrorUnit unit) {
+  if (unit == unit_) return;
+  unit_ = unit;
+  nameQuantity();
+  arrange(false);
+  Q_EMIT unitChanged(unit);
+}
+
+void ErrorHistogramPlot::setMagnitudes(bool on) {
+  if (on == magnitudes_) return;
+  magnitudes_ = on;
+  magnitudesAction_->setChecked(on);
+  nameQuantity();
+  arrange(false);
+  Q_EMIT magnitudesChanged(on);
+}
+
+void ErrorHistogramPlot::setOverlays(std::vector<Overlay> overlays) {
+  pins_ = std::move(overlays);
+  if (hasData()) arrangeOverlays();  // else a message may be shown, which must stay
+}
+
+bool ErrorHistogramPlot::detailFits() const {
+  return result_ && detail_ && result_->metrics && !result_->preview &&
+         detail_->info.name == result_->info.name && detail_->spec == result_->spec;
+}
+
+bool ErrorHistogramPlot::awaitsDetail() const {
+  return unit_ != ErrorUnit::Weight && result_ && result_->metrics && !detailFits();
+}
+
+/// That of the chosen unit, if what is shown is drawn from it.
+const ErrorDistribution* ErrorHistogramPlot::distribution() const {
+  if (!detail_ || !result_ || !result_->metrics) return nullptr;
+  if (unit_ == ErrorUnit::Weight && !detailFits()) return nullptr;
+  const auto& all = detail_->report.distributions;
+  const auto index = static_cast<std::size_t>(unit_);
+  return index < all.size() ? &all[index] : nullptr;
+}
+
+void ErrorHistogramPlot::arrange(bool keepZoom) {
+  const ErrorDistribution* known = distribution();
+  Histogram all;
+  Histogram clipped;
+  if (known != nullptr) {
+    all = known->all;
+    clipped = known->clipped;
+  } else if (unit_ == ErrorUnit::Weight && result_ && result_->errorHistogram) {
+    all = *result_->errorHistogram;
   }
+  if (magnitudes_) {
+    all = folded(all);
+    clipped = folded(clipped);
+  }
+  setEmptyText(awaitsDetail() ? tr("The errors appear here in this unit once they are measured")
+                              : tr("Open a file to see the error of its weights"));
+  setPart(tr("clipped"), std::move(clipped));
+  setHistogram(std::move(all), !magnitudes_, keepZoom);
+  arrangeOverlays();
+  if (result_ && !result_->errorHistogram) {
+    setFailure(notFiniteMessage(result_->health, locale()));
+  }
+}
+
+void ErrorHistogramPlot::arrangeOverlays() {
+  std::vector<Overlay> shown;
+  if (unit_ == ErrorUnit::Weight && hasData()) shown = pins_;
+  if (magnitudes_) {
+    for (Overlay& overlay : shown) overlay.histogram = folded(overlay.histogram);
+  }
+  HistogramPlot::setOverlays(std::move(shown));
+}
+
+void ErrorHistogramPlot::nameQuantity() {
+  const QString units[] = {tr("weight units"), tr("steps of the group's scale"),
+                           tr("relative to the weight")};
+  const QString columns[] = {QStringLiteral("error"), QStringLiteral("error_steps"),
+                             QStringLiteral("relative_error")};
+  const QString names[] = {tr("Error"), tr("Error in steps"), tr("Relative error")};
+  const auto index = static_cast<std::size_t>(unit_);
+  const QString label = magnitudes_ ? tr("Absolute error (|dequantized − original|), %1")
+                                    : tr("Error (dequantized − original), %1");
+  setQuantity(magnitudes_ ? QStringLiteral("|%1|").arg(names[index]) : names[index],
+              magnitudes_ ? QStringLiteral("abs_") + columns[index] : columns[index],
+              label.arg(units[index]));
 }
 
 QString ErrorHistogramPlot::summary() const {
@@ -81,37 +170,90 @@ QString ErrorHistogramPlot::summary() const {
                 .arg(valueText(result_->metrics->mse, locale()),
                      decibelText(result_->metrics->sqnrDb, locale()));
   }
+  const ErrorDistribution* known = distribution();
+  if (known == nullptr) return text;
+  for (const Percentile& percentile : known->percentiles) {
+    text += tr(", %1 % within ±%2")
+                .arg(locale().toString(percentile.percent), valueText(percentile.value, locale()));
+  }
+  text += tr(", %1 of clipped weights").arg(countText(known->clipped.total(), locale()));
+  if (known->undefined > 0) {
+    text += tr(", %1 without a relative error").arg(countText(known->undefined, locale()));
+  }
   return text;
 }
 
+// Drawing ----------------------------------------------------------------------------------------
+
 void ErrorHistogramPlot::applyTheme() {
   setSeriesColor(theme().error);
+  setPartColor(theme().cursor);
   styleOverlays();
+}
+
+std::optional<double> ErrorHistogramPlot::halfStepInUnit() const {
+  const std::optional<double> half = halfStep(*result_);
+  if (!half || unit_ == ErrorUnit::Weight) return half;
+  return unit_ == ErrorUnit::Step ? std::optional(0.5) : std::nullopt;
 }
 
 void ErrorHistogramPlot::drawMarks(QPainter& painter, const Frame& frame) const {
   const auto drawLine = [&](double x, const QPen& pen) {
-    const double pixel = std::round(frame.xToPixel(x)) + 0.5;
     painter.setPen(pen);
-    painter.drawLine(QPointF(pixel, frame.area.top()), QPointF(pixel, frame.area.bottom()));
+    drawVertical(painter, frame.area, std::round(frame.xToPixel(x)) + 0.5);
   };
   QColor zero = theme().zeroLine;
   zero.setAlphaF(0.4F);  // the bin of the exact zeros must shine through
   drawLine(0, QPen(zero, 1));
 
-  drawPercentiles(painter, frame);
-  const std::optional<double> half = halfStep(*result_);
+  const std::optional<double> half = halfStepInUnit();
   if (!half) return;
   const QPen dashes(theme().level, 1, Qt::DashLine);
-  drawLine(-*half, dashes);
+  if (!magnitudes_) drawLine(-*half, dashes);
   drawLine(*half, dashes);
 }
 
-void ErrorHistogramPlot::drawHalfStepLegend(QPainter& painter) const {
+/// A dotted line a percentile, on both sides of a signed histogram, each with a label in a line of
+/// its own, since they often stand close.
+void ErrorHistogramPlot::drawPercentiles(QPainter& painter, const Frame& frame) const {
+  const ErrorDistribution* known = distribution();
+  if (known == nullptr) return;
+  const QFont small = canvas().xAxis->tickLabelFont();
+  const QFontMetricsF metrics(small);
+  painter.setFont(small);
+  double top = frame.area.top() + 2;
+  for (const Percentile& percentile : known->percentiles) {
+    painter.setPen(QPen(theme().text, 1, Qt::DotLine));
+    const double right = std::round(frame.xToPixel(percentile.value)) + 0.5;
+    drawVertical(painter, frame.area, right);
+    if (!magnitudes_) {
+      drawVertical(painter, frame.area, std::round(frame.xToPixel(-percentile.value)) + 0.5);
+    }
+    const QString label = tr("%1 %").arg(locale().toString(percentile.percent));
+    QRectF box(right + 3, top, metrics.horizontalAdvance(label) + 6, metrics.height());
+    if (box.right() > frame.area.right()) box.moveRight(right - 3);
+    QColor behind = theme().background;
+    if (!theme().highContrast) behind.setAlphaF(0.75F);
+    painter.fillRect(box, behind);
+    painter.setPen(theme().text);
+    painter.drawText(box, Qt::AlignCenter, label);
+    top += metrics.height() + 1;
+  }
+}
+
+void ErrorHistogramPlot::drawErrorLegend(QPainter& painter) const {
   QVector<LegendEntry> entries = overlayLegend();
-  if (halfStep(*result_)) {
-    entries.append({LegendEntry::Kind::Dashes, theme().level,
-                    tr("± half a step of %1").arg(groupText(*result_, locale()))});
+  if (const ErrorDistribution* known = distribution()) {
+    const double share =
+        static_cast<double>(known->clipped.total()) / static_cast<double>(known->all.total());
+    entries.append({LegendEntry::Kind::Area, theme().cursor,
+                    tr("clipped: %1").arg(percentText(share, locale()))});
+  }
+  if (halfStepInUnit()) {
+    entries.append({LegendEntry::Kind::Dashes, theme().level, tr("± half a step")});
+  }
+  if (distribution() != nullptr) {
+    entries.append({LegendEntry::Kind::Dashes, theme().text, tr("percentiles")});
   }
   drawLegend(painter, entries);
 }

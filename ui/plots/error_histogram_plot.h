@@ -1,13 +1,18 @@
 // How the errors of a quantized tensor are distributed.
 #pragma once
 
-#include "core/metrics/percentiles.h"
+#include "core/engine/detail.h"
 #include "ui/plots/histogram_plot.h"
 
 namespace quantoscope::ui {
 
 /// The histogram of y - w (dequantized minus original weight) over a range symmetric about a marked
-/// 0. Half a step of the shown group is marked on both sides where the format has equal steps.
+/// 0, or of its magnitude; in weight units, in steps of each group's scale or relative to the
+/// weights. Errors of clipped weights stand in front of the others in a colour of their own, and
+/// dotted lines mark the percentiles of the magnitude, once the detail is known. Half a step is
+/// marked where the format has equal steps: that of the shown group, or 1/2.
+///
+/// Keys: `U` chooses the next unit, `A` turns magnitudes on and off.
 class ErrorHistogramPlot : public HistogramPlot {
   Q_OBJECT
 
@@ -17,21 +22,48 @@ class ErrorHistogramPlot : public HistogramPlot {
   /// Null: the empty state. A result without an error histogram (a tensor with NaN or infinite
   /// values) is shown as a failure that says so. The zoom is kept while the tensor stays the same.
   void setResult(SharedResult result);
-  /// Percentiles of |e|, marked on both sides of 0; none while they are not known.
-  void setPercentiles(std::vector<Percentile> percentiles);
+
+  /// The longer answer, to the same or an earlier question; null where there is none. Other units
+  /// than that of the weights show the last one of the tensor until the next is there.
+  void setDetail(SharedDetail detail);
+  /// Whether the chosen unit needs a detail that is not there, or not of the result's spec.
+  bool awaitsDetail() const;
+
+  ErrorUnit unit() const { return unit_; }
+  void setUnit(ErrorUnit unit);
+  bool magnitudes() const { return magnitudes_; }
+  void setMagnitudes(bool on);
+
+  /// Errors of y - w in weight units; only shown in that unit.
+  void setOverlays(std::vector<Overlay> overlays) override;
 
   QString summary() const override;
+
+ Q_SIGNALS:
+  void unitChanged(ErrorUnit unit);
+  void magnitudesChanged(bool on);
 
  protected:
   void applyTheme() override;
 
  private:
+  void createActions();
+  void arrange(bool keepZoom);
+  void arrangeOverlays();
+  void nameQuantity();
+  bool detailFits() const;
+  const ErrorDistribution* distribution() const;
+  std::optional<double> halfStepInUnit() const;
   void drawMarks(QPainter& painter, const Frame& frame) const;
   void drawPercentiles(QPainter& painter, const Frame& frame) const;
-  void drawHalfStepLegend(QPainter& painter) const;
+  void drawErrorLegend(QPainter& painter) const;
 
   SharedResult result_;
-  std::vector<Percentile> percentiles_;
+  SharedDetail detail_;
+  ErrorUnit unit_ = ErrorUnit::Weight;
+  bool magnitudes_ = false;
+  QAction* magnitudesAction_ = nullptr;
+  std::vector<Overlay> pins_;
 };
 
 }  // namespace quantoscope::ui

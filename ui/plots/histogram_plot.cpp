@@ -28,10 +28,13 @@ HistogramPlot::HistogramPlot(const QString& title, const QString& quantity, cons
                              const QString& axisLabel, QWidget* parent)
     : Plot(title, parent), quantity_(quantity), column_(column) {
   graph_ = canvas().addGraph();
-  graph_->setLineStyle(QCPGraph::lsStepLeft);
-  graph_->setAntialiased(false);
-  // Steps have no slopes to smooth, and hard edges keep narrow bins at their full height.
-  graph_->setAntialiasedFill(false);
+  partGraph_ = canvas().addGraph();
+  for (QCPGraph* graph : {graph_, partGraph_}) {
+    graph->setLineStyle(QCPGraph::lsStepLeft);
+    graph->setAntialiased(false);
+    // Steps have no slopes to smooth, and hard edges keep narrow bins at their full height.
+    graph->setAntialiasedFill(false);
+  }
   canvas().xAxis->setLabel(axisLabel);
   canvas().xAxis->setTicker(valueTicker());
   canvas().xAxis->grid()->setVisible(false);
@@ -70,9 +73,28 @@ void HistogramPlot::setHistogram(Histogram histogram, bool symmetric, bool keepZ
   dataChanged(keepZoom);
 }
 
+void HistogramPlot::setQuantity(const QString& quantity, const QString& column,
+                                const QString& axisLabel) {
+  quantity_ = quantity;
+  column_ = column;
+  canvas().xAxis->setLabel(axisLabel);
+}
+
+void HistogramPlot::setPart(const QString& name, Histogram part) {
+  partName_ = name;
+  part_ = std::move(part);
+}
+
+bool HistogramPlot::hasPart() const {
+  return !part_.counts.empty() && part_.counts.size() == histogram_.counts.size();
+}
+
 void HistogramPlot::updateGraph(double lower, double upper) {
   const StepSeries steps = stepSeries(histogram_, logCounts_, lower, upper, kMostSteps);
   graph_->setData(asVector(steps.x), asVector(steps.y), true);
+  const StepSeries part =
+      hasPart() ? stepSeries(part_, logCounts_, lower, upper, kMostSteps) : StepSeries{};
+  partGraph_->setData(asVector(part.x), asVector(part.y), true);
 }
 
 void HistogramPlot::setOverlays(std::vector<Overlay> overlays) {
@@ -140,15 +162,29 @@ void HistogramPlot::setSeriesColor(const QColor& color) {
   graph_->setPen(QPen(fill, 1));
 }
 
+void HistogramPlot::setPartColor(const QColor& color) {
+  partGraph_->setBrush(color);
+  partGraph_->setPen(QPen(color, 1));
+}
+
+/// "1,234 of 65,536 (1.88 %)", and how much of that is the part.
+QString HistogramPlot::countAt(std::size_t bin) const {
+  const QString text = binCountText(histogram_, bin, locale());
+  if (!hasPart()) return text;
+  return tr("%1, %2 %3").arg(text, countText(part_.counts[bin], locale()), partName_);
+}
+
 Plot::Table HistogramPlot::table() const {
   Table table{
       {column_ + QStringLiteral("_from"), column_ + QStringLiteral("_to"), QStringLiteral("count")},
       {}};
   if (!hasData()) return table;
+  if (hasPart()) table.header << partName_;
   const std::vector<double> edges =
       histogram_.hi > histogram_.lo ? histogram_.edges() : std::vector<double>(2, histogram_.lo);
   for (std::size_t bin = 0; bin < histogram_.counts.size(); ++bin) {
     table.rows.append({edges[bin], edges[bin + 1], static_cast<double>(histogram_.counts[bin])});
+    if (hasPart()) table.rows.last().append(static_cast<double>(part_.counts[bin]));
   }
   return table;
 }
@@ -225,7 +261,7 @@ void HistogramPlot::showBin(std::optional<std::size_t> bin) {
   bin_ = bin;
   redraw(Layer::Hover);
   setHoverText(bin ? binText(quantity_, histogram_, *bin, locale()) + QStringLiteral(": ") +
-                         binCountText(histogram_, *bin, locale())
+                         countAt(*bin)
                    : QString());
 }
 
@@ -245,9 +281,8 @@ void HistogramPlot::drawHover(QPainter& painter, const Frame& frame) const {
   painter.setPen(QPen(theme().background, 1.5));
   painter.setBrush(theme().text);
   painter.drawEllipse(peak, 4, 4);
-  drawCallout(
-      painter, frame.area, peak,
-      {binText(quantity_, histogram_, *bin_, locale()), binCountText(histogram_, *bin_, locale())});
+  drawCallout(painter, frame.area, peak,
+              {binText(quantity_, histogram_, *bin_, locale()), countAt(*bin_)});
 }
 
 QFont HistogramPlot::smallFont() const {

@@ -27,11 +27,11 @@ class HistogramPlot : public Plot {
     Histogram histogram;
     int color = 0;  ///< a number for pinColor()
   };
-  void setOverlays(std::vector<Overlay> overlays);
+  virtual void setOverlays(std::vector<Overlay> overlays);
 
   bool logCounts() const { return logCounts_; }
 
-  /// One row a bin: its borders and its count.
+  /// One row a bin: its borders, its count, and how much of that is the part, if there is one.
   Table table() const override;
 
  Q_SIGNALS:
@@ -48,6 +48,16 @@ class HistogramPlot : public Plot {
   void setHistogram(Histogram histogram, bool symmetric, bool keepZoom);
   const Histogram& histogram() const { return histogram_; }
   void setSeriesColor(const QColor& color);
+
+  /// What is counted from now on, as for the constructor.
+  void setQuantity(const QString& quantity, const QString& column, const QString& axisLabel);
+
+  /// A part of the bars that is drawn in front of them; `name` says in hover texts and in the
+  /// header of a table what it counts: "clipped". It has the bins of the histogram, or is empty
+  /// where there is no such part. Belongs before setHistogram(), which draws it.
+  void setPart(const QString& name, Histogram part);
+  const Histogram& part() const { return part_; }
+  void setPartColor(const QColor& color);
 
   /// One line of a legend: how a mark looks and what it means.
   struct LegendEntry {
@@ -82,15 +92,20 @@ class HistogramPlot : public Plot {
   void updateOverlays(double lower, double upper);
   double overlayScale(const Overlay& overlay) const;
   void updateCountAxis();
+  bool hasPart() const;
+  QString countAt(std::size_t bin) const;
 
   QString quantity_;
   QString column_;
   Histogram histogram_;
+  QString partName_;
+  Histogram part_;
   bool symmetric_ = false;
   bool logCounts_ = false;
   std::optional<std::size_t> bin_;
   QAction* logAction_ = nullptr;
   QCPGraph* graph_ = nullptr;
+  QCPGraph* partGraph_ = nullptr;
   std::vector<Overlay> overlays_;
   std::vector<QCPGraph*> overlayGraphs_;
 };
