@@ -194,8 +194,9 @@ void Workbench::showStale() {
   const bool awaited =
       !session_->currentTensor().isEmpty() && !session_->detail() && !session_->activity().idle();
   for (Plot* plot : std::initializer_list<Plot*>{map_, profile_, codes_}) plot->setStale(awaited);
-  const bool overtaken =
-      session_->result() && !session_->resultIsCurrent() && session_->activity().foreground();
+  const SharedResult result = session_->result();
+  const bool overtaken = result && !result->preview && !session_->resultIsCurrent() &&
+                         session_->activity().foreground();
   errors_->setStale(overtaken || (awaited && errors_->awaitsDetail()));
 }
 

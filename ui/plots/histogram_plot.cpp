@@ -285,10 +285,6 @@ void HistogramPlot::drawHover(QPainter& painter, const Frame& frame) const {
               {binText(quantity_, histogram_, *bin_, locale()), countAt(*bin_)});
 }
 
-QFont HistogramPlot::smallFont() const {
-  return canvas().xAxis->labelFont();
-}
-
 void HistogramPlot::drawLegend(QPainter& painter, const QVector<LegendEntry>& entries) const {
   constexpr double kSwatch = 16;
   constexpr double kGap = 6;

@@ -66,8 +66,6 @@ class HistogramPlot : public Plot {
     QColor color;
     QString text;
   };
-  /// The font of labels and legends.
-  QFont smallFont() const;
   /// Over the plotted area, as many entries as fit; for a drawing that is not clipped.
   void drawLegend(QPainter& painter, const QVector<LegendEntry>& entries) const;
 
