@@ -19,6 +19,7 @@
 #include "app/picture.h"
 #include "ui/main_window/main_window.h"
 #include "ui/panels/appearance.h"
+#include "ui/session/autosave.h"
 #include "ui/session/session.h"
 #include "ui/session/settings.h"
 
@@ -145,6 +146,13 @@ QString requestedTensor(const Arguments& arguments) {
   return path.startsWith(QLatin1Char('/')) ? path.mid(1) : path;
 }
 
+/// Opens what a program that was killed had open, with the choices made there.
+void restore(ui::Session& session, const ui::SavedSession& saved) {
+  for (std::size_t i = 0; i < saved.files.size(); ++i) {
+    session.restoreFile(saved.files[i].state, static_cast<int>(i) == saved.current);
+  }
+}
+
 int run(int argc, char** argv) {
   chooseHeadlessPlatform(argc, argv);
   QApplication application(argc, argv);
@@ -171,7 +179,17 @@ int run(int argc, char** argv) {
     new Picture(&window, &session, arguments.picture, requestedTensor(arguments));
   }
   QStringList files = arguments.files;
-  if (files.isEmpty() && !samplePath().isEmpty()) files << samplePath();
+  std::optional<ui::Autosave> autosave;
+  if (arguments.picture.isEmpty()) {
+    autosave.emplace(&session, QStandardPaths::writableLocation(QStandardPaths::AppDataLocation),
+                     [&session] { return ui::savedSessionOf(session); });
+    QObject::connect(&*autosave, &ui::Autosave::failed, &session, &ui::Session::failed);
+    QObject::connect(&application, &QCoreApplication::aboutToQuit, &*autosave,
+                     &ui::Autosave::finish);
+    if (autosave->found()) restore(session, *autosave->found());
+  }
+  const bool restored = autosave && autosave->found();
+  if (files.isEmpty() && !restored && !samplePath().isEmpty()) files << samplePath();
   if (!files.isEmpty()) {
     session.openFile(files.takeFirst(), arguments.tensor);
     for (const QString& file : files) session.openBeside(file);

@@ -59,38 +59,38 @@ std::string textIn(const Json* object, const char* key) {
   return value != nullptr && value->isString() ? *value->asString() : "";
 }
 
-Result<TuningPlan> planFromJson(const Json& json, const std::string& path) {
+}  // namespace
+
+Result<TuningPlan> planFromJson(const Json& json, const std::string& name) {
   const Json* version = json.find("version");
   if (textIn(&json, "format") != kFormat || version == nullptr || !version->isNumber()) {
     return Error{ErrorCode::InvalidArgument,
-                 path + ": is no quantoscope plan (\"format\":\"quantoscope-plan\" is missing)"};
+                 name + ": is no quantoscope plan (\"format\":\"quantoscope-plan\" is missing)"};
   }
   if (version->asNumber(0) != kVersion) {
     return Error{ErrorCode::InvalidArgument,
-                 path + ": plan version " + version->text(-1) + " is not known; allowed is 1"};
+                 name + ": plan version " + version->text(-1) + " is not known; allowed is 1"};
   }
   TuningPlan plan;
   plan.sourceFile = textIn(json.find("source"), "file");
   plan.sourceSha256 = textIn(json.find("source"), "sha256");
   if (const Json* spec = json.find("default")) {
-    auto parsed = specFromJson(*spec, path + ": default");
+    auto parsed = specFromJson(*spec, name + ": default");
     if (!parsed) return parsed.error();
     plan.defaultSpec = *parsed;
   }
   if (const Json* tensors = json.find("tensors")) {
     if (!tensors->isObject()) {
-      return Error{ErrorCode::InvalidArgument, path + ": tensors must be a JSON object"};
+      return Error{ErrorCode::InvalidArgument, name + ": tensors must be a JSON object"};
     }
-    for (const auto& [name, value] : *tensors->asObject()) {
-      auto tensor = tensorFromJson(value, path + ": " + name);
+    for (const auto& [tensorName, value] : *tensors->asObject()) {
+      auto tensor = tensorFromJson(value, name + ": " + tensorName);
       if (!tensor) return tensor.error();
-      plan.tensors[name] = std::move(*tensor);
+      plan.tensors[tensorName] = std::move(*tensor);
     }
   }
   return plan;
 }
-
-}  // namespace
 
 Json planToJson(const TuningPlan& plan) {
   Json::Object members;

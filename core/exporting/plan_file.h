@@ -12,6 +12,9 @@ namespace quantoscope {
 /// `{"format":"quantoscope-plan","version":1,...}`, as docs of the command line describe it.
 Json planToJson(const TuningPlan& plan);
 
+/// The plan in a JSON value; errors begin with `name`, a file for instance.
+Result<TuningPlan> planFromJson(const Json& json, const std::string& name);
+
 /// Reads a plan; the error names the file, the tensor and the key.
 Result<TuningPlan> readPlan(const std::string& path);
 

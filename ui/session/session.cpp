@@ -88,18 +88,18 @@ int Session::indexOf(const OpenFile& opened, const QString& tensor) const {
 }
 
 void Session::openFile(const QString& fileAndTensor, const QString& tensor) {
-  open({fileAndTensor, tensor, true, false, {}});
+  open({.path = fileAndTensor, .tensor = tensor, .show = true});
 }
 
 void Session::openBeside(const QString& file) {
-  open({file, {}, false, false, {}});
+  open({.path = file, .show = false});
 }
 
 void Session::reloadCurrentFile(bool allowOutside) {
   if (file() == nullptr) return;
   OpenOptions options;
   options.allowOutside = allowOutside || file()->allowOutside;
-  open({file()->path, {}, true, true, options});
+  open({.path = file()->path, .show = true, .replace = true, .options = options});
 }
 
 bool Session::refusesSomething() const {
@@ -146,6 +146,12 @@ void Session::takeSource(const Opening& opening, Result<SharedSource> source) {
 void Session::addFile(const Opening& opening, SharedSource source) {
   int index = static_cast<int>(openFiles().indexOf(opening.path));
   if (index >= 0 && opening.replace) return replaceFile(opening, std::move(source));
+  if (index >= 0 && opening.plan) {
+    OpenFile& opened = *files_[static_cast<std::size_t>(index)];
+    TuningPlan plan = *opening.plan;
+    plan.sourceFile = opened.plan.sourceFile;
+    opened.undo->push(new PlanCommand(this, opened, std::move(plan), tr("open session"), 0));
+  }
   if (index < 0) {
     auto opened = std::make_unique<OpenFile>();
     opened->id = ++lastFileId_;
@@ -153,6 +159,7 @@ void Session::addFile(const Opening& opening, SharedSource source) {
     opened->plan.sourceFile = opening.path.toStdString();
     opened->overview.resize(source->tensors().size());
     opened->source = std::move(source);
+    restoreChoices(*opened, opening);
     opened->undo = std::make_unique<QUndoStack>();
     undoGroup_.addStack(opened->undo.get());
     index = static_cast<int>(files_.size());

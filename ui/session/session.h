@@ -36,6 +36,13 @@ struct TensorOverview {
   QString problem;       ///< why it cannot be had
 };
 
+/// What a person chose for one opened file.
+struct FileState {
+  QString path;    ///< absolute
+  QString tensor;  ///< the chosen one; empty for none
+  TuningPlan plan;
+};
+
 /// What runs at the moment, for a status line.
 struct Activity {
   enum class Kind { Idle, Opening, Loading, Analysing, Exporting, Reporting, Searching, Surveying };
@@ -97,6 +104,11 @@ class Session : public QObject {
   void reloadCurrentFile(bool allowOutside);
   /// Whether something in the current file was refused that the user may allow.
   bool refusesSomething() const;
+  /// Opens a file with the choices made for it earlier. Where it is open already, the plan is
+  /// adopted as an undoable step.
+  void restoreFile(const FileState& state, bool show);
+  /// What restoreFile() takes, of all opened files in their order.
+  std::vector<FileState> fileStates() const;
   void closeCurrentFile();
   QStringList openFiles() const;  ///< paths in the order in which they were opened
   int currentFile() const;        ///< index into openFiles(); -1 when none is open
@@ -206,16 +218,18 @@ class Session : public QObject {
 
   /// What to do with a file once it is open.
   struct Opening {
-    QString path;
-    QString tensor;
+    QString path = {};
+    QString tensor = {};
     bool show = true;
     bool replace = false;  ///< the file that is open under this path
-    OpenOptions options;
+    OpenOptions options = {};
+    std::optional<TuningPlan> plan = {};
   };
   void open(Opening opening);
   void takeSource(const Opening& opening, Result<SharedSource> source);
   void addFile(const Opening& opening, SharedSource source);
   void replaceFile(const Opening& opening, SharedSource source);
+  void restoreChoices(OpenFile& opened, const Opening& opening);
   void showFile(int index);
   void beginWithTensor(OpenFile& shown);
   void chooseTensor(OpenFile& file, const QString& name);
