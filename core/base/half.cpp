@@ -5,6 +5,7 @@
 #include <cstring>
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 #endif
 
@@ -69,13 +70,21 @@ __attribute__((target("f16c,avx"))) void floatsFromHalfsF16c(const std::uint16_t
   }
   floatsFromHalfsPortable(from + i, count - i, to + i);
 }
+
+/// Asked of the processor, since clang 14's __builtin_cpu_supports does not know "f16c"; "avx" also
+/// says that the kernel keeps the wide registers.
+bool cpuHasF16c() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0 &&
+         __builtin_cpu_supports("avx");
+}
 #endif
 
 }  // namespace
 
 void floatsFromHalfs(const std::uint16_t* from, std::size_t count, float* to) {
 #if defined(__x86_64__)
-  static const bool hasF16c = __builtin_cpu_supports("f16c") && __builtin_cpu_supports("avx");
+  static const bool hasF16c = cpuHasF16c();
   if (hasF16c) {
     floatsFromHalfsF16c(from, count, to);
     return;

@@ -1,0 +1,32 @@
+// Any bytes as a compressed chunk of an HDF5 dataset. The first tell the filters: how many, then a
+// kind and the bytes of an element for each; then which are skipped, and the chunk's size in units
+// of 16 bytes.
+#include <array>
+#include <cstdlib>
+
+#include "core/io/chunk_codec.h"
+#include "core/io/wire.h"
+#include "tests/fuzz/bytes.h"
+
+using namespace quantoscope;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  constexpr std::array kFilters = {ChunkFilter::Deflate, ChunkFilter::Shuffle,
+                                   ChunkFilter::Fletcher32, ChunkFilter::Lzf};
+  WireReader reader(fuzz::textOf(data, size));
+  std::vector<ChunkStep> steps(reader.number<std::uint8_t>() % 5);
+  for (ChunkStep& step : steps) {
+    step.filter = kFilters[reader.number<std::uint8_t>() % kFilters.size()];
+    step.elementBytes = 1 + reader.number<std::uint8_t>() % 16;
+  }
+  const auto skipped = reader.number<std::uint8_t>();
+  const std::size_t bytes = 16 * std::size_t{reader.number<std::uint16_t>() % 512u};
+  if (reader.failed()) return 0;
+  const std::size_t taken = 1 + 2 * steps.size() + 1 + 2;
+  const auto* chunk = reinterpret_cast<const std::byte*>(data);
+  ChunkScratch scratch;
+  scratch.raw.assign(chunk + taken, chunk + size);
+  const auto decoded = decodeChunk(steps, skipped, bytes, scratch);
+  if (decoded && decoded->size() != bytes) std::abort();
+  return 0;
+}

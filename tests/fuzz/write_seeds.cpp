@@ -1,0 +1,127 @@
+// Writes the inputs that fuzzing begins with: FOLDER/TARGET/NAME.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "core/io/protocol.h"
+#include "tests/core/io/archive_fixture.h"
+#include "tests/core/io/safetensors_fixture.h"
+
+using namespace quantoscope;
+using test::little;
+using test::npy;
+using test::safetensorsBytes;
+using test::ZipWriter;
+
+namespace {
+
+class Corpus {
+ public:
+  explicit Corpus(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  void add(const char* target, const std::string& bytes) {
+    std::filesystem::create_directories(folder_ / target);
+    std::ofstream file(folder_ / target / ("seed" + std::to_string(++count_)), std::ios::binary);
+    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    if (!file.flush()) failed_ = true;
+  }
+  bool failed() const { return failed_; }
+
+ private:
+  std::filesystem::path folder_;
+  int count_ = 0;
+  bool failed_ = false;
+};
+
+const std::string kNpyHeader = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
+
+void addSafetensors(Corpus& corpus) {
+  const std::string data(32, '\1');
+  corpus.add("safetensors",
+             safetensorsBytes(R"({"a.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},)"
+                              R"("b":{"dtype":"BF16","shape":[8],"data_offsets":[16,32]},)"
+                              R"("__metadata__":{"format":"pt"}})",
+                              data));
+  corpus.add("safetensors",
+             safetensorsBytes(R"({"m.experts.w":{"dtype":"F8_E4M3","shape":[2,4,2],)"
+                              R"("data_offsets":[0,16]},"n":{"dtype":"I64","shape":[],)"
+                              R"("data_offsets":[16,24]},"o":{"dtype":"F4","shape":[16],)"
+                              R"("data_offsets":[24,32]}})",
+                              data));
+}
+
+void addArchives(Corpus& corpus) {
+  const std::string array = npy(kNpyHeader, std::string(24, '\2'));
+  for (const bool zip64 : {false, true}) {
+    ZipWriter zip;
+    zip.zip64 = zip64;
+    zip.add("a.npy", array);
+    zip.add("folder/b.npy", array, true);
+    corpus.add("zip", zip.finish("comment"));
+  }
+  corpus.add("npy", array);
+  corpus.add("npy", npy("{'descr': '>f8', 'fortran_order': True, 'shape': (2, 2), }",
+                        std::string(32, '\3'), 2));
+  corpus.add("npy", npy("{'descr': [('x', '<i8', (2,))], 'fortran_order': False, 'shape': (1L,)}",
+                        std::string(8, '\4'), 3));
+}
+
+void addChunks(Corpus& corpus) {
+  const std::string plain(64, '\5');
+  const std::uint32_t sum = libdeflate_adler32(1, plain.data(), plain.size());
+  const std::string bigEndian = {static_cast<char>(sum >> 24), static_cast<char>(sum >> 16),
+                                 static_cast<char>(sum >> 8), static_cast<char>(sum)};
+  const std::string zlib = "\x78\x9c" + test::deflated(plain) + bigEndian;
+  corpus.add("chunk", little(1, 1) + little(0, 2) + little(0, 1) + little(4, 2) + zlib);
+  corpus.add("chunk", little(2, 1) + little(1, 1) + little(3, 1) + little(0, 2) + little(0, 1) +
+                          little(4, 2) + zlib);
+  // Fletcher's sum, which is skipped; then a literal and a run of LZF.
+  corpus.add("chunk", little(2, 1) + little(2, 2) + little(3, 2) + little(1, 1) + little(4, 2) +
+                          std::string("\x00\x05\xe0\x36\x00", 5));
+}
+
+StoredFile storedFile() {
+  StoredFile file;
+  file.arrays = {{"model_weights/d/kernel:0", {4, 2}, "float32", 4, {}, {}},
+                 {"layers/lstm/cell/vars/0", {3, 8}, "bfloat16", 2, {}, {}},
+                 {"b", {2}, "int64", 8, "cut off", "another name of a"}};
+  file.groups["model_weights"].layerNames = {"d"};
+  file.groups["model_weights"].kerasVersion = "2.4.0";
+  file.groups["model_weights/d"].weightNames = {"kernel:0"};
+  file.groups["layers/lstm/vars"].name = "reader";
+  file.modelConfig = R"({"config":{"layers":[{"class_name":"Dense","config":{"name":"d"}}]}})";
+  return file;
+}
+
+void addMessages(Corpus& corpus) {
+  using namespace protocol;
+  const auto add = [&](int kind, const std::string& payload) {
+    corpus.add("protocol", little(static_cast<std::uint64_t>(kind), 1) + payload);
+  };
+  add(0, encode(Open{"/file.h5", true, 1 << 20}));
+  add(1, encode(Describe{"a/b"}));
+  add(2, encode(Read{"a/b", {{0, 1}, {2, 3}}, true}));
+  add(3, encode(Progress{1, 2}));
+  add(4, encode(Description{
+             {"float32", 4, false, StoredType::Float32}, FileExtent{"shard", 8, 16}, {2, 2}}));
+  add(5, encode(Error{ErrorCode::NotFound, "there is no such thing"}));
+  for (const std::string& message : encodeNames({"a", "b/c"})) add(6, message);
+  const Header header;
+  add(7, std::string(reinterpret_cast<const char*>(&header), sizeof(header)));
+  add(8, encode(storedFile()));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fputs("usage: write_seeds FOLDER\n", stderr);
+    return 2;
+  }
+  Corpus corpus(argv[1]);
+  addSafetensors(corpus);
+  addArchives(corpus);
+  addChunks(corpus);
+  addMessages(corpus);
+  return corpus.failed() ? 1 : 0;
+}
