@@ -12,13 +12,21 @@ namespace quantoscope {
 namespace {
 
 /// A tensor over rows that the caller owns; valid as long as they are.
-WeightTensor borrowed(MatrixView weight, const char* name) {
+WeightTensor borrowed(WeightView weight, const char* name) {
   TensorInfo info;
   info.name = name;
-  info.shape = {weight.rows, weight.cols};
+  info.shape = {weight.rows(), weight.cols()};
   setAxes(info, AxisMap::rows(2));
-  const std::shared_ptr<const void> caller(weight.data, [](const void*) {});
-  return WeightTensor(std::move(info), StoredType::Float32, caller, weight.data);
+  const std::shared_ptr<const void> caller(weight.data(), [](const void*) {});
+  return WeightTensor(std::move(info), weight.type(), caller, weight.data());
+}
+
+/// The weights as float32.
+Matrix floatsOf(WeightView weight) {
+  std::vector<float> scratch;
+  const WeightTensor tensor = borrowed(weight, "weight");
+  const auto values = tensor.block(0, tensor.rows(), scratch).all();
+  return Matrix(weight.rows(), weight.cols(), {values.begin(), values.end()});
 }
 
 Status checkFinite(const WeightTensor& tensor, const Executor& executor) {
@@ -66,9 +74,9 @@ Matrix perGroup(const GroupLayout& layout, std::vector<float> values) {
   return {layout.rows, layout.groupsPerRow(), std::move(values)};
 }
 
-Result<WeightOnlyResult> quantizeWith(const QuantSpec& spec, MatrixView weight, const char* name,
+Result<WeightOnlyResult> quantizeWith(const QuantSpec& spec, WeightView weight, const char* name,
                                       bool returnInt, const Executor& executor) {
-  if (weight.rows == 0 || weight.cols == 0) return WeightOnlyResult{};
+  if (weight.rows() == 0 || weight.cols() == 0) return WeightOnlyResult{};
   const WeightTensor tensor = borrowed(weight, name);
   if (auto status = checkFinite(tensor, executor); !status) return status.error();
   const ClipRatios ratios = ClipRatios::whole(spec.clip.ratio);
@@ -79,7 +87,7 @@ Result<WeightOnlyResult> quantizeWith(const QuantSpec& spec, MatrixView weight, 
   if (returnInt) {
     auto codes = quantized(tensor, spec, ratios, executor);
     if (!codes) return codes.error();
-    result.values = floatsFromCodes(codes->codes, weight.rows, weight.cols);
+    result.values = floatsFromCodes(codes->codes, weight.rows(), weight.cols());
   } else {
     auto values = dequantized(tensor, spec, *parameters, executor);
     if (!values) return values.error();
@@ -105,22 +113,24 @@ Status checkScaleShape(const char* what, const Matrix& given, const GroupLayout&
                                           " (rows x groups)"};
 }
 
-Result<WeightOnlyResult> quantize4bitWithScale(MatrixView tensor, const QuantSpec& spec,
+Result<WeightOnlyResult> quantize4bitWithScale(WeightView tensor, const QuantSpec& spec,
                                                bool returnInt, const Matrix& scale) {
-  const GroupLayout layout = GroupLayout::of(tensor.rows, tensor.cols, -1);
+  const GroupLayout layout = GroupLayout::of(tensor.rows(), tensor.cols(), -1);
   if (auto status = checkScaleShape("scale", scale, layout); !status) return status.error();
   const WeightTensor weights = borrowed(tensor, "tensor");
   if (auto status = checkFinite(weights, Executor(1)); !status) return status.error();
   const Codec codec = codecOf(spec);
-  const kernels::BlockShape shape{tensor.rows, tensor.cols, layout.groupSize};
-  WeightOnlyResult result{Matrix(tensor.rows, tensor.cols), scale, std::nullopt};
+  const kernels::BlockShape shape{tensor.rows(), tensor.cols(), layout.groupSize};
+  std::vector<float> scratch;
+  const MatrixView values = weights.block(0, weights.rows(), scratch);
+  WeightOnlyResult result{Matrix(tensor.rows(), tensor.cols()), scale, std::nullopt};
   if (returnInt) {
-    std::vector<std::int32_t> codes(tensor.rows * tensor.cols);
-    kernels::activeKernels().encode(codec, shape, tensor.data, scale.values.data(), nullptr,
+    std::vector<std::int32_t> codes(weights.elements());
+    kernels::activeKernels().encode(codec, shape, values.data, scale.values.data(), nullptr,
                                     codes.data());
     result.values.values.assign(codes.begin(), codes.end());
   } else {
-    kernels::activeKernels().quantizeDequantize(codec, shape, tensor.data, scale.values.data(),
+    kernels::activeKernels().quantizeDequantize(codec, shape, values.data, scale.values.data(),
                                                 nullptr, scale.values.data(),
                                                 result.values.values.data());
   }
@@ -129,7 +139,7 @@ Result<WeightOnlyResult> quantize4bitWithScale(MatrixView tensor, const QuantSpe
 
 }  // namespace
 
-Result<WeightOnlyResult> quantize_4bit(MatrixView tensor, double quantile, std::string_view dtype,
+Result<WeightOnlyResult> quantize_4bit(WeightView tensor, double quantile, std::string_view dtype,
                                        bool return_int, const Matrix* scale) {
   auto spec = specOf(4, -1, "sym", quantile, dtype, false);
   if (!spec) return spec.error();
@@ -141,17 +151,17 @@ Result<WeightOnlyResult> quantize_4bit(MatrixView tensor, double quantile, std::
   return quantizeWith(*spec, tensor, "tensor", return_int, Executor(1));
 }
 
-Result<WeightOnlyResult> qdq_weight_asym(MatrixView weight, int bits, double quantile,
+Result<WeightOnlyResult> qdq_weight_asym(WeightView weight, int bits, double quantile,
                                          bool return_int) {
   return qdq_weight_actor(weight, bits, "asym", quantile, "int", return_int, false);
 }
 
-Result<WeightOnlyResult> qdq_weight_sym(MatrixView weight, int bits, double quantile,
+Result<WeightOnlyResult> qdq_weight_sym(WeightView weight, int bits, double quantile,
                                         bool return_int, bool full_range) {
   return qdq_weight_actor(weight, bits, "sym", quantile, "int", return_int, full_range);
 }
 
-Result<WeightOnlyResult> qdq_weight_actor(MatrixView weight, int bits, std::string_view scheme,
+Result<WeightOnlyResult> qdq_weight_actor(WeightView weight, int bits, std::string_view scheme,
                                           double quantile, std::string_view dtype, bool return_int,
                                           bool full_range) {
   auto spec = specOf(bits, -1, scheme, quantile, dtype, full_range);
@@ -159,15 +169,12 @@ Result<WeightOnlyResult> qdq_weight_actor(MatrixView weight, int bits, std::stri
   return quantizeWith(*spec, weight, "weight", return_int, Executor(1));
 }
 
-Result<WeightOnlyResult> quant_tensor(MatrixView weight, int bits, long long group_size,
+Result<WeightOnlyResult> quant_tensor(WeightView weight, int bits, long long group_size,
                                       std::string_view scheme, double quantile,
                                       std::string_view dtype, bool return_int, bool full_range,
                                       const DoubleQuantArguments& double_quant,
                                       const Executor& executor) {
-  if (bits <= 0) {
-    return WeightOnlyResult{
-        Matrix(weight.rows, weight.cols, {weight.all().begin(), weight.all().end()}), {}, {}};
-  }
+  if (bits <= 0) return WeightOnlyResult{floatsOf(weight), {}, {}};
   auto spec = specOf(bits, group_size, scheme, quantile, dtype, full_range);
   if (!spec) return spec.error();
   if (double_quant.double_quant) {
@@ -182,7 +189,7 @@ Result<WeightOnlyResult> quant_tensor(MatrixView weight, int bits, long long gro
   return quantizeWith(*spec, weight, "weight", return_int, executor);
 }
 
-Result<ClipCurve> search_clip(MatrixView m, int bits, long long group_size, std::string_view scheme,
+Result<ClipCurve> search_clip(WeightView m, int bits, long long group_size, std::string_view scheme,
                               std::string_view dtype, bool enable_full_range,
                               const Executor& executor) {
   auto spec = specOf(bits, group_size, scheme, 1.0, dtype, enable_full_range);
@@ -192,12 +199,12 @@ Result<ClipCurve> search_clip(MatrixView m, int bits, long long group_size, std:
   return clipCurveOf(tensor, *spec, executor);
 }
 
-Result<Matrix> quant_weight_w_scale(MatrixView weight, const Matrix& scale,
+Result<Matrix> quant_weight_w_scale(WeightView weight, const Matrix& scale,
                                     const std::optional<Matrix>& zp, long long group_size,
                                     std::string_view dtype) {
   auto spec = specOf(4, group_size, "sym", 1.0, dtype, false);
   if (!spec) return spec.error();
-  const GroupLayout layout = GroupLayout::of(weight.rows, weight.cols, group_size);
+  const GroupLayout layout = GroupLayout::of(weight.rows(), weight.cols(), group_size);
   if (auto status = checkScaleShape("scale", scale, layout); !status) return status.error();
   if (zp) {
     if (auto status = checkScaleShape("zero point", *zp, layout); !status) return status.error();
@@ -206,11 +213,13 @@ Result<Matrix> quant_weight_w_scale(MatrixView weight, const Matrix& scale,
   if (auto status = checkFinite(tensor, Executor(1)); !status) return status.error();
 
   const Codec codec = codecOf(*spec);
-  Matrix codes(weight.rows, weight.cols);
-  for (std::size_t r = 0; r < weight.rows; ++r) {
-    for (std::size_t c = 0; c < weight.cols; ++c) {
+  Matrix codes(weight.rows(), weight.cols());
+  std::vector<float> scratch;
+  for (std::size_t r = 0; r < codes.rows; ++r) {
+    const auto values = tensor.block(r, 1, scratch).row(0);
+    for (std::size_t c = 0; c < codes.cols; ++c) {
       const std::size_t g = c / layout.groupSize;
-      const float t = weight.row(r)[c] / scale.row(r)[g];
+      const float t = values[c] / scale.row(r)[g];
       if (codec.kind == CodecKind::Codebook) {
         const std::size_t index = kernels::codebookIndex(*codec.codebook, t);
         codes.row(r)[c] = static_cast<float>(codec.codebook->codes[index]);

@@ -6,6 +6,7 @@
 
 #include <QtTest>
 
+#include "core/base/half.h"
 #include "core/quant/weight_only.h"
 #include "tests/support/test_data.h"
 
@@ -231,6 +232,49 @@ class PropertiesTest : public QObject {
     QVERIFY(!qdq_weight_sym(w.view(), 1, 1.0, false, true));
     QVERIFY(!quantize_4bit(w.view(), 1.0, "int"));
     QVERIFY(!quant_weight_w_scale(w.view(), Matrix(2, 2, {1, 1, 1, 1}), std::nullopt));
+  }
+
+  void sixteenBitWeightsGiveWhatTheirFloatsGive_data() {
+    QTest::addColumn<bool>("half");
+    QTest::newRow("float16") << true;
+    QTest::newRow("bfloat16") << false;
+  }
+
+  void sixteenBitWeightsGiveWhatTheirFloatsGive() {
+    QFETCH(bool, half);
+    constexpr std::size_t kRows = 5;
+    constexpr std::size_t kCols = 70;  // with a tail
+    std::vector<std::uint16_t> bits;
+    std::vector<float> floats;
+    for (const float value : normalMatrix(kRows, kCols, 22).values) {
+      bits.push_back(half ? halfFromFloat(value) : bfloat16FromFloat(value));
+      floats.push_back(half ? floatFromHalf(bits.back()) : floatFromBfloat16(bits.back()));
+    }
+    const WeightView stored = half ? WeightView::float16(bits.data(), kRows, kCols)
+                                   : WeightView::bfloat16(bits.data(), kRows, kCols);
+    const MatrixView converted{floats.data(), kRows, kCols};
+    const Matrix scales(kRows, 3, std::vector<float>(kRows * 3, 0.01F));
+    const Matrix oneScale(kRows, 1, std::vector<float>(kRows, 0.1F));
+
+    const auto same = [](const auto& a, const auto& b) {
+      return a && b && a->values.values.size() == kRows * kCols &&
+             sameBits(a->values.values, b->values.values) &&
+             sameBits(a->scale.values, b->scale.values);
+    };
+    QVERIFY(same(quantize_4bit(stored), quantize_4bit(converted)));
+    for (const bool codes : {false, true}) {
+      QVERIFY(same(quantize_4bit(stored, 1.0, "fp4", codes, &oneScale),
+                   quantize_4bit(converted, 1.0, "fp4", codes, &oneScale)));
+    }
+    QVERIFY(same(qdq_weight_asym(stored, 3), qdq_weight_asym(converted, 3)));
+    QVERIFY(same(qdq_weight_sym(stored, 4, 0.9), qdq_weight_sym(converted, 4, 0.9)));
+    QVERIFY(same(qdq_weight_actor(stored, 4, "sym"), qdq_weight_actor(converted, 4, "sym")));
+    QVERIFY(same(quant_tensor(stored, 4, 32), quant_tensor(converted, 4, 32)));
+    QVERIFY(same(quant_tensor(stored, 0), quant_tensor(converted, 0)));
+    QCOMPARE(search_clip(stored)->mse, search_clip(converted)->mse);
+    const auto codes = quant_weight_w_scale(stored, scales, std::nullopt, 32);
+    const auto expected = quant_weight_w_scale(converted, scales, std::nullopt, 32);
+    QVERIFY(codes && expected && sameBits(codes->values, expected->values));
   }
 
   void noBitsReturnTheWeight() {
