@@ -14,42 +14,13 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#ifndef QUANTOSCOPE_COMPRESS_TABLE
-#define QUANTOSCOPE_COMPRESS_TABLE
-namespace quantoscope::kernels {
-
-/// For every mask of 8 lanes, the lanes that are set, first things first.
-struct CompressTable {
-  alignas(32) std::int32_t lanes[256][8] = {};
-
-  constexpr CompressTable() {
-    for (int mask = 0; mask < 256; ++mask) {
-      int filled = 0;
-      for (int lane = 0; lane < 8; ++lane) {
-        if ((mask >> lane) & 1) lanes[mask][filled++] = lane;
-      }
-    }
-  }
-};
-
-inline constexpr CompressTable kCompressTable;
-
-}  // namespace quantoscope::kernels
-#endif
+#include "core/kernels/curve_groups-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantoscope::kernels::HWY_NAMESPACE {
 #if HWY_TARGET != HWY_SCALAR
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-using F = hn::ScalableTag<float>;
-using V = hn::Vec<F>;
-using M = hn::Mask<F>;
-using D = hn::Repartition<double, F>;
-
-constexpr std::size_t kLanes = HWY_MAX_BYTES / sizeof(float);
 constexpr std::size_t kMaxLevels = 16;
 
 /// Vectors of pairs that stay in registers while all ratios of a span pass over them.
@@ -57,20 +28,6 @@ constexpr std::size_t kTile = HWY_TARGET == HWY_AVX3 ? 8 : 4;
 
 /// How often a float32 accumulator is added to before it is widened.
 constexpr std::size_t kAddsPerFlush = 64;
-
-/// Stores the lanes of v that are set in m next to each other; kLanes elements are written.
-/// Highway's own Compress is slow on AVX2 with this compiler, and its CompressStore on AVX-512
-/// everywhere.
-HWY_INLINE void compressTo(V v, M m, float* to) {
-  const F f;
-#if HWY_TARGET == HWY_AVX2
-  const std::int32_t* lanes = kCompressTable.lanes[hn::detail::BitsFromMask(m)];
-  const auto order = hn::SetTableIndices(f, lanes);
-  hn::StoreU(hn::TableLookupLanes(v, order), f, to);
-#else
-  hn::StoreU(hn::Compress(v, m), f, to);
-#endif
-}
 
 HWY_INLINE double sumOf(V v) {
   const D d;
@@ -216,24 +173,8 @@ class Crossings {
   std::size_t size_ = 0;
 };
 
-/// Calls fn(vector) for the elements of a group, zeros behind the last.
-template <typename Fn>
-HWY_INLINE void forEachVector(const float* x, std::size_t n, Fn fn) {
-  const F f;
-  std::size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) fn(hn::LoadU(f, x + i));
-  if (i == n) return;
-  HWY_ALIGN float padded[kLanes] = {};
-  std::copy(x + i, x + n, padded);
-  fn(hn::Load(f, padded));
-}
-
 /// An integer group: levels are equally spaced, up to a limit on each side of zero.
-struct IntegerGroup {
-  float scale;          ///< at ratio 1
-  float negativeLimit;  ///< the largest level that a negative weight can get
-  float positiveLimit;
-
+struct IntegerGroup : IntegerLimits {
   HWY_INLINE void classify(const float* x, std::size_t n, float first, float last, SpanSums& sums,
                            Crossings& crossings) const {
     PairList pairs = crossings.list();
@@ -247,11 +188,11 @@ struct IntegerGroup {
     const V inverse = hn::Set(f, 1.0f / (first * scale));
     const V ratio = hn::Set(f, first);
     const V lastRatio = hn::Set(f, last);
-    const V negative = hn::Set(f, negativeLimit);
-    const V positive = hn::Set(f, positiveLimit);
+    const V below = hn::Set(f, negative);
+    const V above = hn::Set(f, positive);
     forEachVector(x, n, [&](V w) HWY_ATTR {
       const V u = hn::Abs(w);
-      const V limit = hn::IfThenElse(hn::Lt(w, zero), negative, positive);
+      const V limit = hn::IfThenElse(hn::Lt(w, zero), below, above);
       const V k = hn::Min(hn::Round(hn::Mul(u, inverse)), limit);
       const V level = hn::Mul(k, s);
       const V d = hn::NegMulAdd(ratio, level, u);
@@ -274,8 +215,8 @@ struct IntegerGroup {
   HWY_INLINE V errorOf(float weight, V inverse, V step) const {
     const F f;
     const V w = hn::Set(f, weight);
-    const V k = hn::Min(hn::Max(hn::Round(hn::Mul(w, inverse)), hn::Set(f, -negativeLimit)),
-                        hn::Set(f, positiveLimit));
+    const V k = hn::Min(hn::Max(hn::Round(hn::Mul(w, inverse)), hn::Set(f, -negative)),
+                        hn::Set(f, positive));
     return hn::NegMulAdd(k, step, w);
   }
 
@@ -284,8 +225,8 @@ struct IntegerGroup {
     const F f;
     const V inverse = hn::Set(f, 1.0f / (ratio * scale));
     const V step = hn::Set(f, ratio * scale);
-    const V low = hn::Set(f, -negativeLimit);
-    const V high = hn::Set(f, positiveLimit);
+    const V low = hn::Set(f, -negative);
+    const V high = hn::Set(f, positive);
     V sum = hn::Zero(f);
     forEachVector(x, n, [&](V w) HWY_ATTR {
       const V k = hn::Min(hn::Max(hn::Round(hn::Mul(w, inverse)), low), high);
@@ -326,22 +267,6 @@ struct OutwardTables {
     zeroGapNegative = zero > 0 ? std::fabs(book.levels[zero - 1]) : 0;
   }
 };
-
-/// Entries of 16-element tables by index.
-HWY_INLINE V entryOf(const float* table, hn::Vec<hn::RebindToSigned<F>> index) {
-  const F f;
-#if HWY_TARGET == HWY_AVX3
-  return hn::TableLookupLanes(hn::Load(f, table), hn::IndicesFromVec(f, index));
-#elif HWY_TARGET == HWY_AVX2
-  const hn::RebindToSigned<F> i32;
-  const auto inside = hn::IndicesFromVec(f, hn::And(index, hn::Set(i32, 7)));
-  return hn::IfThenElse(hn::RebindMask(f, hn::Gt(index, hn::Set(i32, 7))),
-                        hn::TableLookupLanes(hn::Load(f, table + 8), inside),
-                        hn::TableLookupLanes(hn::Load(f, table), inside));
-#else
-  return hn::GatherIndex(f, table, index);
-#endif
-}
 
 struct CodebookGroup {
   const OutwardTables* tables;
@@ -445,25 +370,6 @@ HWY_INLINE float minimumOf(const float* x, std::size_t n, Sum& energy) {
   return hn::GetLane(hn::MinOfLanes(f, least));
 }
 
-/// Whether the fast arithmetic holds for this group: squares stay far from the ends of float32, and
-/// the zero point is the same at every ratio. `wmin` is the smaller of 0 and the smallest weight.
-HWY_INLINE bool steady(const Codec& codec, float scale, float zeroPoint, float wmin) {
-  const float magnitude = std::fabs(scale);
-  if (!(magnitude >= 1e-14f && magnitude <= 1e14f)) return false;
-  if (codec.kind != CodecKind::Asymmetric) return true;
-  const float exact = -wmin / scale;
-  return std::fabs(std::fabs(exact - zeroPoint) - 0.5f) > 1e-4f;
-}
-
-HWY_INLINE IntegerGroup integerGroup(const Codec& codec, float scale, float zeroPoint) {
-  if (codec.kind == CodecKind::Asymmetric) {
-    return {scale, zeroPoint, codec.maxCode - zeroPoint};
-  }
-  // A negative scale maps positive weights to negative codes.
-  if (scale < 0) return {-scale, codec.maxCode, -codec.minCode};
-  return {scale, -codec.minCode, codec.maxCode};
-}
-
 /// One block's work.
 class BlockCurve {
  public:
@@ -507,7 +413,7 @@ class BlockCurve {
       fn([&](std::size_t g) { return CodebookGroup{&tables, scratch_.scale[g]}; });
     } else {
       fn([&](std::size_t g) {
-        return integerGroup(codec_, scratch_.scale[g], scratch_.zeroPoint[g]);
+        return IntegerGroup{integerLimits(codec_, scratch_.scale[g], scratch_.zeroPoint[g])};
       });
     }
   }

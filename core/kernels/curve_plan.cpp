@@ -44,12 +44,26 @@ bool spansHold(const std::vector<float>& ratios, std::size_t width, double close
   return true;
 }
 
+/// CurvePlan::step.
+float stepOf(const std::vector<float>& ratios) {
+  if (ratios.size() < 2) return 0;
+  const double first = ratios.front();
+  const double step = (first - ratios.back()) / static_cast<double>(ratios.size() - 1);
+  if (ratios.back() < step) return 0;
+  for (std::size_t i = 0; i < ratios.size(); ++i) {
+    // What rounding a ratio to float32 may do.
+    if (std::fabs(first - static_cast<double>(i) * step - ratios[i]) > 1.2e-7) return 0;
+  }
+  return static_cast<float>(step);
+}
+
 }  // namespace
 
 CurvePlan CurvePlan::of(const Codec& codec, std::vector<float> descendingRatios) {
   CurvePlan plan;
   plan.ratios = std::move(descendingRatios);
   const std::size_t count = plan.ratios.size();
+  plan.step = stepOf(plan.ratios);
   const double closest = closestThresholds(codec);
   // A span costs about what two ratios cost directly.
   for (std::size_t spans = 1; 2 * spans <= count; ++spans) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "core/kernels/codec.h"
@@ -15,6 +16,8 @@ struct CurvePlan {
   std::vector<float> ratios;            ///< strictly descending, in (0, 1]
   std::vector<std::size_t> spanBegins;  ///< index of each span's first ratio; empty: no spans pay,
                                         ///< the error is summed at every ratio directly
+  float step = 0;                       ///< between neighbouring ratios, where they are all equally
+                                        ///< far apart and none is nearer to 0; else 0
 
   std::size_t spanEnd(std::size_t span) const {
     return span + 1 < spanBegins.size() ? spanBegins[span + 1] : ratios.size();
@@ -33,6 +36,11 @@ struct CurveScratch {
   std::vector<float> partial;
   std::vector<float> scale;
   std::vector<float> zeroPoint;
+  std::vector<std::int32_t>
+      crossedWeight;  ///< of the weights whose level changes: see group_choice
+  std::vector<std::int32_t> crossedAt;
+  std::vector<std::int64_t> crossings;
+  std::vector<double> losses;
 };
 
 }  // namespace quantoscope::kernels

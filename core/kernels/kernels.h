@@ -147,7 +147,24 @@ struct KernelTable {
   void (*addGroupClipCurves)(const Codec& codec, const BlockShape& shape, const float* w,
                              const CurvePlan& plan, CurveScratch& scratch, double* squaredError,
                              double* energy);
+
+  /// The ratio with the least error of each group, as an index into the plan, stored in
+  /// chosen[group], where no other comes so near that only the exact errors could tell; else
+  /// kUndecided. Adds the curves of these groups to squaredError[ratio] and returns their sum of
+  /// w^2. kLeftOut and nothing added for a group that float32 does not hold for. Only where
+  /// `choosesGroupRatios`; null where a table has no fast way.
+  double (*chooseGroupRatios)(const Codec& codec, const BlockShape& shape, const float* w,
+                              const CurvePlan& plan, CurveScratch& scratch, std::uint32_t* chosen,
+                              double* squaredError);
 };
+
+/// What chooseGroupRatios stores for groups that it leaves to the caller.
+constexpr std::uint32_t kUndecided = std::numeric_limits<std::uint32_t>::max();
+constexpr std::uint32_t kLeftOut = kUndecided - 1;
+
+/// Whether the counting of chooseGroupRatios holds for such groups: integers of at most 4 bits,
+/// groups of at most 1024, and at most 128 ratios that are equally far apart.
+bool choosesGroupRatios(const Codec& codec, std::size_t groupSize, const CurvePlan& plan);
 
 /// The plain reference: the truth that other tables are held to.
 const KernelTable& scalarKernels();

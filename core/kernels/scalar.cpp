@@ -305,6 +305,7 @@ const KernelTable& scalarKernels() {
                                      addMoments,
                                      findBins,
                                      nullptr,
+                                     nullptr,
                                      nullptr};
   return table;
 }

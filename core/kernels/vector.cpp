@@ -31,6 +31,11 @@ void addGroupClipCurves(const Codec& codec, const BlockShape& shape, const float
                         const CurvePlan& plan, CurveScratch& scratch, double* squaredError,
                         double* energy);
 
+// In group_choice.cpp.
+double chooseGroupRatios(const Codec& codec, const BlockShape& shape, const float* w,
+                         const CurvePlan& plan, CurveScratch& scratch, std::uint32_t* chosen,
+                         double* squaredError);
+
 // In errors.cpp.
 void addErrors(const BlockShape& shape, const float* w, const float* y, ErrorLanes& sums,
                ErrorPeak& peak);
@@ -314,7 +319,8 @@ const KernelTable& table() {
                                   addMoments,
                                   findBins,
                                   addClipCurve,
-                                  addGroupClipCurves};
+                                  addGroupClipCurves,
+                                  chooseGroupRatios};
   return kTable;
 }
 

@@ -165,27 +165,48 @@ class PlainSearch {
 
   void searchGroups(MatrixView w, std::size_t b, ExactError& exact, double* errors) {
     static thread_local kernels::CurveScratch scratch;
-    const std::size_t count = ratios_.size();
-    std::vector<double> curve(layout_.groupsPerRow() * count);
-    std::vector<double> energies(layout_.groupsPerRow());
-    std::vector<double> ordered(count);
+    static thread_local std::vector<std::uint32_t> chosen;
+    const std::size_t perRow = layout_.groupsPerRow();
+    chosen.assign(w.rows * perRow, kernels::kLeftOut);
+    const auto& kernels = kernels::activeKernels();
+    if (kernels::choosesGroupRatios(codec_, layout_.groupSize, plan_)) {
+      std::vector<double> curve(ratios_.size());
+      energies_[b] += kernels.chooseGroupRatios(codec_, {w.rows, w.cols, layout_.groupSize}, w.data,
+                                                plan_, scratch, chosen.data(), curve.data());
+      for (std::size_t i = 0; i < curve.size(); ++i) errors[original_[i]] += curve[i];
+    }
+    const std::uint32_t* next = chosen.data();
+    std::size_t* found = chosen_.data() + firstSegment(b);
     for (std::size_t r = 0; r < w.rows; ++r) {
-      const MatrixView row = rowOf(w, r);
-      std::fill(curve.begin(), curve.end(), 0);
-      kernels::activeKernels().addGroupClipCurves(codec_, {1, w.cols, layout_.groupSize}, row.data,
-                                                  plan_, scratch, curve.data(), energies.data());
-      for (std::size_t g = 0; g < layout_.groupsPerRow(); ++g) {
-        const MatrixView group{row.data + layout_.begin(g), 1, layout_.length(g)};
-        for (std::size_t i = 0; i < count; ++i) {
-          ordered[original_[i]] = curve[g * count + i];
-          errors[original_[i]] += curve[g * count + i];
-        }
-        energies_[b] += energies[g];
-        chosen_[firstSegment(b) + r * layout_.groupsPerRow() + g] =
-            exactArgmin(ordered.data(), energies[g],
-                        [&](double ratio) { return exact.ofGroups(group, ratio)[0]; });
+      for (std::size_t g = 0; g < perRow; ++g, ++next) {
+        const MatrixView group{w.row(r).data() + layout_.begin(g), 1, layout_.length(g)};
+        *found++ = *next < kernels::kLeftOut ? original_[*next]
+                                             : searchGroup(group, b, *next, exact, errors);
       }
     }
+  }
+
+  /// The index of one group's ratio. Adds its curve to `errors` if the group was left out.
+  std::size_t searchGroup(MatrixView group, std::size_t b, std::uint32_t why, ExactError& exact,
+                          double* errors) {
+    static thread_local kernels::CurveScratch scratch;
+    static thread_local std::vector<double> curve;
+    static thread_local std::vector<double> ordered;
+    if (std::all_of(group.data, group.data + group.cols, [](float w) { return w == 0; })) {
+      return 0;  // no error at any ratio: the first
+    }
+    curve.assign(ratios_.size(), 0);
+    ordered.resize(ratios_.size());
+    double energy = 0;
+    kernels::activeKernels().addGroupClipCurves(codec_, {1, group.cols, group.cols}, group.data,
+                                                plan_, scratch, curve.data(), &energy);
+    for (std::size_t i = 0; i < curve.size(); ++i) ordered[original_[i]] = curve[i];
+    if (why == kernels::kLeftOut) {
+      for (std::size_t i = 0; i < ordered.size(); ++i) errors[i] += ordered[i];
+      energies_[b] += energy;
+    }
+    return exactArgmin(ordered.data(), energy,
+                       [&](double ratio) { return exact.ofGroups(group, ratio)[0]; });
   }
 
   /// The first smallest exact error; asks for exact ones only where the curve leaves a doubt.
