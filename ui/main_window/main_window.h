@@ -76,6 +76,8 @@ class MainWindow : public QMainWindow {
   void dropEvent(QDropEvent* event) override;
 
  private:
+  static constexpr int kStatusMs = 5000;  ///< how long the status bar tells of something done
+
   void createPlots();
   void createDocks();
   void createMessageBars();
@@ -107,7 +109,6 @@ class MainWindow : public QMainWindow {
   void setLogCounts(bool on);
   void useBestRatio();
   void copyCommand();
-  void showAbout();
   void restoreLayout();
   void arrangeForPerspective();
 

@@ -1,0 +1,87 @@
+// Docks, splitters and perspectives.
+#include <algorithm>
+
+#include <QAction>
+#include <QCloseEvent>
+#include <QDockWidget>
+#include <QSplitter>
+
+#include "ui/main_window/main_window.h"
+#include "ui/main_window/workbench.h"
+#include "ui/panels/spec_panel.h"
+
+namespace quantoscope::ui {
+
+void MainWindow::resetLayout() {
+  for (QDockWidget* dock : {browserDock_, specDock_, metricsDock_}) {
+    dock->setFloating(false);
+    dock->show();
+  }
+  addDockWidget(Qt::LeftDockWidgetArea, browserDock_);
+  addDockWidget(Qt::RightDockWidgetArea, specDock_);
+  splitDockWidget(specDock_, metricsDock_, Qt::Vertical);
+  // Where there is room the browser gets it: names are long, and more columns fit.
+  const int browserWidth = std::clamp(width() / 4, 330, 480);
+  resizeDocks({browserDock_, specDock_}, {browserWidth, 290}, Qt::Horizontal);
+  constexpr int kBars = 120;  // menu, toolbar, titles of docks, status bar
+  const int specHeight = spec_->sizeHint().height() + 2 * fontMetrics().height();
+  resizeDocks({specDock_, metricsDock_}, {specHeight, std::max(height() - specHeight - kBars, 100)},
+              Qt::Vertical);
+  workbench_->arrange();
+  resizeDocks({workbench_->docks().front()}, {std::max(height() / 3, 220)}, Qt::Vertical);
+  topRow_->setSizes({1000, 1000});
+  rows_->setSizes({1080, 1000});
+  arrangeForPerspective();
+}
+
+/// What a perspective leaves out, so that the rest has room.
+void MainWindow::arrangeForPerspective() {
+  curveFrame_->setVisible(perspective_ != Perspective::Compare);
+  if (perspective_ == Perspective::Inspect) return;
+  QDockWidget* const comparison = workbench_->docks().back();
+  for (QDockWidget* dock : workbench_->docks()) {
+    dock->setVisible(perspective_ == Perspective::Compare && dock == comparison);
+  }
+  if (perspective_ == Perspective::Compare) {
+    resizeDocks({comparison}, {std::max(height() * 2 / 5, 240)}, Qt::Vertical);
+  }
+}
+
+void MainWindow::showPerspective(Perspective perspective) {
+  settings_->setPerspective(static_cast<int>(perspective_), kLayoutVersion,
+                            saveState(kLayoutVersion));
+  perspective_ = perspective;
+  resetLayout();
+  const QByteArray left = settings_->perspective(static_cast<int>(perspective), kLayoutVersion);
+  if (!left.isEmpty()) restoreState(left, kLayoutVersion);
+  perspectiveActions_[static_cast<std::size_t>(perspective)]->setChecked(true);
+}
+
+void MainWindow::restoreLayout() {
+  resize(sizeHint());
+  perspective_ = static_cast<Perspective>(settings_->lastPerspective());
+  perspectiveActions_[static_cast<std::size_t>(perspective_)]->setChecked(true);
+  resetLayout();
+  const auto layout = settings_->windowLayout(kLayoutVersion);
+  if (!layout) return;
+  restoreGeometry(layout->geometry);
+  if (!restoreState(layout->state, kLayoutVersion)) {
+    resetLayout();
+    return;
+  }
+  if (layout->splitters.size() == 2) {
+    rows_->restoreState(layout->splitters[0]);
+    topRow_->restoreState(layout->splitters[1]);
+  }
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+  settings_->setLastPerspective(static_cast<int>(perspective_));
+  settings_->setWindowLayout(
+      kLayoutVersion,
+      {saveGeometry(), saveState(kLayoutVersion), {rows_->saveState(), topRow_->saveState()}});
+  session_->cancel();
+  QMainWindow::closeEvent(event);
+}
+
+}  // namespace quantoscope::ui

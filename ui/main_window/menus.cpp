@@ -1,0 +1,271 @@
+// The menus and the toolbar.
+#include <QAction>
+#include <QActionGroup>
+#include <QApplication>
+#include <QDockWidget>
+#include <QFile>
+#include <QIcon>
+#include <QMenu>
+#include <QMenuBar>
+#include <QPainter>
+#include <QToolBar>
+#include <QToolButton>
+
+#include "ui/main_window/about_dialog.h"
+#include "ui/main_window/main_window.h"
+#include "ui/main_window/workbench.h"
+#include "ui/panels/appearance.h"
+#include "ui/panels/tensor_browser.h"
+#include "ui/plots/plot.h"
+
+namespace quantoscope::ui {
+
+namespace {
+
+/// The icon is one grey for light and dark ground; where it is disabled it fades, whatever the
+/// style would make of it.
+QIcon actionIcon(const QString& name) {
+  const QString path = QStringLiteral(":/icons/actions/%1.svg").arg(name);
+  if (!QFile::exists(path)) return {};
+  QIcon icon(path);
+  for (const int size : {16, 20, 24, 40, 48}) {
+    const QPixmap solid = icon.pixmap(size);
+    QPixmap faint(solid.size());
+    faint.setDevicePixelRatio(solid.devicePixelRatio());
+    faint.fill(Qt::transparent);
+    QPainter painter(&faint);
+    painter.setOpacity(0.35);
+    painter.drawPixmap(0, 0, solid);
+    painter.end();
+    icon.addPixmap(faint, QIcon::Disabled);
+  }
+  return icon;
+}
+
+QStringList imageFilters() {
+  return {MainWindow::tr("PNG image (*.png)"), MainWindow::tr("SVG drawing (*.svg)"),
+          MainWindow::tr("PDF document (*.pdf)")};
+}
+
+}  // namespace
+
+QAction* MainWindow::addAction(QMenu* menu, const QString& icon, const QString& text,
+                               const QKeySequence& shortcut, const std::function<void()>& slot) {
+  QAction* action = menu->addAction(actionIcon(icon), text);
+  action->setShortcut(shortcut);
+  QString plain = text;
+  plain.remove(QLatin1Char('&')).remove(QStringLiteral("…"));
+  const QString keys = shortcut.toString(QKeySequence::NativeText);
+  action->setToolTip(keys.isEmpty() ? plain : QStringLiteral("%1 (%2)").arg(plain, keys));
+  if (slot) connect(action, &QAction::triggered, this, slot);
+  return action;
+}
+
+void MainWindow::createFileMenu() {
+  QMenu* menu = menuBar()->addMenu(tr("&File"));
+  openAction_ = addAction(menu, QStringLiteral("open"), tr("&Open…"), QKeySequence::Open,
+                          [this] { openByDialog(); });
+  recentMenu_ = menu->addMenu(tr("Open &Recent"));
+  connect(recentMenu_, &QMenu::aboutToShow, this, &MainWindow::fillRecentFiles);
+  fillRecentFiles();
+  tensorActions_.push_back(
+      addAction(menu, {}, tr("Open &Plan…"), {}, [this] { openPlanByDialog(); }));
+  menu->addSeparator();
+  reloadAction_ = addAction(menu, {}, tr("&Reload File"), QKeySequence(Qt::CTRL | Qt::Key_R),
+                            [this] { session_->reloadCurrentFile(false); });
+  closeAction_ = addAction(menu, {}, tr("&Close File"), QKeySequence::Close,
+                           [this] { session_->closeCurrentFile(); });
+  menu->addSeparator();
+  addAction(menu, {}, tr("&Quit"), QKeySequence::Quit, [this] { close(); });
+}
+
+void MainWindow::createEditMenu() {
+  QMenu* menu = menuBar()->addMenu(tr("&Edit"));
+  undoAction_ = session_->undoGroup()->createUndoAction(this, tr("&Undo"));
+  redoAction_ = session_->undoGroup()->createRedoAction(this, tr("&Redo"));
+  undoAction_->setShortcut(QKeySequence::Undo);
+  redoAction_->setShortcuts(
+      {QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), QKeySequence(Qt::CTRL | Qt::Key_Y)});
+  undoAction_->setIcon(actionIcon(QStringLiteral("undo")));
+  redoAction_->setIcon(actionIcon(QStringLiteral("redo")));
+  menu->addActions({undoAction_, redoAction_});
+  menu->addSeparator();
+  tensorActions_.push_back(addAction(menu, {}, tr("&Copy as Command"),
+                                     QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_C),
+                                     [this] { copyCommand(); }));
+  menu->addSeparator();
+  addAction(menu, {}, tr("Find &Anything…"), QKeySequence(Qt::CTRL | Qt::Key_K),
+            [this] { locate(); });
+  addAction(menu, {}, tr("&Find Tensor"), QKeySequence::Find, [this] {
+    browserDock_->show();
+    browserDock_->raise();
+    browser_->focusFilter();
+  });
+}
+
+void MainWindow::createViewMenu() {
+  QMenu* menu = menuBar()->addMenu(tr("&View"));
+  auto* perspectives = new QActionGroup(this);
+  const std::pair<Perspective, QString> arrangements[] = {{Perspective::Inspect, tr("&Inspect")},
+                                                          {Perspective::Tune, tr("&Tune")},
+                                                          {Perspective::Compare, tr("C&ompare")}};
+  for (const auto& [arrangement, name] : arrangements) {
+    const auto key = static_cast<Qt::Key>(Qt::Key_1 + static_cast<int>(arrangement));
+    QAction* action = addAction(menu, {}, name, QKeySequence(Qt::CTRL | key),
+                                [this, shown = arrangement] { showPerspective(shown); });
+    action->setCheckable(true);
+    perspectives->addAction(action);
+    perspectiveActions_.push_back(action);
+  }
+  menu->addSeparator();
+  for (QDockWidget* dock : docks()) menu->addAction(dock->toggleViewAction());
+  menu->addSeparator();
+  logAction_ = addAction(menu, QStringLiteral("histogram"), tr("&Logarithmic Counts"),
+                         QKeySequence(Qt::CTRL | Qt::Key_L), {});
+  logAction_->setCheckable(true);
+  connect(logAction_, &QAction::toggled, this, &MainWindow::setLogCounts);
+  addAction(menu, {}, tr("&Whole Range in All Plots"), QKeySequence(Qt::CTRL | Qt::Key_0), [this] {
+    for (Plot* plot : plots()) plot->resetView();
+  });
+  menu->addSeparator();
+  QMenu* appearances = menu->addMenu(tr("&Appearance"));
+  auto* group = new QActionGroup(this);
+  const std::pair<Appearance, QString> choices[] = {{Appearance::System, tr("&System")},
+                                                    {Appearance::Light, tr("&Light")},
+                                                    {Appearance::Dark, tr("&Dark")}};
+  for (const auto& [appearance, name] : choices) {
+    QAction* action = appearances->addAction(name);
+    action->setCheckable(true);
+    action->setChecked(settings_->appearance() == appearance);
+    group->addAction(action);
+    connect(action, &QAction::triggered, this, [this, chosen = appearance] {
+      settings_->setAppearance(chosen);
+      applyAppearance(chosen);
+    });
+  }
+  addAction(menu, {}, tr("&Default Layout"), {}, [this] { resetLayout(); });
+}
+
+void MainWindow::createTensorMenu() {
+  QMenu* menu = menuBar()->addMenu(tr("&Tensor"));
+  tensorActions_.push_back(addAction(menu, {}, tr("&Next Tensor"),
+                                     QKeySequence(Qt::ALT | Qt::Key_Down),
+                                     [this] { browser_->step(1); }));
+  tensorActions_.push_back(addAction(menu, {}, tr("&Previous Tensor"),
+                                     QKeySequence(Qt::ALT | Qt::Key_Up),
+                                     [this] { browser_->step(-1); }));
+  menu->addSeparator();
+  bestAction_ = addAction(menu, QStringLiteral("search-clip"), tr("Use &Best Clip Ratio"),
+                          QKeySequence(Qt::CTRL | Qt::Key_B), [this] { useBestRatio(); });
+  tensorActions_.push_back(addAction(menu, {}, tr("&Apply Settings to All Tensors"),
+                                     QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_A),
+                                     [this] { session_->applyToAll(); }));
+  defaultAction_ =
+      addAction(menu, QStringLiteral("reset"), tr("Use &Default Settings"),
+                QKeySequence(Qt::CTRL | Qt::Key_D), [this] { session_->dropOwnSpec(); });
+  QAction* pin = workbench_->pinAction();
+  pin->setText(tr("P&in Settings"));
+  pin->setIconText(tr("Pin"));
+  pin->setShortcut(QKeySequence(Qt::CTRL | Qt::Key_P));
+  menu->addAction(pin);
+  menu->addSeparator();
+  tensorActions_.push_back(addAction(menu, {}, tr("&Compute Again"), QKeySequence(Qt::Key_F5),
+                                     [this] { session_->recompute(); }));
+  cancelAction_ = addAction(menu, QStringLiteral("stop"), tr("&Stop"), QKeySequence(Qt::Key_Escape),
+                            [this] { session_->cancel(); });
+}
+
+void MainWindow::createExportMenu() {
+  exportMenu_ = menuBar()->addMenu(tr("E&xport"));
+  const QStringList json = {tr("JSON (*.json)")};
+  const QStringList csv = {tr("CSV table (*.csv)")};
+  const QStringList native = {tr("Quantoscope HDF5 (*.h5)")};
+  const auto add = [this](QMenu* menu, const QString& text, const QKeySequence& shortcut,
+                          const QString& nameEnd, const QStringList& filters, const QString& suffix,
+                          std::function<void(const QString&)> exportTo) {
+    QString title = text;
+    title.remove(QLatin1Char('&')).remove(QStringLiteral("…"));
+    tensorActions_.push_back(addAction(menu, {}, text, shortcut, [=, this] {
+      askAndExport(title, nameEnd, filters, suffix, exportTo);
+    }));
+  };
+  add(exportMenu_, tr("Tuning &Plan…"), QKeySequence::Save, QStringLiteral("-plan"), json,
+      QStringLiteral("json"), [this](const QString& path) { exportPlan(path); });
+  add(exportMenu_, tr("&neural-compressor Configuration…"), {}, QStringLiteral("-rtn"), json,
+      QStringLiteral("json"), [this](const QString& path) { exportNeuralCompressor(path); });
+  exportMenu_->addSeparator();
+  add(exportMenu_, tr("Quantized &Tensor…"), {}, QStringLiteral("-tensor-quantized"), native,
+      QStringLiteral("h5"), [this](const QString& path) {
+        session_->exportQuantized(path, false, dequantizedAction_->isChecked());
+      });
+  add(exportMenu_, tr("&All Quantized Tensors…"), {}, QStringLiteral("-quantized"), native,
+      QStringLiteral("h5"), [this](const QString& path) {
+        session_->exportQuantized(path, true, dequantizedAction_->isChecked());
+      });
+  dequantizedAction_ = exportMenu_->addAction(tr("&Include Dequantized Weights"));
+  dequantizedAction_->setCheckable(true);
+  dequantizedAction_->setToolTip(tr("Also store float32 weights as they are decoded"));
+  exportMenu_->addSeparator();
+  add(exportMenu_, tr("&Metrics Table…"), {}, QStringLiteral("-metrics"), csv,
+      QStringLiteral("csv"), [this](const QString& path) { exportMetrics(path); });
+  add(exportMenu_, tr("&Overview of All Tensors…"), {}, QStringLiteral("-overview"), csv,
+      QStringLiteral("csv"), [this](const QString& path) { exportOverview(path); });
+  exportMenu_->addSeparator();
+  QMenu* images = exportMenu_->addMenu(tr("Plot &Image"));
+  QMenu* tables = exportMenu_->addMenu(tr("Plot &Data"));
+  const QString names[] = {tr("&Error Histogram…"), tr("&Weight Histogram…"), tr("&Clip Curve…")};
+  const QString ends[] = {QStringLiteral("-errors"), QStringLiteral("-weights"),
+                          QStringLiteral("-clip-curve")};
+  for (int i = 0; i < 3; ++i) {
+    add(images, names[i], {}, ends[i], imageFilters(), QStringLiteral("png"),
+        [this, i](const QString& path) { exportPlotImage(i, path); });
+    add(tables, names[i], {}, ends[i], csv, QStringLiteral("csv"), [this, i](const QString& path) {
+      const Plot* plot = plots()[static_cast<std::size_t>(i)];
+      session_->startExport(plot->title(), path,
+                            textExport(path.toStdString(), plot->tableAsCsv().toStdString()));
+    });
+  }
+}
+
+void MainWindow::createHelpMenu() {
+  QMenu* menu = menuBar()->addMenu(tr("&Help"));
+  addAction(menu, {}, tr("&Hints"), QKeySequence::HelpContents, [this] {
+    settings_->setHintsDismissed(false);
+    showHints();
+  });
+  menu->addSeparator();
+  addAction(menu, {}, tr("&About Quantoscope"), {}, [this] { showAbout(this); });
+  addAction(menu, {}, tr("About &Qt"), {}, [] { QApplication::aboutQt(); });
+}
+
+void MainWindow::createToolBar() {
+  QToolBar* bar = addToolBar(tr("Main toolbar"));
+  bar->setObjectName(QStringLiteral("toolBar"));
+  bar->setMovable(false);
+  bar->setIconSize({20, 20});
+  bar->addAction(openAction_);
+  auto* exports = new QToolButton(bar);
+  exports->setIcon(actionIcon(QStringLiteral("export")));
+  exports->setText(tr("Export"));
+  exports->setToolTip(tr("Export"));
+  exports->setAccessibleName(tr("Export"));
+  exports->setMenu(exportMenu_);
+  exports->setPopupMode(QToolButton::InstantPopup);
+  exports->setFocusPolicy(Qt::TabFocus);
+  bar->addWidget(exports);
+  bar->addSeparator();
+  bar->addActions({undoAction_, redoAction_});
+  bar->addSeparator();
+  bar->addActions({bestAction_, defaultAction_});
+  bar->addSeparator();
+  bar->addAction(logAction_);
+  bar->addAction(cancelAction_);
+  for (auto* button : bar->findChildren<QToolButton*>()) {
+    if (button->accessibleName().isEmpty() && button->defaultAction() != nullptr) {
+      button->setAccessibleName(button->defaultAction()->iconText());
+    }
+  }
+  menuBar()->setAccessibleName(tr("Menu"));
+}
+
+}  // namespace quantoscope::ui
