@@ -53,6 +53,7 @@ GroupDetail detailOf(const AnalysisRequest& request, const GroupParameters& para
   const std::size_t flat = detail.index.row * layout.groupsPerRow() + detail.index.group;
   detail.clipRatio = ratios.at(detail.index.row, detail.index.group, layout.groupsPerRow());
   detail.scale = parameters.decoding()[flat];
+  detail.codingScale = parameters.scale[flat];
   if (!parameters.zeroPoint.empty()) detail.zeroPoint = parameters.zeroPoint[flat];
   detail.levels = levelsOf(codecOf(request.spec), detail.scale, detail.zeroPoint);
 

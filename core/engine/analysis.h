@@ -32,7 +32,8 @@ struct GroupDetail {
   GroupIndex index;
   bool typical = false;  ///< chosen by us: the group with the median |scale|
   double clipRatio = 1;
-  float scale = 0;  ///< the decoding scale
+  float scale = 0;        ///< the decoding scale
+  float codingScale = 0;  ///< with which codes are found; another one under double quantization
   float zeroPoint = 0;
   float min = 0;  ///< of its weights
   float max = 0;

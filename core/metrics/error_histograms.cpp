@@ -30,10 +30,7 @@ void UnitErrors::assign(ErrorUnit unit, const Codec& codec, const kernels::Block
       const float step = scale[group];
       const ClipLimits limits = ClipLimits::of(codec, zeroPoint == nullptr ? 0 : zeroPoint[group]);
       for (std::size_t i = r * shape.cols + begin; i < end; ++i) {
-        const float by = unit == ErrorUnit::Weight ? 1
-                         : unit == ErrorUnit::Step ? step
-                                                   : weights[i];
-        const float value = errors[i] == 0 ? 0 : errors[i] / std::fabs(by);
+        const float value = errorInUnit(unit, errors[i], step, weights[i]);
         // Written always and kept by counting: no branch to guess.
         const bool defined = std::isfinite(value);
         all[kept] = value;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -17,6 +18,12 @@ namespace quantoscope {
 /// quotients are float32, rounded once; an error of 0 is 0 in every unit.
 enum class ErrorUnit { Weight, Step, Relative };
 inline constexpr std::array kErrorUnits = {ErrorUnit::Weight, ErrorUnit::Step, ErrorUnit::Relative};
+
+/// `error` in a unit; `step` is the scale of its group. Not finite where it has no such quotient.
+inline float errorInUnit(ErrorUnit unit, float error, float step, float weight) {
+  const float by = unit == ErrorUnit::Weight ? 1 : unit == ErrorUnit::Step ? step : weight;
+  return error == 0 ? 0 : error / std::fabs(by);
+}
 
 /// The errors of all weights in one unit. `all` and `clipped` have the same bins, an even number
 /// over [-R, R] with R the largest magnitude (one bin where R is 0), and count y - w as all
