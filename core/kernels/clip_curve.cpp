@@ -2,6 +2,7 @@
 // proves.
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include "core/kernels/curve_plan.h"
@@ -11,20 +12,16 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels/clip_curve.cpp"
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "core/kernels/curve_groups-inl.h"
+#include "core/kernels/curve_classes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantoscope::kernels::HWY_NAMESPACE {
 #if HWY_TARGET != HWY_SCALAR
 namespace {
-
-constexpr std::size_t kMaxLevels = 16;
-
-/// Vectors of pairs that stay in registers while all ratios of a span pass over them.
-constexpr std::size_t kTile = HWY_TARGET == HWY_AVX3 ? 8 : 4;
 
 /// How often a float32 accumulator is added to before it is widened.
 constexpr std::size_t kAddsPerFlush = 64;
@@ -62,313 +59,26 @@ class Sum {
   hn::Vec<D> high_;
 };
 
-/// What a span adds up: with d = |w| - R K at the span's first ratio R and K the level times the
-/// scale at ratio 1.
-struct SpanSums {
-  Sum squared;  ///< d^2
-  Sum cross;    ///< d K
-  Sum level;    ///< K^2
+/// What a block adds up, in units of squared weights.
+struct BlockSums {
+  Sum squared;
+  Sum cross;
+  Sum level;
   std::size_t added = 0;
 
-  HWY_INLINE SpanSums() {}
-  HWY_INLINE void count(std::size_t vectors) {
-    added += vectors;
-    if (added < kAddsPerFlush) return;
+  HWY_INLINE BlockSums() {}
+  HWY_INLINE void add(const UnitSums& sums, float squaredUnit) {
+    const V unit = hn::Set(F(), squaredUnit);
+    squared.addProduct(sums.squared, unit);
+    cross.addProduct(sums.cross, unit);
+    level.addProduct(sums.level, unit);
+    if (++added < kAddsPerFlush / 4) return;
     squared.flush();
     cross.flush();
     level.flush();
     added = 0;
   }
 };
-
-/// Where the pairs of a span go; kept in registers while a group is classified.
-struct PairList {
-  float* scaledWeight;
-  float* scaledThreshold;
-  std::size_t size;
-
-  HWY_INLINE void add(V weight, V threshold, M which) {
-    compressTo(weight, which, scaledWeight + size);
-    compressTo(threshold, which, scaledThreshold + size);
-    size += hn::CountTrue(F(), which);
-  }
-};
-
-/// The pairs of a span: weights whose level changes in it.
-class Crossings {
- public:
-  Crossings(CurveScratch& scratch, std::size_t elements) : scratch_(scratch) {
-    const std::size_t room = elements + 2 * kTile * kLanes;
-    if (scratch.scaledWeight.size() < room) {
-      scratch.scaledWeight.resize(room);
-      scratch.scaledThreshold.resize(room);
-    }
-  }
-
-  void clear() { size_ = 0; }
-
-  HWY_INLINE PairList list() {
-    return {scratch_.scaledWeight.data(), scratch_.scaledThreshold.data(), size_};
-  }
-  HWY_INLINE void setSize(std::size_t size) { size_ = size; }
-
-  /// Adds the sum of max(0, A - r B) over all pairs to hinge[j] for each ratio of the span.
-  void evaluate(const float* ratios, std::size_t count, CurveScratch& scratch, double* hinge) {
-    const F f;
-    // Pairs that are never positive fill the last tile.
-    const std::size_t tile = kTile * kLanes;
-    const std::size_t padded = (size_ + tile - 1) / tile * tile;
-    std::fill(scratch_.scaledWeight.begin() + static_cast<std::ptrdiff_t>(size_),
-              scratch_.scaledWeight.begin() + static_cast<std::ptrdiff_t>(padded), 0.0f);
-    std::fill(scratch_.scaledThreshold.begin() + static_cast<std::ptrdiff_t>(size_),
-              scratch_.scaledThreshold.begin() + static_cast<std::ptrdiff_t>(padded), 1.0f);
-
-    scratch.partial.assign(count * kLanes, 0.0f);
-    float* partial = scratch.partial.data();
-    constexpr std::size_t kTilesPerFlush = kAddsPerFlush / kTile;
-    std::size_t tiles = 0;
-    for (std::size_t begin = 0; begin < padded; begin += tile) {
-      addTile(scratch_.scaledWeight.data() + begin, scratch_.scaledThreshold.data() + begin, ratios,
-              count, partial);
-      if (++tiles % kTilesPerFlush == 0) flush(partial, count, hinge);
-    }
-    flush(partial, count, hinge);
-    (void)f;
-  }
-
- private:
-  static HWY_INLINE void addTile(const float* a, const float* b, const float* ratios,
-                                 std::size_t count, float* partial) {
-    const F f;
-    const hn::RebindToSigned<F> i32;
-    const auto zero = hn::Zero(i32);
-    V weights[kTile];
-    V thresholds[kTile];
-    for (std::size_t i = 0; i < kTile; ++i) {
-      weights[i] = hn::LoadU(f, a + i * kLanes);
-      thresholds[i] = hn::LoadU(f, b + i * kLanes);
-    }
-    for (std::size_t j = 0; j < count; ++j) {
-      const V ratio = hn::Set(f, ratios[j]);
-      V sum = hn::LoadU(f, partial + j * kLanes);
-      for (std::size_t i = 0; i < kTile; ++i) {
-        const V above = hn::NegMulAdd(ratio, thresholds[i], weights[i]);
-        // As integers negative floats are negative: this maximum runs beside the additions.
-        const V positive = hn::BitCast(f, hn::Max(hn::BitCast(i32, above), zero));
-        sum = hn::Add(sum, positive);
-      }
-      hn::StoreU(sum, f, partial + j * kLanes);
-    }
-  }
-
-  static void flush(float* partial, std::size_t count, double* hinge) {
-    const F f;
-    for (std::size_t j = 0; j < count; ++j) {
-      hinge[j] += sumOf(hn::LoadU(f, partial + j * kLanes));
-      hn::StoreU(hn::Zero(f), f, partial + j * kLanes);
-    }
-  }
-
-  CurveScratch& scratch_;
-  std::size_t size_ = 0;
-};
-
-/// An integer group: levels are equally spaced, up to a limit on each side of zero.
-struct IntegerGroup : IntegerLimits {
-  HWY_INLINE void classify(const float* x, std::size_t n, float first, float last, SpanSums& sums,
-                           Crossings& crossings) const {
-    PairList pairs = crossings.list();
-    V squared = sums.squared.partial();
-    V cross = sums.cross.partial();
-    V levels = sums.level.partial();
-    const F f;
-    const V zero = hn::Zero(f);
-    const V half = hn::Set(f, 0.5f);
-    const V s = hn::Set(f, scale);
-    const V inverse = hn::Set(f, 1.0f / (first * scale));
-    const V ratio = hn::Set(f, first);
-    const V lastRatio = hn::Set(f, last);
-    const V below = hn::Set(f, negative);
-    const V above = hn::Set(f, positive);
-    forEachVector(x, n, [&](V w) HWY_ATTR {
-      const V u = hn::Abs(w);
-      const V limit = hn::IfThenElse(hn::Lt(w, zero), below, above);
-      const V k = hn::Min(hn::Round(hn::Mul(u, inverse)), limit);
-      const V level = hn::Mul(k, s);
-      const V d = hn::NegMulAdd(ratio, level, u);
-      squared = hn::MulAdd(d, d, squared);
-      cross = hn::MulAdd(d, level, cross);
-      levels = hn::MulAdd(level, level, levels);
-      const V threshold = hn::MulAdd(half, s, level);
-      const M crosses = hn::And(hn::Lt(k, limit), hn::Ge(u, hn::Mul(lastRatio, threshold)));
-      pairs.add(hn::Mul(u, s), hn::Mul(threshold, s), crosses);
-    });
-    sums.squared.setPartial(squared);
-    sums.cross.setPartial(cross);
-    sums.level.setPartial(levels);
-    crossings.setSize(pairs.size);
-    sums.count((n + kLanes - 1) / kLanes);
-  }
-
-  /// The error of one weight at as many ratios as a vector has lanes; `inverse` is 1 / (ratio *
-  /// scale) of each, `step` ratio * scale.
-  HWY_INLINE V errorOf(float weight, V inverse, V step) const {
-    const F f;
-    const V w = hn::Set(f, weight);
-    const V k = hn::Min(hn::Max(hn::Round(hn::Mul(w, inverse)), hn::Set(f, -negative)),
-                        hn::Set(f, positive));
-    return hn::NegMulAdd(k, step, w);
-  }
-
-  /// e^2 at one ratio, summed in float32.
-  HWY_INLINE V squaredErrorAt(const float* x, std::size_t n, float ratio) const {
-    const F f;
-    const V inverse = hn::Set(f, 1.0f / (ratio * scale));
-    const V step = hn::Set(f, ratio * scale);
-    const V low = hn::Set(f, -negative);
-    const V high = hn::Set(f, positive);
-    V sum = hn::Zero(f);
-    forEachVector(x, n, [&](V w) HWY_ATTR {
-      const V k = hn::Min(hn::Max(hn::Round(hn::Mul(w, inverse)), low), high);
-      const V e = hn::NegMulAdd(k, step, w);
-      sum = hn::MulAdd(e, e, sum);
-    });
-    return sum;
-  }
-};
-
-/// What a codebook's level leads to as the ratio falls: the next threshold away from zero and how
-/// far the level behind it is. Tables by level; for the level nearest to zero, which has a
-/// neighbour on each side, the negative side stands apart.
-struct OutwardTables {
-  HWY_ALIGN float thresholds[kMaxLevels];  ///< of the codebook, +inf behind the last
-  HWY_ALIGN float magnitude[kMaxLevels];   ///< |level|
-  HWY_ALIGN float next[kMaxLevels];        ///< |threshold| away from zero; +inf at the ends
-  HWY_ALIGN float gap[kMaxLevels];
-  std::size_t zero = 0;  ///< the level 0
-  float zeroNextNegative = 0;
-  float zeroGapNegative = 0;
-
-  explicit OutwardTables(const Codebook& book) {
-    constexpr float kInf = std::numeric_limits<float>::infinity();
-    const std::size_t count = book.levels.size();
-    for (std::size_t i = 0; i < kMaxLevels; ++i) {
-      const std::size_t k = std::min(i, count - 1);
-      thresholds[i] = i + 1 < count ? book.thresholds[i] : kInf;
-      magnitude[i] = std::fabs(book.levels[k]);
-      const bool positive = book.levels[k] >= 0;
-      const bool last = positive ? k + 1 >= count : k == 0;
-      const std::size_t outer = positive ? k + 1 : k - 1;
-      next[i] = last ? kInf : std::fabs(book.thresholds[positive ? k : k - 1]);
-      gap[i] = last ? 0 : std::fabs(book.levels[outer] - book.levels[k]);
-      if (book.levels[k] == 0) zero = k;
-    }
-    zeroNextNegative = zero > 0 ? std::fabs(book.thresholds[zero - 1]) : kInf;
-    zeroGapNegative = zero > 0 ? std::fabs(book.levels[zero - 1]) : 0;
-  }
-};
-
-struct CodebookGroup {
-  const OutwardTables* tables;
-  float scale;
-
-  HWY_INLINE void classify(const float* x, std::size_t n, float first, float last, SpanSums& sums,
-                           Crossings& crossings) const {
-    PairList pairs = crossings.list();
-    V squared = sums.squared.partial();
-    V cross = sums.cross.partial();
-    V levels = sums.level.partial();
-    const F f;
-    const hn::RebindToSigned<F> i32;
-    const V s = hn::Set(f, scale);
-    const V inverse = hn::Set(f, 1.0f / (first * scale));
-    const V ratio = hn::Set(f, first);
-    const V lastScaled = hn::Set(f, last * scale);
-    const auto zeroLevel = hn::Set(i32, static_cast<std::int32_t>(tables->zero));
-    const V zeroNext = hn::Set(f, tables->zeroNextNegative);
-    const V zeroGap = hn::Set(f, tables->zeroGapNegative);
-    forEachVector(x, n, [&](V w) HWY_ATTR {
-      const auto index = indexOf(hn::Mul(w, inverse));
-      const V u = hn::Abs(w);
-      const V level = hn::Mul(entryOf(tables->magnitude, index), s);
-      const M negativeZero =
-          hn::And(hn::RebindMask(f, hn::Eq(index, zeroLevel)), hn::Lt(w, hn::Zero(f)));
-      const V next = hn::IfThenElse(negativeZero, zeroNext, entryOf(tables->next, index));
-      const V gap = hn::IfThenElse(negativeZero, zeroGap, entryOf(tables->gap, index));
-      // |w| - R K has the sign of the rounding; a weight never lies across zero from its level.
-      const V d = hn::NegMulAdd(ratio, level, u);
-      squared = hn::MulAdd(d, d, squared);
-      cross = hn::MulAdd(d, level, cross);
-      levels = hn::MulAdd(level, level, levels);
-      const M crosses = hn::Ge(u, hn::Mul(lastScaled, next));
-      const V weight = hn::Mul(gap, s);
-      pairs.add(hn::Mul(u, weight), hn::Mul(hn::Mul(next, s), weight), crosses);
-    });
-    sums.squared.setPartial(squared);
-    sums.cross.setPartial(cross);
-    sums.level.setPartial(levels);
-    crossings.setSize(pairs.size);
-    sums.count((n + kLanes - 1) / kLanes);
-  }
-
-  HWY_INLINE V errorOf(float weight, V inverse, V step) const {
-    const F f;
-    const V w = hn::Set(f, weight);
-    const V level = entryOf(tables->magnitude, indexOf(hn::Mul(w, inverse)));
-    return hn::NegMulAdd(level, step, hn::Abs(w));
-  }
-
-  HWY_INLINE V squaredErrorAt(const float* x, std::size_t n, float ratio) const {
-    const F f;
-    const V inverse = hn::Set(f, 1.0f / (ratio * scale));
-    const V step = hn::Set(f, ratio * scale);
-    V sum = hn::Zero(f);
-    forEachVector(x, n, [&](V w) HWY_ATTR {
-      const V level = entryOf(tables->magnitude, indexOf(hn::Mul(w, inverse)));
-      const V e = hn::NegMulAdd(level, step, hn::Abs(w));
-      sum = hn::MulAdd(e, e, sum);
-    });
-    return sum;
-  }
-
- private:
-  HWY_INLINE hn::Vec<hn::RebindToSigned<F>> indexOf(V t) const {
-    const F f;
-    const hn::RebindToSigned<F> i32;
-    auto at = hn::Zero(i32);
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2
-    for (int width = 8; width > 0; width /= 2) {
-      const V threshold = entryOf(tables->thresholds, hn::Add(at, hn::Set(i32, width - 1)));
-      const auto above = hn::RebindMask(i32, hn::Gt(t, threshold));
-      at = hn::Add(at, hn::IfThenElseZero(above, hn::Set(i32, width)));
-    }
-    (void)f;
-#else
-    for (std::size_t j = 0; j + 1 < kMaxLevels; ++j) {
-      const auto above = hn::RebindMask(i32, hn::Gt(t, hn::Set(f, tables->thresholds[j])));
-      at = hn::Add(at, hn::IfThenElseZero(above, hn::Set(i32, 1)));
-    }
-#endif
-    return at;
-  }
-};
-
-/// The smallest weight of a group, and its w^2 into `energy`.
-HWY_INLINE float minimumOf(const float* x, std::size_t n, Sum& energy) {
-  const F f;
-  V least = hn::Zero(f);  // zeros behind the last element do not matter: only negatives count
-  constexpr std::size_t kPiece = kAddsPerFlush * kLanes;
-  for (std::size_t begin = 0; begin < n; begin += kPiece) {
-    V squares = energy.partial();
-    forEachVector(x + begin, std::min(kPiece, n - begin), [&](V w) HWY_ATTR {
-      squares = hn::MulAdd(w, w, squares);
-      least = hn::Min(least, w);
-    });
-    energy.setPartial(squares);
-    if (n > kPiece) energy.flush();
-  }
-  return hn::GetLane(hn::MinOfLanes(f, least));
-}
 
 /// One block's work.
 class BlockCurve {
@@ -379,33 +89,43 @@ class BlockCurve {
 
   /// Adds the block's curve; returns its sum of w^2.
   double addTo(double* squaredError) {
-    const double energy = findParameters([&](std::size_t) { return squaredError; });
+    double energy = 0;
     withGroups([&](auto groupOf) {
-      if (plan_.direct()) {
-        addDirectly(groupOf, [&](std::size_t) { return squaredError; });
-      } else {
-        addBySpans(groupOf, squaredError);
-      }
+      energy =
+          plan_.direct() ? addDirectly(groupOf, squaredError) : addCounted(groupOf, squaredError);
     });
     return energy;
   }
 
   /// The curve of each group: squaredError[group][ratio], from zeros, and its sum of w^2.
   void addEach(double* squaredError, double* energy) {
-    const auto curveOf = [&](std::size_t g) { return squaredError + g * plan_.ratios.size(); };
-    findParameters(curveOf);
     withGroups([&](auto groupOf) {
-      forEachGroup([&](std::size_t g, const float* x, std::size_t n) HWY_ATTR {
-        Sum squares;
-        minimumOf(x, n, squares);
-        energy[g] = squares.total();
-        if (scratch_.scale[g] != 0) addGroupCurve(groupOf(g), x, n, curveOf(g));
+      forEachGroup([&](std::size_t g, std::size_t inPiece, const float* x, std::size_t n) HWY_ATTR {
+        double* curve = squaredError + g * plan_.ratios.size();
+        energy[g] = energyOf(x, n);
+        if (steadyGroup(inPiece)) {
+          addGroupCurve(groupOf(inPiece), x, n, curve);
+        } else {
+          addExactly(x, n, curve);
+        }
       });
     });
   }
 
  private:
-  /// Calls fn with what makes the group of an index.
+  /// Weights that are worked on together: they and as many more stay in the first cache.
+  static constexpr std::size_t kPieceElements = 2048;
+
+  /// Asks for the next piece's weights while these are worked on. What lies behind the last is
+  /// asked for in vain, which does no harm.
+  static HWY_INLINE void fetchNext(const float* x, std::size_t n) {
+    const auto from = reinterpret_cast<std::uintptr_t>(x) + kPieceElements * sizeof(float);
+    for (std::size_t i = 0; i < n; i += 16) {
+      hwy::Prefetch(reinterpret_cast<const float*>(from + i * sizeof(float)));
+    }
+  }
+
+  /// Calls fn with what makes the group of an index into the scratch's parameters.
   template <typename Fn>
   void withGroups(Fn fn) {
     if (codec_.kind == CodecKind::Codebook) {
@@ -418,42 +138,66 @@ class BlockCurve {
     }
   }
 
+  /// Calls fn(group in the block, group in the scratch's parameters, weights, length) for all
+  /// groups in order. Parameters at ratio 1 are found for some groups at a time, whose weights
+  /// then are still in the first cache.
   template <typename Fn>
   HWY_INLINE void forEachGroup(Fn fn) const {
-    std::size_t group = 0;
-    for (std::size_t r = 0; r < shape_.rows; ++r) {
-      for (std::size_t begin = 0; begin < shape_.cols; begin += shape_.groupSize) {
-        fn(group++, w_ + r * shape_.cols + begin, std::min(shape_.groupSize, shape_.cols - begin));
+    const std::size_t rows = std::clamp<std::size_t>(kPieceElements / shape_.cols, 1, shape_.rows);
+    const std::size_t cols =
+        std::min(shape_.cols,
+                 std::max<std::size_t>(1, kPieceElements / shape_.groupSize) * shape_.groupSize);
+    std::size_t first = 0;
+    for (std::size_t r = 0; r < shape_.rows; r += rows) {
+      for (std::size_t c = 0; c < shape_.cols; c += cols) {
+        const BlockShape piece{std::min(rows, shape_.rows - r), std::min(cols, shape_.cols - c),
+                               shape_.groupSize};
+        const float* w = w_ + r * shape_.cols + c;
+        findParameters(piece, w);
+        kernels::HWY_NAMESPACE::forEachGroup(
+            piece, [&](std::size_t g, std::size_t offset, std::size_t n) HWY_ATTR {
+              fetchNext(w + offset, n);
+              fn(first + g, g, w + offset, n);
+            });
+        first += piece.rows * piece.groupsPerRow();
       }
     }
   }
 
-  /// Parameters at ratio 1; a group that needs the reference's own arithmetic is added here and
-  /// gets scale 0, an all-zero group too. Returns the sum of w^2.
-  template <typename CurveOf>
-  double findParameters(CurveOf curveOf) {
-    Sum energy;
-    const std::size_t groups = shape_.rows * shape_.groupsPerRow();
-    scratch_.scale.resize(groups);
-    scratch_.zeroPoint.resize(groups);
+  /// Parameters at ratio 1 and smallest weights of a piece's groups.
+  void findParameters(const BlockShape& piece, const float* w) const {
+    const std::size_t groups = piece.rows * piece.groupsPerRow();
+    if (scratch_.scale.size() < groups) {
+      scratch_.scale.resize(groups);
+      scratch_.zeroPoint.resize(groups);
+      scratch_.least.resize(groups);
+    }
     const double one = 1;
-    activeKernels().groupParameters(codec_, shape_, w_, &one, 0, scratch_.scale.data(),
-                                    scratch_.zeroPoint.data());
-    std::size_t added = 0;
-    forEachGroup([&](std::size_t g, const float* x, std::size_t n) HWY_ATTR {
-      const float wmin = minimumOf(x, n, energy);
-      added += (n + kLanes - 1) / kLanes;
-      if (added >= kAddsPerFlush) {
-        energy.flush();
-        added = 0;
-      }
-      if (steady(codec_, scratch_.scale[g], scratch_.zeroPoint[g], wmin)) return;
-      addExactly(x, n, curveOf(g));
-      scratch_.scale[g] = 0;
-    });
+    findGroupParameters(codec_, piece, w, &one, 0, scratch_.scale.data(), scratch_.zeroPoint.data(),
+                        scratch_.least.data());
+  }
+
+  /// Whether the fast arithmetic holds.
+  bool steadyGroup(std::size_t g) const {
+    return steady(codec_, scratch_.scale[g], scratch_.zeroPoint[g],
+                  std::min(0.0f, scratch_.least[g]));
+  }
+
+  static double energyOf(const float* x, std::size_t n) {
+    const F f;
+    Sum energy;
+    constexpr std::size_t kPiece = kAddsPerFlush * kLanes;
+    for (std::size_t begin = 0; begin < n; begin += kPiece) {
+      V squares = hn::Zero(f);
+      forEachVector(x + begin, std::min(kPiece, n - begin),
+                    [&](V w) HWY_ATTR { squares = hn::MulAdd(w, w, squares); });
+      energy.setPartial(squares);
+      energy.flush();
+    }
     return energy.total();
   }
 
+  /// A group that needs the reference's own arithmetic.
   void addExactly(const float* x, std::size_t n, double* squaredError) {
     const BlockShape alone{1, n, n};
     const KernelTable& kernels = activeKernels();
@@ -471,37 +215,62 @@ class BlockCurve {
     }
   }
 
+  /// By the hinge identity.
   template <typename GroupOf>
-  void addBySpans(GroupOf groupOf, double* squaredError) {
-    Crossings crossings(scratch_, shape_.rows * shape_.cols);
-    std::vector<double> hinge;
-    for (std::size_t span = 0; span < plan_.spanBegins.size(); ++span) {
-      const std::size_t begin = plan_.spanBegins[span];
-      const std::size_t end = plan_.spanEnd(span);
-      const float* ratios = plan_.ratios.data();
-      SpanSums sums;
-      crossings.clear();
-      forEachGroup([&](std::size_t g, const float* x, std::size_t n) HWY_ATTR {
-        if (scratch_.scale[g] == 0) return;
-        groupOf(g).classify(x, n, ratios[begin], ratios[end - 1], sums, crossings);
-      });
-      hinge.assign(end - begin, 0);
-      crossings.evaluate(ratios + begin, end - begin, scratch_, hinge.data());
-      addSpan(begin, end, sums, hinge, squaredError);
-    }
+  double addCounted(GroupOf groupOf, double* squaredError) {
+    constexpr std::size_t kPiece = kAddsPerFlush * kLanes;
+    const std::size_t most = *std::max_element(plan_.passes.begin(), plan_.passes.end());
+    const float first = plan_.ratios.front();
+    const float last = plan_.ratios.back() / first;
+    LevelChanges changes(plan_, scratch_, most * (kPiece + kLanes));
+    BlockSums sums;
+    double energy = 0;
+    forEachGroup([&](std::size_t, std::size_t g, const float* x, std::size_t n) HWY_ATTR {
+      if (!steadyGroup(g)) {
+        energy += energyOf(x, n);
+        addExactly(x, n, squaredError);
+        return;
+      }
+      const auto group = groupOf(g);
+      const std::size_t passes = plan_.passes[group.limit()];
+      const float unit = group.scale * first;
+      for (std::size_t begin = 0; begin < n; begin += kPiece) {
+        const float* from = x + begin;
+        const std::size_t length = std::min(kPiece, n - begin);
+        ChangeList list = changes.list();
+        if (passes == 1) {
+          sums.add(group.template classify<1>(from, length, unit, last, 1, list), unit * unit);
+        } else if (passes == 2) {
+          sums.add(group.template classify<2>(from, length, unit, last, 2, list), unit * unit);
+        } else {
+          sums.add(group.template classify<0>(from, length, unit, last, passes, list), unit * unit);
+        }
+        changes.setSize(list.size);
+        changes.countFull();
+      }
+    });
+    return energy + addCurve(sums, changes, squaredError);
   }
 
-  void addSpan(std::size_t begin, std::size_t end, SpanSums& sums, const std::vector<double>& hinge,
-               double* squaredError) {
+  /// Adds the curve that sums and changes amount to; returns the sum of w^2.
+  double addCurve(BlockSums& sums, LevelChanges& changes, double* squaredError) {
+    const std::size_t count = plan_.ratios.size();
     const double squared = sums.squared.total();
     const double cross = sums.cross.total();
     const double level = sums.level.total();
-    for (std::size_t j = begin; j < end; ++j) {
-      const double ratio = plan_.ratios[j];
-      const double fallen = plan_.ratios[begin] - ratio;
-      squaredError[j] +=
-          squared + 2 * fallen * cross + fallen * fallen * level - 2 * ratio * hinge[j - begin];
+    scratch_.losses.resize(2 * count);
+    double* ratios = scratch_.losses.data();
+    double* hinge = ratios + count;
+    for (std::size_t j = 0; j < count; ++j) {
+      ratios[j] = static_cast<double>(plan_.ratios[j]) / plan_.ratios.front();
     }
+    changes.curve(ratios, hinge);
+    for (std::size_t j = 0; j < count; ++j) {
+      const double fallen = 1 - ratios[j];
+      squaredError[j] +=
+          squared + 2 * fallen * cross + fallen * fallen * level - 2 * ratios[j] * hinge[j];
+    }
+    return squared + 2 * cross + level;
   }
 
   /// Lanes hold ratios, so that nothing is summed across lanes: what a small group's curve would
@@ -541,12 +310,17 @@ class BlockCurve {
     }
   }
 
-  template <typename GroupOf, typename CurveOf>
-  void addDirectly(GroupOf groupOf, CurveOf curveOf) {
-    forEachGroup([&](std::size_t g, const float* x, std::size_t n) HWY_ATTR {
-      if (scratch_.scale[g] == 0) return;
+  /// At every ratio.
+  template <typename GroupOf>
+  double addDirectly(GroupOf groupOf, double* squaredError) {
+    double energy = 0;
+    forEachGroup([&](std::size_t, std::size_t g, const float* x, std::size_t n) HWY_ATTR {
+      energy += energyOf(x, n);
+      if (!steadyGroup(g)) {
+        addExactly(x, n, squaredError);
+        return;
+      }
       const auto group = groupOf(g);
-      double* squaredError = curveOf(g);
       // Pieces that stay in the cache and keep float32 sums short.
       constexpr std::size_t kPiece = kAddsPerFlush * kLanes;
       for (std::size_t begin = 0; begin < n; begin += kPiece) {
@@ -556,6 +330,7 @@ class BlockCurve {
         }
       }
     });
+    return energy;
   }
 
   const Codec& codec_;

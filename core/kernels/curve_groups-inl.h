@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/kernels/codec.h"
+#include "core/kernels/vector_codecs-inl.h"
 
 #ifndef QUANTOSCOPE_COMPRESS_TABLE
 #define QUANTOSCOPE_COMPRESS_TABLE
@@ -44,10 +45,6 @@ namespace quantoscope::kernels::HWY_NAMESPACE {
 #if HWY_TARGET != HWY_SCALAR
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-using F = hn::ScalableTag<float>;
-using V = hn::Vec<F>;
 using M = hn::Mask<F>;
 using D = hn::Repartition<double, F>;
 
@@ -96,7 +93,7 @@ HWY_INLINE V entryOf(const float* table, hn::Vec<hn::RebindToSigned<F>> index) {
 }
 
 /// Whether squares of weights in units of this scale stay far from the ends of float32.
-HWY_INLINE bool ordinary(float scale) {
+HWY_INLINE bool squaresHold(float scale) {
   const float magnitude = std::fabs(scale);
   return magnitude >= 1e-14f && magnitude <= 1e14f;
 }
@@ -104,7 +101,7 @@ HWY_INLINE bool ordinary(float scale) {
 /// Whether the fast arithmetic holds for this group: the scale is ordinary, and the zero point is
 /// the same at every ratio. `wmin` is the smaller of 0 and the smallest weight.
 HWY_INLINE bool steady(const Codec& codec, float scale, float zeroPoint, float wmin) {
-  if (!ordinary(scale)) return false;
+  if (!squaresHold(scale)) return false;
   if (codec.kind != CodecKind::Asymmetric) return true;
   const float exact = -wmin / scale;
   return std::fabs(std::fabs(exact - zeroPoint) - 0.5f) > 1e-4f;

@@ -7,41 +7,52 @@ namespace quantoscope::kernels {
 
 namespace {
 
-/// The largest quotient of neighbouring thresholds, the inner over the outer, on one side of zero.
-/// While the ratio falls by less than that, no weight passes two thresholds.
-double closestThresholds(const std::vector<float>& outwards) {
-  double closest = 0;
-  for (std::size_t i = 0; i + 1 < outwards.size(); ++i) {
-    closest = std::max(closest, static_cast<double>(outwards[i]) / outwards[i + 1]);
+/// Above this a weight passes so many thresholds that summing at every ratio costs less.
+constexpr std::size_t kMostLevels = 31;
+
+/// The most thresholds, ascending on one side of zero, that a weight passes while the ratio falls
+/// to `last`.
+std::size_t mostPassed(const std::vector<double>& thresholds, double last) {
+  // A margin for the rounding of a threshold times a ratio.
+  const double reach = last * (1 - 1e-5);
+  std::size_t most = 0;
+  for (std::size_t first = 0; first < thresholds.size(); ++first) {
+    std::size_t passed = 0;
+    for (std::size_t i = first; i < thresholds.size(); ++i) {
+      if (thresholds[first] >= reach * thresholds[i]) ++passed;
+    }
+    most = std::max(most, passed);
   }
-  return closest;
+  return most;
 }
 
-double closestThresholds(const Codec& codec) {
+std::size_t mostPassed(const Codebook& codebook, double last) {
+  std::vector<double> positive;
+  std::vector<double> negative;
+  for (const float threshold : codebook.thresholds) {
+    (threshold > 0 ? positive : negative).push_back(std::fabs(threshold));
+  }
+  std::reverse(negative.begin(), negative.end());
+  return std::max(mostPassed(positive, last), mostPassed(negative, last));
+}
+
+/// CurvePlan::passes; `last` is the last ratio over the first.
+std::vector<std::size_t> passesOf(const Codec& codec, double last) {
   if (codec.kind == CodecKind::Codebook) {
-    std::vector<float> positive;
-    std::vector<float> negative;
-    for (const float threshold : codec.codebook->thresholds) {
-      (threshold > 0 ? positive : negative).push_back(std::fabs(threshold));
-    }
-    std::reverse(negative.begin(), negative.end());
-    return std::max(closestThresholds(positive), closestThresholds(negative));
+    if (codec.codebook->levels.size() > 16) return {};
+    return {std::max<std::size_t>(1, mostPassed(*codec.codebook, last))};
   }
   // An asymmetric group may have its zero point at either end: all codes on one side.
-  const double limit =
-      codec.kind == CodecKind::Asymmetric ? codec.maxCode : std::max(codec.maxCode, -codec.minCode);
-  return limit < 2 ? 0 : (limit - 1.5) / (limit - 0.5);
-}
-
-/// Whether every span of `width` ratios is narrow enough.
-bool spansHold(const std::vector<float>& ratios, std::size_t width, double closest) {
-  // A margin for the rounding of a threshold times a ratio.
-  constexpr double kMargin = 1e-5;
-  for (std::size_t begin = 0; begin < ratios.size(); begin += width) {
-    const std::size_t last = std::min(begin + width, ratios.size()) - 1;
-    if (ratios[last] < ratios[begin] * (closest + kMargin)) return false;
+  const auto most = static_cast<std::size_t>(
+      codec.hasZeroPoint() ? codec.maxCode : std::max(codec.maxCode, -codec.minCode));
+  if (most > kMostLevels) return {};
+  std::vector<std::size_t> passes = {0};
+  std::vector<double> thresholds;
+  for (std::size_t limit = 1; limit <= most; ++limit) {
+    thresholds.push_back(static_cast<double>(limit) - 0.5);
+    passes.push_back(mostPassed(thresholds, last));
   }
-  return true;
+  return passes;
 }
 
 /// CurvePlan::step.
@@ -62,16 +73,8 @@ float stepOf(const std::vector<float>& ratios) {
 CurvePlan CurvePlan::of(const Codec& codec, std::vector<float> descendingRatios) {
   CurvePlan plan;
   plan.ratios = std::move(descendingRatios);
-  const std::size_t count = plan.ratios.size();
   plan.step = stepOf(plan.ratios);
-  const double closest = closestThresholds(codec);
-  // A span costs about what two ratios cost directly.
-  for (std::size_t spans = 1; 2 * spans <= count; ++spans) {
-    const std::size_t width = (count + spans - 1) / spans;
-    if (!spansHold(plan.ratios, width, closest)) continue;
-    for (std::size_t begin = 0; begin < count; begin += width) plan.spanBegins.push_back(begin);
-    break;
-  }
+  if (plan.step > 0) plan.passes = passesOf(codec, plan.ratios.back() / plan.ratios.front());
   return plan;
 }
 

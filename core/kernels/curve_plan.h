@@ -9,33 +9,35 @@
 
 namespace quantoscope::kernels {
 
-/// The ratios of a curve, descending, cut into spans. At the first ratio of a span every weight is
-/// rounded; inside it a weight's level changes at most once, so that the hinge identity
-/// (core/README.md) gives the error at every ratio of the span.
+/// The ratios of a curve. Every weight is rounded at the first of them; where its level changes as
+/// the ratio falls, the hinge identity (core/README.md) tells what that does to the error at every
+/// ratio.
 struct CurvePlan {
-  std::vector<float> ratios;            ///< strictly descending, in (0, 1]
-  std::vector<std::size_t> spanBegins;  ///< index of each span's first ratio; empty: no spans pay,
-                                        ///< the error is summed at every ratio directly
-  float step = 0;                       ///< between neighbouring ratios, where they are all equally
-                                        ///< far apart and none is nearer to 0; else 0
+  std::vector<float> ratios;  ///< strictly descending, in (0, 1]
+  float step = 0;             ///< between neighbouring ratios, where they are all equally far apart
+                              ///< and none is nearer to 0; else 0
 
-  std::size_t spanEnd(std::size_t span) const {
-    return span + 1 < spanBegins.size() ? spanBegins[span + 1] : ratios.size();
-  }
-  bool direct() const { return spanBegins.empty(); }
+  /// How many thresholds a weight can pass at most, by the largest level that integer groups have
+  /// on a side; for codebooks one number. Empty where it does not pay to list the changes, or they
+  /// could not be placed: the error is then summed at every ratio directly.
+  std::vector<std::size_t> passes;
 
-  /// The fewest, evenly filled spans that the codec's thresholds allow.
+  bool direct() const { return passes.empty(); }
+
   static CurvePlan of(const Codec& codec, std::vector<float> descendingRatios);
 };
 
 /// Buffers that one thread reuses from block to block.
 struct CurveScratch {
-  std::vector<float> scaledWeight;     ///< of the weights whose level changes in a span: gap * |w|
+  std::vector<float> scaledWeight;     ///< of each change of a level: gap * |w|
   std::vector<float> scaledThreshold;  ///< and gap * threshold, both in units of weight squared
+  std::vector<std::int32_t> changedAt;
+  std::vector<float> changedBy;
+  std::vector<double> changes;
   std::vector<float> values;
-  std::vector<float> partial;
   std::vector<float> scale;
   std::vector<float> zeroPoint;
+  std::vector<float> least;
   std::vector<std::int32_t>
       crossedWeight;  ///< of the weights whose level changes: see group_choice
   std::vector<std::int32_t> crossedAt;

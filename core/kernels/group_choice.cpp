@@ -137,7 +137,7 @@ class GroupChoice {
     Batch batch;
     size_ = 0;
     for (std::size_t g = 0; g < kBatch; ++g) {
-      if (g < groups && ordinary(scale[g])) {
+      if (g < groups && squaresHold(scale[g])) {
         classify(x[g], length[g], scale[g], zeroPoint[g], g, batch);
       } else {
         const V zero = hn::Zero(F());

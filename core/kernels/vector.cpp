@@ -59,14 +59,7 @@ void groupParameters(const Codec& codec, const BlockShape& shape, const float* w
     scalarKernels().groupParameters(codec, shape, w, ratios, ratioStride, scale, zeroPoint);
     return;
   }
-  const std::size_t lanes = hn::Lanes(F());
-  Stage stage(codec, scale, zeroPoint);
-  forEachGroup(shape, [&](std::size_t g, std::size_t offset, std::size_t length) HWY_ATTR {
-    const Extremes x =
-        length >= lanes ? extremesOf(w + offset, length) : scalarExtremesOf(w + offset, length);
-    stage.add(x, static_cast<float>(ratios[g * ratioStride]));
-  });
-  stage.flush();
+  findGroupParameters(codec, shape, w, ratios, ratioStride, scale, zeroPoint, nullptr);
 }
 
 /// y[i] = one(x[i]) of n >= one vector's elements; y may be x. The overlapping last vector is

@@ -105,8 +105,9 @@ HWY_INLINE GroupVectors parametersOf(const Codec& codec, V min, V max, V ratio) 
 /// chain from a horizontal minimum to a division costs more than the elements of a small group.
 class Stage {
  public:
-  Stage(const Codec& codec, float* scale, float* zeroPoint)
-      : codec_(codec), scale_(scale), zeroPoint_(zeroPoint) {}
+  /// `zeroPoint` and `least` (each group's smallest weight) may be null.
+  Stage(const Codec& codec, float* scale, float* zeroPoint, float* least = nullptr)
+      : codec_(codec), scale_(scale), zeroPoint_(zeroPoint), least_(least) {}
 
   void add(Extremes x, float ratio) {
     min_[filled_] = x.min;
@@ -127,11 +128,10 @@ class Stage {
       hn::Store(found.scale, f, scale + i);
       hn::Store(found.zeroPoint, f, zeroPoint + i);
     }
-    std::copy(scale, scale + filled_, scale_);
-    scale_ += filled_;
+    if (least_ != nullptr) least_ = std::copy(min_, min_ + filled_, least_);
+    scale_ = std::copy(scale, scale + filled_, scale_);
     if (zeroPoint_ != nullptr) {
-      std::copy(zeroPoint, zeroPoint + filled_, zeroPoint_);
-      zeroPoint_ += filled_;
+      zeroPoint_ = std::copy(zeroPoint, zeroPoint + filled_, zeroPoint_);
     }
     filled_ = 0;
   }
@@ -140,6 +140,7 @@ class Stage {
   const Codec& codec_;
   float* scale_;
   float* zeroPoint_;
+  float* least_;
   std::size_t filled_ = 0;
   HWY_ALIGN float min_[kMaxVector];
   HWY_ALIGN float max_[kMaxVector];
@@ -155,6 +156,20 @@ HWY_INLINE void forEachGroup(const BlockShape& shape, Fn fn) {
       fn(group++, r * shape.cols + begin, std::min(shape.groupSize, shape.cols - begin));
     }
   }
+}
+
+/// Scale, zero point and smallest weight of each group of a block; see Stage.
+HWY_INLINE void findGroupParameters(const Codec& codec, const BlockShape& shape, const float* w,
+                                    const double* ratios, std::size_t ratioStride, float* scale,
+                                    float* zeroPoint, float* least) {
+  const std::size_t lanes = hn::Lanes(F());
+  Stage stage(codec, scale, zeroPoint, least);
+  forEachGroup(shape, [&](std::size_t g, std::size_t offset, std::size_t length) HWY_ATTR {
+    const Extremes x =
+        length >= lanes ? extremesOf(w + offset, length) : scalarExtremesOf(w + offset, length);
+    stage.add(x, static_cast<float>(ratios[g * ratioStride]));
+  });
+  stage.flush();
 }
 
 /// Integers: x -> (clamp(round(x / scale), lo, hi)) * decode. With a zero point the limits are
