@@ -21,6 +21,7 @@
 #include "ui/panels/appearance.h"
 #include "ui/session/autosave.h"
 #include "ui/session/session.h"
+#include "ui/session/session_document.h"
 #include "ui/session/settings.h"
 
 namespace quantoscope {
@@ -74,9 +75,10 @@ Arguments parseArguments(const QApplication& application) {
   parser.addOptions({tensor, picture, size, light, dark});
   parser.addHelpOption();
   parser.addVersionOption();
-  parser.addPositionalArgument(QStringLiteral("files"),
-                               QStringLiteral("Weight files, or FILE::TENSOR; the first is shown."),
-                               QStringLiteral("[FILE ...]"));
+  parser.addPositionalArgument(
+      QStringLiteral("files"),
+      QStringLiteral("Weight files, FILE::TENSOR, or a session; the first is shown."),
+      QStringLiteral("[FILE ...]"));
   // Not process(): that leaves with status 1 where ours for wrong usage is another.
   if (!parser.parse(application.arguments())) refuse(parser.errorText());
   if (parser.isSet(QStringLiteral("version"))) parser.showVersion();
@@ -146,11 +148,30 @@ QString requestedTensor(const Arguments& arguments) {
   return path.startsWith(QLatin1Char('/')) ? path.mid(1) : path;
 }
 
-/// Opens what a program that was killed had open, with the choices made there.
-void restore(ui::Session& session, const ui::SavedSession& saved) {
-  for (std::size_t i = 0; i < saved.files.size(); ++i) {
-    session.restoreFile(saved.files[i].state, static_cast<int>(i) == saved.current);
-  }
+/// Saves what is open as long as the program runs, and opens what a killed one left.
+void keepSession(std::optional<ui::Autosave>& autosave, ui::Session& session,
+                 ui::MainWindow& window) {
+  ui::SessionDocument* const document = window.document();
+  const QString folder = QStandardPaths::writableLocation(QStandardPaths::AppDataLocation);
+  autosave.emplace(&session, folder, [document] { return document->snapshot(false); });
+  QObject::connect(&*autosave, &ui::Autosave::failed, &session, &ui::Session::failed);
+  QObject::connect(document, &ui::SessionDocument::missingChanged, &*autosave,
+                   &ui::Autosave::touch);
+  QObject::connect(QCoreApplication::instance(), &QCoreApplication::aboutToQuit, &*autosave,
+                   &ui::Autosave::finish);
+  window.offerLastSession(ui::Autosave::lastSession(folder));
+  if (autosave->found()) document->restore(*autosave->found());
+}
+
+/// What the command line names; nothing named and nothing restored: the sample.
+void openAtStart(const Arguments& arguments, ui::Session& session, ui::MainWindow& window,
+                 bool restored) {
+  QStringList files = arguments.files;
+  if (files.isEmpty() && !restored && !samplePath().isEmpty()) files << samplePath();
+  if (files.isEmpty()) return;
+  if (arguments.tensor.isEmpty()) return window.openFiles(files);
+  session.openFile(files.takeFirst(), arguments.tensor);
+  for (const QString& file : files) session.openBeside(file);
 }
 
 int run(int argc, char** argv) {
@@ -178,22 +199,9 @@ int run(int argc, char** argv) {
   if (!arguments.picture.isEmpty()) {
     new Picture(&window, &session, arguments.picture, requestedTensor(arguments));
   }
-  QStringList files = arguments.files;
   std::optional<ui::Autosave> autosave;
-  if (arguments.picture.isEmpty()) {
-    autosave.emplace(&session, QStandardPaths::writableLocation(QStandardPaths::AppDataLocation),
-                     [&session] { return ui::savedSessionOf(session); });
-    QObject::connect(&*autosave, &ui::Autosave::failed, &session, &ui::Session::failed);
-    QObject::connect(&application, &QCoreApplication::aboutToQuit, &*autosave,
-                     &ui::Autosave::finish);
-    if (autosave->found()) restore(session, *autosave->found());
-  }
-  const bool restored = autosave && autosave->found();
-  if (files.isEmpty() && !restored && !samplePath().isEmpty()) files << samplePath();
-  if (!files.isEmpty()) {
-    session.openFile(files.takeFirst(), arguments.tensor);
-    for (const QString& file : files) session.openBeside(file);
-  }
+  if (arguments.picture.isEmpty()) keepSession(autosave, session, window);
+  openAtStart(arguments, session, window, autosave && autosave->found());
   window.show();
   return QApplication::exec();
 }

@@ -12,6 +12,8 @@
 #include <QTextStream>
 #include <QTimer>
 
+#include "ui/session/session_document.h"
+
 namespace quantoscope {
 
 namespace {
@@ -32,6 +34,12 @@ Picture::Picture(ui::MainWindow* window, ui::Session* session, QString path, QSt
       tensor_(std::move(tensor)) {
   connect(session, &ui::Session::failed, this, &Picture::fail);
   connect(session, &ui::Session::activityChanged, this, &Picture::look);
+  const ui::SessionDocument* document = window->document();
+  connect(document, &ui::SessionDocument::failed, this, &Picture::fail);
+  connect(document, &ui::SessionDocument::missingChanged, this, [this, document] {
+    fail(QStringLiteral("%1: missing, named by the session")
+             .arg(document->missing().front().state.path));
+  });
 }
 
 void Picture::look() {

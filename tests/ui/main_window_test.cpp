@@ -25,7 +25,7 @@
 
 #include "core/base/text.h"
 #include "core/exporting/plan_file.h"
-#include "tests/support/fake_source.h"
+#include "tests/ui/desk.h"
 #include "ui/models/comparison_model.h"
 #include "ui/models/group_model.h"
 #include "ui/models/tensor_list_model.h"
@@ -43,94 +43,6 @@
 namespace quantoscope::ui {
 
 namespace {
-
-using test::FakeSource;
-using test::Gate;
-
-constexpr auto kModel = "model.h5";
-
-/// A window over a fake file, with settings in a directory that goes away.
-struct Desk {
-  QTemporaryDir directory;
-  std::shared_ptr<FakeSource> source;
-  std::shared_ptr<Gate> gate = std::make_shared<Gate>();
-  /// Of each file that was opened, whether it was allowed what lies outside.
-  std::shared_ptr<std::vector<bool>> opened = std::make_shared<std::vector<bool>>();
-  std::unique_ptr<Settings> settings;
-  std::unique_ptr<Session> session;
-  std::unique_ptr<MainWindow> window;
-
-  Desk() {
-    const QString path = directory.filePath(QString::fromLatin1(kModel));
-    QFile file(path);  // exporting a plan takes the fingerprint of the source file
-    if (file.open(QIODevice::WriteOnly)) file.write("not really a model");
-    source = std::make_shared<FakeSource>(path.toStdString());
-    source->add("dense/kernel", 24, 64);
-    source->add("dense_1/kernel", 16, 96);
-    source->addOther("dense_1/bias", 16, "one axis");
-    source->add("dense_2/kernel", 8, 40);
-    Session::Environment environment;
-    environment.executor = Executor(2);
-    environment.open = [known = source, opened = opened](
-                           const std::string& asked,
-                           const OpenOptions& options) -> Result<SharedSource> {
-      opened->push_back(options.allowOutside);
-      if (asked == known->path()) return SharedSource(known);
-      return Error{ErrorCode::UnreadableFile, asked + ": not a weight file"};
-    };
-    environment.analyse = [door = gate](const AnalysisRequest& request, const Executor& executor,
-                                        const TaskControl& control) {
-      door->pass(control.cancel);
-      return analyse(request, executor, control);
-    };
-    settings = newSettings();
-    session = std::make_unique<Session>(environment);
-    window = std::make_unique<MainWindow>(session.get(), settings.get());
-  }
-  ~Desk() {
-    gate->open();
-    source->gate.open();
-    window.reset();
-    session.reset();
-  }
-
-  std::unique_ptr<Settings> newSettings() const {
-    return std::make_unique<Settings>(std::make_unique<QSettings>(
-        directory.filePath(QStringLiteral("settings.ini")), QSettings::IniFormat));
-  }
-  QString path() const { return QString::fromStdString(source->path()); }
-
-  void open() {
-    window->show();
-    QVERIFY(QTest::qWaitForWindowExposed(window.get()));
-    window->openFiles({path()});
-    settle();
-  }
-  void settle() { QTRY_VERIFY(session->settled() && session->resultIsCurrent()); }
-
-  template <typename T>
-  T* find(const char* name) const {
-    return window->findChild<T*>(QString::fromLatin1(name));
-  }
-  MessageBar* messages() const { return find<MessageBar>("messages"); }
-  double shownMetric(const char* key) const {
-    const MetricsModel& metrics = window->findChild<MetricsPanel*>()->metrics();
-    return metrics.index(metrics.rowOf(QString::fromLatin1(key)), MetricsModel::Value)
-        .data(MetricsModel::NumberRole)
-        .toDouble();
-  }
-  ErrorMapPlot* map() const { return window->findChild<ErrorMapPlot*>(); }
-  ClipCurvePlot* curve() const { return window->findChild<ClipCurvePlot*>(); }
-
-  /// What the engine says about the present state, asked directly.
-  SharedResult expected() const {
-    AnalysisRequest request;
-    request.tensor = std::make_shared<WeightTensor>(
-        *source->load(*session->currentInfo(), Orientation::Auto, {}));
-    request.spec = session->spec();
-    return *analyse(request, Executor(1));
-  }
-};
 
 QString contentOf(const QString& path) {
   QFile file(path);

@@ -1,4 +1,6 @@
 // Files: opening, recent ones, changes on disk, drag and drop.
+#include <utility>
+
 #include <QAction>
 #include <QDragEnterEvent>
 #include <QFileInfo>
@@ -11,6 +13,7 @@
 #include "ui/main_window/main_window.h"
 #include "ui/panels/file_dialogs.h"
 #include "ui/panels/message_bar.h"
+#include "ui/session/session_document.h"
 
 namespace quantoscope::ui {
 
@@ -43,8 +46,16 @@ void MainWindow::openPlanByDialog() {
 
 void MainWindow::openFiles(const QStringList& files) {
   messages_->clear();
-  session_->openFile(files.first());
-  for (const QString& file : files.mid(1)) session_->openBeside(file);
+  bool first = true;
+  for (const QString& file : files) {
+    if (looksLikeSession(file)) {
+      document_->open(file);
+    } else if (std::exchange(first, false)) {
+      session_->openFile(file);
+    } else {
+      session_->openBeside(file);
+    }
+  }
 }
 
 void MainWindow::watchFiles() {

@@ -23,6 +23,7 @@
 #include "ui/plots/clip_curve_plot.h"
 #include "ui/plots/error_histogram_plot.h"
 #include "ui/plots/weight_histogram_plot.h"
+#include "ui/session/session_document.h"
 
 namespace quantoscope::ui {
 
@@ -35,6 +36,7 @@ MainWindow::MainWindow(Session* session, Settings* settings, QWidget* parent)
   setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
   createPlots();
   createDocks();
+  document_ = new SessionDocument(session_, workbench_->pins(), this);
   createMessageBars();
   createStatusBar();
   createFileMenu();
@@ -45,6 +47,7 @@ MainWindow::MainWindow(Session* session, Settings* settings, QWidget* parent)
   createHelpMenu();
   createToolBar();
   connectSession();
+  connectDocument();
   connectPlots();
   setLogCounts(settings_->logCounts());
   restoreLayout();
@@ -190,7 +193,9 @@ void MainWindow::connectSession() {
   connect(session_, &Session::curveChanged, this, &MainWindow::showCurve);
   connect(session_, &Session::specChanged, this, [this] {
     // What it said was about the state before; but not that another of several files failed.
-    if (session_->activity().kind != Activity::Kind::Opening) messages_->clear();
+    // What it offers stays until it is taken or put away.
+    const bool opening = session_->activity().kind == Activity::Kind::Opening;
+    if (!opening && !messages_->offersSomething()) messages_->clear();
     showRatio();
     updateActions();
   });
@@ -242,6 +247,7 @@ void MainWindow::showTitle() {
   QStringList parts;
   if (!session_->currentTensor().isEmpty()) parts << session_->currentTensor();
   if (session_->currentFile() >= 0) parts << QFileInfo(session_->currentPath()).fileName();
+  if (!document_->path().isEmpty()) parts << QFileInfo(document_->path()).completeBaseName();
   parts << tr("Quantoscope");
   setWindowTitle(parts.join(QStringLiteral(" – ")));
 }

@@ -24,6 +24,7 @@ class MessageBar;
 class MetricsPanel;
 class Plot;
 class PlotFrame;
+class SessionDocument;
 class SpecPanel;
 class TensorBrowser;
 class WeightHistogramPlot;
@@ -43,8 +44,16 @@ class MainWindow : public QMainWindow {
   MainWindow(Session* session, Settings* settings, QWidget* parent = nullptr);
   ~MainWindow() override;
 
-  /// Opens files, one at least, and shows the first. FILE::TENSOR is understood.
+  /// Opens files, one at least, and shows the first. FILE::TENSOR is understood; a session file
+  /// opens what it names.
   void openFiles(const QStringList& files);
+
+  /// What File > Save Session saves.
+  SessionDocument* document() const { return document_; }
+  /// Offers a session file in the menu, to be opened again.
+  void offerLastSession(const QString& path);
+  /// The next missing source of a session is this file.
+  void locateMissing(const QString& found);
 
   /// Arrangements of the docks: all of them; the settings and the clip curve; the comparison.
   enum class Perspective { Inspect, Tune, Compare };
@@ -84,6 +93,8 @@ class MainWindow : public QMainWindow {
   void showHints();
   void createStatusBar();
   void createFileMenu();
+  void createSessionActions(QMenu* menu);
+  void connectDocument();
   void createEditMenu();
   void createViewMenu();
   void createTensorMenu();
@@ -100,6 +111,11 @@ class MainWindow : public QMainWindow {
 
   void openByDialog();
   void openPlanByDialog();
+  void saveSession();
+  void saveSessionByDialog();
+  void openSessionByDialog();
+  void locateMissingByDialog();
+  void tellWhatIsMissing();
   void fillRecentFiles();
   void locate();
   void watchFiles();
@@ -141,11 +157,14 @@ class MainWindow : public QMainWindow {
   QDockWidget* specDock_ = nullptr;
   QDockWidget* metricsDock_ = nullptr;
   Workbench* workbench_ = nullptr;
+  SessionDocument* document_ = nullptr;
 
   QFileSystemWatcher* watcher_ = nullptr;
   QMenu* recentMenu_ = nullptr;
   QMenu* exportMenu_ = nullptr;
   QAction* openAction_ = nullptr;
+  QAction* lastSessionAction_ = nullptr;
+  QAction* locateMissingAction_ = nullptr;
   QAction* reloadAction_ = nullptr;
   QAction* closeAction_ = nullptr;
   QAction* undoAction_ = nullptr;

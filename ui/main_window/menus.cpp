@@ -71,6 +71,8 @@ void MainWindow::createFileMenu() {
   tensorActions_.push_back(
       addAction(menu, {}, tr("Open &Plan…"), {}, [this] { openPlanByDialog(); }));
   menu->addSeparator();
+  createSessionActions(menu);
+  menu->addSeparator();
   reloadAction_ = addAction(menu, {}, tr("&Reload File"), QKeySequence(Qt::CTRL | Qt::Key_R),
                             [this] { session_->reloadCurrentFile(false); });
   closeAction_ = addAction(menu, {}, tr("&Close File"), QKeySequence::Close,
@@ -189,8 +191,8 @@ void MainWindow::createExportMenu() {
       askAndExport(title, nameEnd, filters, suffix, exportTo);
     }));
   };
-  add(exportMenu_, tr("Tuning &Plan…"), QKeySequence::Save, QStringLiteral("-plan"), json,
-      QStringLiteral("json"), [this](const QString& path) { exportPlan(path); });
+  add(exportMenu_, tr("Tuning &Plan…"), QKeySequence(Qt::CTRL | Qt::Key_E), QStringLiteral("-plan"),
+      json, QStringLiteral("json"), [this](const QString& path) { exportPlan(path); });
   add(exportMenu_, tr("&neural-compressor Configuration…"), {}, QStringLiteral("-rtn"), json,
       QStringLiteral("json"), [this](const QString& path) { exportNeuralCompressor(path); });
   exportMenu_->addSeparator();

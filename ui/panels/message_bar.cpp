@@ -107,8 +107,15 @@ void MessageBar::showMessage(Kind kind, const QString& message) {
   QAccessible::updateAccessibility(&event);
 }
 
+void MessageBar::addMessage(Kind kind, const QString& message, const QString& button) {
+  if (!offersSomething()) return showMessage(kind, message, button, [] {});
+  const std::function<void()> offered = action_;
+  showMessage(kind_, text() + QLatin1Char('\n') + message, button_->text(), offered);
+}
+
 void MessageBar::clear() {
   label_->clear();
+  action_ = {};
   hide();
 }
 

@@ -27,7 +27,12 @@ class MessageBar : public QFrame {
   /// With a button that does what the message is about, and puts it away.
   void showMessage(Kind kind, const QString& text, const QString& button,
                    std::function<void()> action);
+  /// Something to be read even while the bar offers something: then a line more of that message;
+  /// else a message of its own with a button that puts it away.
+  void addMessage(Kind kind, const QString& text, const QString& button);
   void clear();
+  /// Whether there is a button that was not pressed yet.
+  bool offersSomething() const { return static_cast<bool>(action_); }
   QString text() const;
   Kind kind() const { return kind_; }
 

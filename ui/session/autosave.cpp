@@ -4,6 +4,7 @@
 
 #include <QDir>
 #include <QFile>
+#include <QFileInfo>
 
 namespace quantoscope::ui {
 
@@ -62,10 +63,19 @@ void Autosave::told(const Status& status) {
   }
 }
 
+QString Autosave::lastSession(const QString& folder) {
+  return QDir(folder).filePath(QStringLiteral("last-session.json"));
+}
+
 void Autosave::finish() {
   timer_.stop();
   lane_.reset();
-  if (!path_.isEmpty()) QFile::remove(path_);
+  if (path_.isEmpty()) return;
+  SavedSession last = snapshot_();
+  const QString path = lastSession(QFileInfo(path_).path());
+  // Where that cannot be written, what was saved while the program ran is better than nothing.
+  if (!last.files.empty() && !writeSession(std::move(last), path)) return;
+  QFile::remove(path_);
 }
 
 }  // namespace quantoscope::ui

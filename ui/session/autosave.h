@@ -17,7 +17,8 @@ namespace quantoscope::ui {
 /// Writes the session into a folder at most `delayMs` after a change, on a thread of its own, so
 /// that a program that is killed loses no more than that. Every running program has a file of its
 /// own there, guarded by a lock; the first that no living program holds is taken. An orderly end
-/// removes the file, so what is found at a start is what a killed program left.
+/// removes the file, so what is found at a start is what a killed program left; what was open at
+/// that end stays under lastSession(), to be asked for.
 class Autosave : public QObject {
   Q_OBJECT
 
@@ -36,9 +37,12 @@ class Autosave : public QObject {
   const std::optional<SavedSession>& found() const { return found_; }
   /// The file; empty where no folder can be written or kMostPrograms run.
   const QString& path() const { return path_; }
+  /// Where the newest orderly end in this folder left its session; it need not exist.
+  static QString lastSession(const QString& folder);
   /// Something changed.
   void touch();
-  /// The program ends in order: nothing is written any more, the file is removed.
+  /// The program ends in order: its session becomes lastSession(), its file is removed, and nothing
+  /// is written any more. Blocks for as long as that takes.
   void finish();
 
  Q_SIGNALS:

@@ -47,15 +47,45 @@ Json toJson(const SavedFile& file, const QDir& base) {
   return json;
 }
 
+/// Where something written with both kinds of path lies: near the session file, else where it was.
+QString pathIn(const Json& json, const char* absoluteKey, const QDir& base) {
+  const QString relative = textIn(&json, "relative_path");
+  const QString nearby = QDir::cleanPath(base.absoluteFilePath(relative));
+  return !relative.isEmpty() && QFile::exists(nearby) ? nearby : textIn(&json, absoluteKey);
+}
+
+Json toJson(const SavedPins& saved, const QDir& base) {
+  Json::Array pins;
+  for (const Pin& pin : saved.pins) {
+    Json json = quantoscope::ui::toJson(pin, pin.file);
+    json.set("relative_path", base.relativeFilePath(pin.file).toStdString());
+    pins.push_back(std::move(json));
+  }
+  return Json::object({{"list", std::move(pins)}, {"baseline", saved.baseline}});
+}
+
+Result<SavedPins> pinsFromJson(const Json& json, const QDir& base, const std::string& name) {
+  const Json* list = json.find("list");
+  if (list == nullptr || !list->isArray()) {
+    return Error{ErrorCode::InvalidArgument, name + ": the key 'list' must be a JSON array"};
+  }
+  SavedPins saved;
+  for (const Json& item : *list->asArray()) {
+    auto pin = pinFromJson(item, name);
+    if (!pin) return pin.error();
+    pin->file = pathIn(item, "file", base);
+    saved.pins.push_back(std::move(*pin));
+  }
+  saved.baseline = static_cast<int>(integerIn(json, "baseline", -1));
+  return saved;
+}
+
 Result<SavedFile> fileFromJson(const Json& json, const QDir& base, const std::string& name) {
   SavedFile file;
-  file.state.path = textIn(&json, "path");
+  file.state.path = pathIn(json, "path", base);
   if (file.state.path.isEmpty()) {
     return Error{ErrorCode::InvalidArgument, name + ": the key 'path' is missing"};
   }
-  const QString relative = textIn(&json, "relative_path");
-  const QString nearby = QDir::cleanPath(base.absoluteFilePath(relative));
-  if (!relative.isEmpty() && QFile::exists(nearby)) file.state.path = nearby;
   file.state.tensor = textIn(&json, "tensor");
   const Json* plan = json.find("plan");
   if (plan == nullptr) {
@@ -103,6 +133,20 @@ std::optional<Fingerprint> fingerprintOf(const QString& path) {
                      QString::fromLatin1(hash.result().toHex())};
 }
 
+SourceState sourceStateOf(const SavedFile& file) {
+  const auto now = fingerprintOf(file.state.path);
+  if (!now) return SourceState::Missing;
+  return !file.fingerprint || file.fingerprint->sameContent(*now) ? SourceState::Same
+                                                                  : SourceState::Changed;
+}
+
+bool looksLikeSession(const QString& path) {
+  constexpr qint64 kBeginning = 4096;
+  if (!path.endsWith(QLatin1String(".json"), Qt::CaseInsensitive)) return false;
+  QFile file(path);
+  return file.open(QIODevice::ReadOnly) && file.read(kBeginning).contains(kFormat);
+}
+
 SavedSession savedSessionOf(const Session& session) {
   SavedSession saved;
   for (FileState& state : session.fileStates()) saved.files.push_back({std::move(state), {}});
@@ -117,10 +161,11 @@ Status writeSession(SavedSession session, const QString& path) {
     if (const auto now = fingerprintOf(file.state.path)) file.fingerprint = now;
     files.push_back(toJson(file, base));
   }
-  const Json json = Json::object({{"format", kFormat},
-                                  {"version", kVersion},
-                                  {"files", std::move(files)},
-                                  {"current", session.current}});
+  Json json = Json::object({{"format", kFormat},
+                            {"version", kVersion},
+                            {"files", std::move(files)},
+                            {"current", session.current}});
+  if (session.pins) json.set("pins", toJson(*session.pins, base));
   return writeFile(path.toStdString(), json.text() + "\n");
 }
 
@@ -144,6 +189,11 @@ Result<SavedSession> readSession(const QString& path) {
   const auto count = static_cast<qint64>(session.files.size());
   session.current =
       static_cast<int>(std::clamp<qint64>(integerIn(*json, "current", -1), -1, count - 1));
+  if (const Json* saved = json->find("pins")) {
+    auto pins = pinsFromJson(*saved, base, name + ": pins");
+    if (!pins) return pins.error();
+    session.pins = std::move(*pins);
+  }
   return session;
 }
 

@@ -7,6 +7,7 @@
 #include <QString>
 
 #include "core/base/result.h"
+#include "ui/session/pin.h"
 #include "ui/session/session.h"
 
 namespace quantoscope::ui {
@@ -31,11 +32,27 @@ struct SavedFile {
   std::optional<Fingerprint> fingerprint;
 };
 
-/// All that a session file holds; pins and choices of the view are among the settings.
+struct SavedPins {
+  std::vector<Pin> pins;
+  int baseline = -1;  ///< index into pins; -1 where none is chosen
+};
+
+/// All that a session file holds; choices of the view are among the settings.
 struct SavedSession {
   std::vector<SavedFile> files;
-  int current = -1;  ///< index into files; -1 for none
+  int current = -1;                    ///< index into files; -1 for none
+  std::optional<SavedPins> pins = {};  ///< absent: those of the program stay
 };
+
+/// How a saved source compares with what lies at its path now.
+enum class SourceState { Same, Changed, Missing };
+
+/// Reads up to 128 KiB; a source without a fingerprint is the same wherever it exists. Thread-safe.
+SourceState sourceStateOf(const SavedFile& file);
+
+/// Whether this is a session file by its name and first bytes, which a plan's or a shard index's
+/// JSON is not. Reads up to 4 KiB of a file that ends in .json, and nothing of others.
+bool looksLikeSession(const QString& path);
 
 /// The files of a session and which is shown; no fingerprints, which take reading.
 SavedSession savedSessionOf(const Session& session);
@@ -44,8 +61,9 @@ SavedSession savedSessionOf(const Session& session);
 /// not at all. Paths are stored absolute and relative to the session file. Thread-safe; blocks.
 Status writeSession(SavedSession session, const QString& path);
 
-/// Reads a session file. A source is looked for where it lies relative to the session file, then at
-/// its absolute path; where neither exists the latter is kept. Errors name the file and the key.
+/// Reads a session file; blocks. A source is looked for where it lies relative to the session file,
+/// then at its absolute path; where neither exists the latter is kept. Errors name the file and the
+/// key.
 Result<SavedSession> readSession(const QString& path);
 
 }  // namespace quantoscope::ui

@@ -1,0 +1,192 @@
+#include "ui/session/session_document.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <QDir>
+#include <QFileInfo>
+
+namespace quantoscope::ui {
+
+namespace {
+
+using Priority = IoQueue::Priority;
+
+QString messageOf(const Error& error) {
+  return QString::fromStdString(error.message);
+}
+
+}  // namespace
+
+SessionDocument::SessionDocument(Session* session, PinStore* pins, QObject* parent)
+    : QObject(parent),
+      session_(session),
+      pins_(pins),
+      outbox_(std::make_shared<Outbox<SessionDocument>>(this)),
+      queue_(std::make_unique<IoQueue>()) {
+  connect(session, &Session::activityChanged, this, &SessionDocument::openingEnded);
+}
+
+SessionDocument::~SessionDocument() {
+  outbox_->close();
+  queue_.reset();
+}
+
+void SessionDocument::setPath(const QString& path) {
+  path_ = path;
+  Q_EMIT pathChanged();
+}
+
+SavedSession SessionDocument::snapshot(bool withPins) const {
+  SavedSession saved = savedSessionOf(*session_);
+  const QStringList open = session_->openFiles();
+  for (const SavedFile& file : pending_) {
+    if (!open.contains(file.state.path)) saved.files.push_back(file);
+  }
+  saved.files.insert(saved.files.end(), missing_.begin(), missing_.end());
+  if (!withPins) return saved;
+  saved.pins = SavedPins{pins_->pins(), -1};
+  for (std::size_t i = 0; i < saved.pins->pins.size(); ++i) {
+    if (&pins_->pins()[i] == pins_->baseline()) saved.pins->baseline = static_cast<int>(i);
+  }
+  return saved;
+}
+
+void SessionDocument::save(const QString& path) {
+  // Whatever happens to the program meanwhile: what a person asked to be saved is written.
+  queue_->post(Priority::Foreground,
+               [path, session = snapshot(true), outbox = outbox_](const CancelToken&) {
+                 const Status status = writeSession(session, path);
+                 outbox->post([path, status](SessionDocument& document) {
+                   if (!status) {
+                     Q_EMIT document.failed(messageOf(status.error()));
+                     return;
+                   }
+                   document.setPath(path);
+                   Q_EMIT document.saved(path);
+                 });
+               });
+}
+
+SessionDocument::Checked SessionDocument::checked(SavedSession session) {
+  Checked result{std::move(session), {}};
+  for (const SavedFile& file : result.session.files) result.states.push_back(sourceStateOf(file));
+  return result;
+}
+
+void SessionDocument::open(const QString& path) {
+  load(path, true);
+}
+
+void SessionDocument::reopen(const QString& path) {
+  load(path, false);
+}
+
+void SessionDocument::load(const QString& path, bool named) {
+  queue_->post(Priority::Foreground, [path, named, outbox = outbox_](const CancelToken& closing) {
+    if (closing.cancelled()) return;
+    auto read = readSession(path);
+    if (!read) {
+      outbox->post([message = messageOf(read.error())](SessionDocument& document) {
+        Q_EMIT document.failed(message);
+      });
+      return;
+    }
+    outbox->post([path, named, found = checked(std::move(*read))](SessionDocument& document) {
+      if (named) document.setPath(path);
+      document.take(found);
+      if (named) Q_EMIT document.opened(path);
+    });
+  });
+}
+
+void SessionDocument::restore(const SavedSession& saved) {
+  pending_.insert(pending_.end(), saved.files.begin(), saved.files.end());
+  queue_->post(Priority::Foreground, [saved, outbox = outbox_](const CancelToken& closing) {
+    if (closing.cancelled()) return;
+    outbox->post([found = checked(saved)](SessionDocument& document) { document.take(found); });
+  });
+}
+
+void SessionDocument::take(const Checked& restored) {
+  const auto& files = restored.session.files;
+  pending_.clear();
+  QStringList changed;
+  std::optional<std::size_t> shown;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const bool current = static_cast<int>(i) == restored.session.current;
+    if (restored.states[i] == SourceState::Missing) {
+      missing_.push_back(files[i]);
+      if (current) missingCurrent_ = files[i].state.path;
+      continue;
+    }
+    if (restored.states[i] == SourceState::Changed) {
+      changed << QFileInfo(files[i].state.path).fileName();
+    }
+    pending_.push_back(files[i]);
+    if (current || !shown) shown = i;
+  }
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (restored.states[i] == SourceState::Missing) continue;
+    session_->restoreFile(files[i].state, shown == i);
+  }
+  if (restored.session.pins) {
+    pins_->restore(restored.session.pins->pins, restored.session.pins->baseline);
+  }
+  if (!missing_.empty()) Q_EMIT missingChanged();
+  if (!changed.isEmpty()) {
+    Q_EMIT noticed(tr("Changed since the session was saved: %1. All figures are of the files as "
+                      "they are now.")
+                       .arg(changed.join(QStringLiteral(", "))));
+  }
+}
+
+void SessionDocument::openingEnded() {
+  const bool busy = session_->activity().kind == Activity::Kind::Opening;
+  // Before anything was handed to the session its activity says nothing about what is pending.
+  if (!busy && session_->currentFile() >= 0) pending_.clear();
+}
+
+void SessionDocument::locate(const QString& source, const QString& found) {
+  queue_->post(Priority::Foreground, [source, found, missing = missing_,
+                                      outbox = outbox_](const CancelToken& closing) {
+    if (closing.cancelled()) return;
+    const QDir folder = QFileInfo(found).absoluteDir();
+    std::vector<Located> located;
+    for (SavedFile file : missing) {
+      const QString saved = file.state.path;
+      file.state.path = saved == source ? found : folder.filePath(QFileInfo(saved).fileName());
+      const SourceState state = sourceStateOf(file);
+      const bool taken = saved == source || (state == SourceState::Same && file.fingerprint);
+      if (taken) {
+        located.push_back({saved, file.state.path, state == SourceState::Same});
+      }
+    }
+    outbox->post([located](SessionDocument& document) { document.takeLocated(located); });
+  });
+}
+
+void SessionDocument::takeLocated(const std::vector<Located>& located) {
+  QStringList others;
+  for (const Located& one : located) {
+    const auto place = std::find_if(missing_.begin(), missing_.end(), [&](const SavedFile& file) {
+      return file.state.path == one.source;
+    });
+    if (place == missing_.end()) continue;
+    SavedFile file = std::move(*place);
+    missing_.erase(place);
+    file.state.path = one.found;
+    pins_->relocate(one.source, one.found, one.same);
+    session_->restoreFile(file.state, one.source == missingCurrent_ || session_->currentFile() < 0);
+    pending_.push_back(std::move(file));
+    if (!one.same) others << QFileInfo(one.found).fileName();
+  }
+  Q_EMIT missingChanged();
+  if (!others.isEmpty()) {
+    Q_EMIT noticed(tr("Not what it was when the session was saved, the contents differ: %1. All "
+                      "figures are of the file that was located.")
+                       .arg(others.join(QStringLiteral(", "))));
+  }
+}
+
+}  // namespace quantoscope::ui
