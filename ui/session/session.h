@@ -16,6 +16,7 @@
 #include <QUndoStack>
 
 #include "core/engine/detail.h"
+#include "core/engine/selected_weights.h"
 #include "core/io/tensor_source.h"
 #include "core/parallel/executor.h"
 #include "core/quant/tuning_plan.h"
@@ -45,7 +46,17 @@ struct FileState {
 
 /// What runs at the moment, for a status line.
 struct Activity {
-  enum class Kind { Idle, Opening, Loading, Analysing, Exporting, Reporting, Searching, Surveying };
+  enum class Kind {
+    Idle,
+    Opening,
+    Loading,
+    Analysing,
+    Exporting,
+    Reporting,
+    Selecting,
+    Searching,
+    Surveying
+  };
 
   Kind kind = Kind::Idle;
   QString text;                    ///< empty when idle
@@ -172,6 +183,16 @@ class Session : public QObject {
   /// The optimum of the curve within the reference's window; nothing until the curve is known.
   std::optional<double> bestRatio() const;
 
+  // ---- the selected weights
+
+  /// Which weights are pointed at; stays when the spec or the tensor changes.
+  const std::optional<Selection>& selection() const { return selection_; }
+  /// Selects weights, or none. What they are is counted after detail(), before all else in the
+  /// background.
+  void setSelection(std::optional<Selection> selection);
+  /// What selection() selects of the current tensor under its spec; null until it is known.
+  SharedSelection selected() const;
+
   /// Asks again, after cancel() for instance.
   void recompute();
   /// Stops all that runs. Background work begins again with the next request.
@@ -200,6 +221,7 @@ class Session : public QObject {
   void resultChanged();  ///< result(), or whether it is current
   void detailChanged();
   void curveChanged();
+  void selectionChanged();           ///< selection(), or selected()
   void overviewChanged(int tensor);  ///< of one tensor; -1: of all
   void activityChanged();
   void exported(const QString& what, const QString& path, const QStringList& notes);
@@ -254,6 +276,9 @@ class Session : public QObject {
   bool startDetail();
   void takeDetail(const QString& key, Result<SharedDetail> detail);
   QString detailKey() const;
+  bool startSelection();
+  void takeSelection(const QString& key, Result<SharedSelection> found);
+  QString selectionKey() const;
   bool startCurve();
   bool startMeasure();
   void takeCurve(const QString& key, Result<ClipCurve> curve);
@@ -287,6 +312,11 @@ class Session : public QObject {
   SharedDetail detail_;
   QString detailOf_;      ///< the key that detail_ belongs to
   QString failedDetail_;  ///< the key that was tried in vain last
+  std::optional<Selection> selection_;
+  std::uint64_t lastSelection_ = 0;  ///< counts choices of selection_
+  SharedSelection selected_;
+  QString selectedOf_;       ///< the key that selected_ belongs to
+  QString failedSelection_;  ///< the key that was tried in vain last
   QHash<QString, SharedCurve> curves_;
   QString failedCurve_;  ///< the key that was tried in vain last
   QString curveProblem_;

@@ -181,7 +181,7 @@ void Session::standBack() {
 void Session::pumpBackground() {
   if (halted_ || background_ || foregroundBusy() || file() == nullptr) return;
   backgroundCancel_ = CancelToken();
-  if (!startDetail() && !startCurve()) startMeasure();
+  if (!startDetail() && !startSelection() && !startCurve()) startMeasure();
   if (background_) Q_EMIT activityChanged();
 }
 
@@ -341,6 +341,9 @@ Activity Session::activity() const {
   } else if (background_ == Activity::Kind::Reporting && !halted_) {
     now.kind = Activity::Kind::Reporting;
     now.text = tr("Error map of %1").arg(tensor);
+  } else if (background_ == Activity::Kind::Selecting && !halted_) {
+    now.kind = Activity::Kind::Selecting;
+    now.text = tr("Selected weights of %1").arg(tensor);
   } else if (background_ == Activity::Kind::Searching && !halted_) {
     now.kind = Activity::Kind::Searching;
     now.text = tr("Clip curve of %1").arg(tensor);

@@ -1,0 +1,62 @@
+// The weights that are pointed at.
+#include <utility>
+
+#include "ui/session/session_state.h"
+
+namespace quantoscope::ui {
+
+void Session::setSelection(std::optional<Selection> selection) {
+  if (selection == selection_) return;
+  selection_ = std::move(selection);
+  ++lastSelection_;
+  Q_EMIT selectionChanged();
+  if (!selection_) return;
+  halted_ = false;
+  // What fills in by the by waits for it, but not the detail, which it needs.
+  if (background_ != Activity::Kind::Reporting) standBack();
+  pumpBackground();
+}
+
+QString Session::selectionKey() const {
+  return QStringLiteral("%1 %2").arg(lastSelection_).arg(detailKey());
+}
+
+SharedSelection Session::selected() const {
+  if (!selection_ || !detail()) return nullptr;
+  return selectionKey() == selectedOf_ ? selected_ : nullptr;
+}
+
+bool Session::startSelection() {
+  if (!selection_ || !resultIsCurrent() || !detail()) return false;
+  const QString key = selectionKey();
+  if (key == selectedOf_ || key == failedSelection_) return false;
+  background_ = Activity::Kind::Selecting;
+  SelectionRequest request;
+  request.tensor = tensor_;
+  request.selection = *selection_;
+  request.result = result_;
+  request.detail = detail_;
+  backgroundLane_->submit([key, request = std::move(request), executor = environment_.executor,
+                           cancel = backgroundCancel_, outbox = outbox_](const CancelToken&) {
+    auto found = selectWeights(request, executor, {cancel, {}});
+    outbox->post(
+        [key, found = std::move(found)](Session& session) { session.takeSelection(key, found); });
+  });
+  return true;
+}
+
+void Session::takeSelection(const QString& key, Result<SharedSelection> found) {
+  background_.reset();
+  if (found) {
+    selected_ = std::move(*found);
+    selectedOf_ = key;
+    if (selected()) Q_EMIT selectionChanged();
+  } else if (!isCancelled(found.error())) {
+    failedSelection_ = key;
+    Q_EMIT failed(text(found.error().message));
+  }
+  pumpBackground();
+  Q_EMIT activityChanged();
+}
+
+}  // namespace quantoscope::ui
