@@ -7,6 +7,7 @@
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 #include <tbb/version.h>
+#include <utility>
 
 namespace quantoscope {
 
@@ -36,6 +37,13 @@ int Executor::threads() const {
   return arena_->arena.max_concurrency();
 }
 
+Executor Executor::yieldingTo(YieldGate gate) const {
+  // An arena of its own: threads that wait would fill the places of the urgent work's.
+  Executor other(threads());
+  other.gate_ = std::move(gate);
+  return other;
+}
+
 Status Executor::forEachBlock(std::size_t blocks, const std::function<void(std::size_t)>& work,
                               const TaskControl& control) const {
   std::mutex progressMutex;
@@ -43,7 +51,7 @@ Status Executor::forEachBlock(std::size_t blocks, const std::function<void(std::
   // Cancelling TBB's own context would make parallel_for return normally with work left out; the
   // flag is asked here instead, and the answer below tells the caller.
   const auto runOne = [&](std::size_t block) {
-    if (control.cancel.cancelled()) return;
+    if (!goOn(control)) return;
     work(block);
     if (control.progress) {
       const std::lock_guard lock(progressMutex);
@@ -54,6 +62,11 @@ Status Executor::forEachBlock(std::size_t blocks, const std::function<void(std::
       [&] { tbb::parallel_for(std::size_t{0}, blocks, runOne, tbb::simple_partitioner{}); });
   if (control.cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
   return ok();
+}
+
+bool Executor::goOn(const TaskControl& control) const {
+  if (gate_) gate_->pass(control.cancel);
+  return !control.cancel.cancelled();
 }
 
 std::string tbbVersion() {

@@ -4,10 +4,12 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/base/result.h"
 #include "core/parallel/task_control.h"
+#include "core/parallel/yield_gate.h"
 
 namespace quantoscope {
 
@@ -25,6 +27,10 @@ class Executor {
 
   int threads() const;
 
+  /// As many threads, but others: each waits at `gate` before each block, so that its work stands
+  /// back while more urgent work holds the gate. A thread that waits takes none from this executor.
+  Executor yieldingTo(YieldGate gate) const;
+
   /// Calls `work(block)` once for each block in [0, blocks), in any order and on several threads,
   /// and returns when all are done. Between blocks it asks `control.cancel`; once cancelled, the
   /// remaining blocks are skipped and the answer is ErrorCode::Cancelled, so partial results never
@@ -32,9 +38,14 @@ class Executor {
   Status forEachBlock(std::size_t blocks, const std::function<void(std::size_t)>& work,
                       const TaskControl& control = {}) const;
 
+  /// For the inside of a block that takes milliseconds: waits as between blocks, and answers
+  /// whether to go on. Once it is false the block may end; forEachBlock then answers Cancelled.
+  bool goOn(const TaskControl& control) const;
+
  private:
   struct Arena;
   std::shared_ptr<Arena> arena_;
+  std::optional<YieldGate> gate_;
 };
 
 /// The version of the library that does the threads' bookkeeping, "2021.8".

@@ -152,6 +152,7 @@ Status forEachPiece(const WeightTensor& tensor, const Executor& executor,
         scratch->values.resize(rows * tensor.cols());
         const std::size_t end = blocks.first(b) + blocks.size(b);
         for (std::size_t first = blocks.first(b); first < end; first += rows) {
+          if (!executor.goOn(control)) return;  // the search for an optimal scale takes its time
           const MatrixView w = tensor.block(first, std::min(rows, end - first), scratch->weights);
           work(b, first, w, scratch->values.data());
         }

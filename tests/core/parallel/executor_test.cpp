@@ -83,6 +83,64 @@ class ExecutorTest : public QObject {
     QCOMPARE(runs.load(), 100);
   }
 
+  void aYieldingExecutorStandsBackWhileTheGateIsHeld() {
+    const YieldGate gate;
+    const Executor urgent(2);
+    const Executor patient = urgent.yieldingTo(gate);
+    QCOMPARE(patient.threads(), 2);
+    YieldGate::Hold hold(gate);
+    std::atomic<int> runs = 0;
+    std::thread other([&] {
+      const Status status = patient.forEachBlock(100, [&](std::size_t) { ++runs; });
+      QVERIFY(status);
+    });
+    // As many threads as the patient has are at the gate now; the urgent work still gets its own.
+    std::atomic<int> arrived = 0;
+    QVERIFY(urgent.forEachBlock(2, [&](std::size_t) {
+      ++arrived;
+      while (arrived < 2) std::this_thread::yield();
+    }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    QCOMPARE(runs.load(), 0);
+    hold.release();
+    other.join();
+    QCOMPARE(runs.load(), 100);
+  }
+
+  void workThatRunsStandsBackAtTheNextBlock() {
+    const YieldGate gate;
+    const Executor patient = Executor(2).yieldingTo(gate);
+    YieldGate::Hold hold;
+    std::atomic<int> runs = 0;
+    std::thread other([&] {
+      const Status status = patient.forEachBlock(100, [&](std::size_t) {
+        if (++runs == 10) hold = YieldGate::Hold(gate);
+      });
+      QVERIFY(status);
+    });
+    while (!gate.held()) std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    QVERIFY(runs <= 11);  // the block that shut the gate, and one that was under way beside it
+    hold.release();
+    other.join();
+    QCOMPARE(runs.load(), 100);
+  }
+
+  void cancellingReachesWorkThatStandsBack() {
+    const YieldGate gate;
+    const YieldGate::Hold hold(gate);
+    const TaskControl control;
+    std::thread other([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      control.cancel.cancel();
+    });
+    const Status status = Executor(2).yieldingTo(gate).forEachBlock(
+        10, [](std::size_t) {}, control);
+    other.join();
+    QVERIFY(!status);
+    QCOMPARE(status.error().code, ErrorCode::Cancelled);
+  }
+
   void noBlocksIsNoError() {
     QVERIFY(Executor().forEachBlock(0, [](std::size_t) {}));
   }
