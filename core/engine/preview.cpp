@@ -1,5 +1,6 @@
 #include "core/engine/preview.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "core/metrics/group_sample.h"
@@ -52,6 +53,17 @@ Result<std::optional<GroupDetail>> groupAlone(const AnalysisRequest& request,
 }
 
 }  // namespace
+
+std::size_t previewWeights(const QuantSpec& spec) {
+  if (spec.clip.kind != ClipPolicy::Kind::Optimal) return kPreviewWeights;
+  // The walk passes each level of each weight once.
+  constexpr std::size_t kLevelsInTime = 32;
+  const Codec codec = codecOf(spec);
+  const std::size_t levels = codec.kind == CodecKind::Codebook
+                                 ? codec.codebook->levels.size()
+                                 : static_cast<std::size_t>(codec.maxCode - codec.minCode) + 1;
+  return kPreviewWeights * kLevelsInTime / std::max(levels, kLevelsInTime);
+}
 
 Result<SharedResult> preview(const AnalysisRequest& request, const Executor& executor,
                              const TaskControl& control, std::size_t limit) {

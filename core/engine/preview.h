@@ -9,6 +9,10 @@ namespace quantoscope {
 /// enough that a clip search over them takes less than a tenth of a second.
 inline constexpr std::size_t kPreviewWeights = 131072;
 
+/// The same for one specification: fewer where the optimal policy has many levels to walk through,
+/// so that its preview takes no longer.
+std::size_t previewWeights(const QuantSpec& spec);
+
 /// Answers a request from a stratified sample of groups (see GroupSample), in time that does not
 /// depend on the tensor's size; `result->preview` says how much was looked at. A tensor of no more
 /// than `limit` weights is analysed whole, with the bits of `analyse`.
