@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include <QBrush>
 #include <QGuiApplication>
@@ -49,6 +50,7 @@ TensorListModel::TensorListModel(Session* session, QObject* parent)
   rows_ = static_cast<int>(session->tensors().size());
   connect(session, &Session::fileChanged, this, [this] {
     beginResetModel();
+    ranks_.clear();
     rows_ = static_cast<int>(session_->tensors().size());
     endResetModel();
   });
@@ -182,6 +184,23 @@ int TensorListModel::rowOf(const QString& tensor) const {
   return -1;
 }
 
+int TensorListModel::nameRank(int row) const {
+  if (ranks_.empty()) {
+    const auto& all = session_->tensors();
+    std::vector<int> order(all.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+      return naturalLess(all[static_cast<std::size_t>(a)].name,
+                         all[static_cast<std::size_t>(b)].name);
+    });
+    ranks_.resize(all.size());
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      ranks_[static_cast<std::size_t>(order[i])] = static_cast<int>(i);
+    }
+  }
+  return ranks_[static_cast<std::size_t>(row)];
+}
+
 TensorFacts TensorListModel::factsOf(int row) const {
   const auto i = static_cast<std::size_t>(row);
   const TensorInfo& info = session_->tensors()[i];
@@ -200,11 +219,10 @@ TensorFacts TensorListModel::factsOf(int row) const {
   return facts;
 }
 
-void TensorListModel::overviewChanged(int tensor) {
+void TensorListModel::overviewChanged(int first, int last) {
   if (rows_ == 0) return;
-  const int first = tensor < 0 ? 0 : tensor;
-  const int last = tensor < 0 ? rows_ - 1 : tensor;
-  Q_EMIT dataChanged(index(first, Sqnr), index(last, BestRatio));
+  if (first < 0) last = rows_ - 1;
+  Q_EMIT dataChanged(index(std::max(first, 0), Sqnr), index(last, BestRatio));
 }
 
 TensorFilterModel::TensorFilterModel(QObject* parent) : QSortFilterProxyModel(parent) {
@@ -224,13 +242,14 @@ void TensorFilterModel::setShowAll(bool on) {
 bool TensorFilterModel::filterAcceptsRow(int row, const QModelIndex& parent) const {
   const QModelIndex index = sourceModel()->index(row, 0, parent);
   if (!showAll_ && !index.data(TensorListModel::QuantizableRole).toBool()) return false;
-  return text_.matches(static_cast<const TensorListModel*>(sourceModel())->factsOf(row));
+  return text_.empty() ||
+         text_.matches(static_cast<const TensorListModel*>(sourceModel())->factsOf(row));
 }
 
 bool TensorFilterModel::lessThan(const QModelIndex& left, const QModelIndex& right) const {
   if (left.column() == TensorListModel::Name) {
-    return naturalLess(left.data(sortRole()).toString().toStdString(),
-                       right.data(sortRole()).toString().toStdString());
+    const auto* tensors = static_cast<const TensorListModel*>(sourceModel());
+    return tensors->nameRank(left.row()) < tensors->nameRank(right.row());
   }
   return QSortFilterProxyModel::lessThan(left, right);
 }

@@ -1,6 +1,8 @@
 // The tensors of the current file as a table.
 #pragma once
 
+#include <vector>
+
 #include <QAbstractTableModel>
 #include <QSortFilterProxyModel>
 #include <QStringList>
@@ -35,6 +37,8 @@ class TensorListModel : public QAbstractTableModel {
 
   /// The row of a tensor; -1 if there is none with this name.
   int rowOf(const QString& tensor) const;
+  /// The place of its name among all in natural order: layer2 stands before layer10.
+  int nameRank(int row) const;
   /// What a filter looks at.
   TensorFacts factsOf(int row) const;
 
@@ -42,10 +46,11 @@ class TensorListModel : public QAbstractTableModel {
   QVariant displayed(const TensorInfo& info, const TensorOverview& known, int column) const;
   QVariant sorted(const TensorInfo& info, const TensorOverview& known, int column) const;
   QString toolTip(const TensorInfo& info, const TensorOverview& known, int column) const;
-  void overviewChanged(int tensor);
+  void overviewChanged(int first, int last);
 
   Session* session_;
   int rows_ = 0;
+  mutable std::vector<int> ranks_;  ///< of the names; made when first asked for
 };
 
 /// Filters a TensorListModel by a TensorFilter. Sorts names so that layer2 stands before layer10.

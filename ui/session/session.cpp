@@ -10,6 +10,13 @@
 
 namespace quantoscope::ui {
 
+namespace {
+
+/// Choices of single tensors that are looked up one by one; more are compared in one pass.
+constexpr std::size_t kFewTensors = 64;
+
+}  // namespace
+
 /// An edit of a file's plan. The whole plan is kept: it is small next to any tensor.
 class Session::PlanCommand : public QUndoCommand {
  public:
@@ -48,21 +55,31 @@ Session::Session(QObject* parent) : Session(Environment{}, parent) {}
 Session::Session(Environment environment, QObject* parent)
     : QObject(parent),
       environment_(std::move(environment)),
+      exactExecutor_(environment_.executor.yieldingTo(previewGate_)),
+      patientExecutor_(environment_.executor.yieldingTo(foregroundGate_)),
       outbox_(std::make_shared<Outbox<Session>>(this)),
       io_(std::make_shared<IoQueue>()),
+      previewLane_(std::make_unique<ComputeLane>()),
       foregroundLane_(std::make_unique<ComputeLane>()),
       backgroundLane_(std::make_unique<ComputeLane>()),
-      exportLane_(std::make_unique<ComputeLane>()) {}
+      exportLane_(std::make_unique<ComputeLane>()) {
+  constexpr int kPaintMs = 15;
+  painted_.setSingleShot(true);
+  painted_.setInterval(kPaintMs);
+  connect(&painted_, &QTimer::timeout, this, [this] { painting_.release(); });
+}
 
 Session::~Session() {
   outbox_->close();
   loadCancel_.cancel();
   backgroundCancel_.cancel();
   exportCancel_.cancel();
+  painting_.release();
   // The lanes may wait for the queue, so they are joined while it still works.
   exportLane_.reset();
   backgroundLane_.reset();
   foregroundLane_.reset();
+  previewLane_.reset();
   io_.reset();
   for (const auto& opened : files_) undoGroup_.removeStack(opened->undo.get());
 }
@@ -157,8 +174,7 @@ void Session::addFile(const Opening& opening, SharedSource source) {
     opened->id = ++lastFileId_;
     opened->path = opening.path;
     opened->plan.sourceFile = opening.path.toStdString();
-    opened->overview.resize(source->tensors().size());
-    opened->source = std::move(source);
+    opened->adopt(std::move(source));
     restoreChoices(*opened, opening);
     opened->undo = std::make_unique<QUndoStack>();
     undoGroup_.addStack(opened->undo.get());
@@ -176,8 +192,7 @@ void Session::replaceFile(const Opening& opening, SharedSource source) {
   OpenFile& replaced = *files_[static_cast<std::size_t>(index)];
   replaced.id = ++lastFileId_;
   replaced.allowOutside = opening.options.allowOutside;
-  replaced.source = std::move(source);
-  replaced.overview.assign(replaced.source->tensors().size(), {});
+  replaced.adopt(std::move(source));
   const int tensor = indexOf(replaced, replaced.tensor);
   const bool kept =
       tensor >= 0 && replaced.source->tensors()[static_cast<std::size_t>(tensor)].quantizable;
@@ -460,15 +475,25 @@ void Session::setPlan(std::uint64_t fileId, TuningPlan plan, const QString& tens
 void Session::unsettleOverview(OpenFile& edited, const TuningPlan& before) {
   int changed = 0;
   int last = -1;
-  const auto& all = edited.source->tensors();
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (before.specFor(all[i].name) == edited.plan.specFor(all[i].name)) continue;
-    edited.overview[i].settled = false;
-    edited.overview[i].problem.clear();
+  const auto unsettle = [&](int tensor, const std::string& name) {
+    if (tensor < 0 || before.specFor(name) == edited.plan.specFor(name)) return;
+    edited.unsettle(static_cast<std::size_t>(tensor));
     ++changed;
-    last = static_cast<int>(i);
+    last = tensor;
+  };
+  if (before.defaultSpec == edited.plan.defaultSpec && before.tensors.size() < kFewTensors &&
+      edited.plan.tensors.size() < kFewTensors) {
+    // A drag comes here with every move of the mouse: only those with a choice of their own.
+    for (const auto& [name, choice] : before.tensors) unsettle(indexOf(edited, text(name)), name);
+    for (const auto& [name, choice] : edited.plan.tensors) {
+      if (!before.tensors.contains(name)) unsettle(indexOf(edited, text(name)), name);
+    }
+  } else {
+    const auto& all = edited.source->tensors();
+    for (std::size_t i = 0; i < all.size(); ++i) unsettle(static_cast<int>(i), all[i].name);
   }
-  if (&edited == file() && changed > 0) Q_EMIT overviewChanged(changed == 1 ? last : -1);
+  if (&edited != file() || changed == 0) return;
+  Q_EMIT overviewChanged(changed == 1 ? last : -1, changed == 1 ? last : -1);
 }
 
 // ---- the shown group
@@ -534,7 +559,7 @@ void Session::exportQuantized(const QString& path, bool allTensors, bool withDeq
     what.tensors.push_back(*info);
   }
   const QString name = allTensors ? tr("all quantized tensors") : tr("quantized tensor");
-  startExport(name, path, quantizedExport(std::move(what), io_, environment_.executor));
+  startExport(name, path, quantizedExport(std::move(what), io_, exactExecutor_));
 }
 
 }  // namespace quantoscope::ui

@@ -12,6 +12,7 @@
 #include <QObject>
 #include <QString>
 #include <QStringList>
+#include <QTimer>
 #include <QUndoGroup>
 #include <QUndoStack>
 
@@ -73,9 +74,12 @@ struct Activity {
 /// as signals. Reading happens on one thread, analyses on a second, and the clip curve and the
 /// overview of all tensors on a third, which stands back whenever the second has work.
 ///
-/// An edit of a spec lets the running analysis finish and replaces only the one that waits; another
-/// tensor, another file or cancel() cancels it. A result that belongs to a tensor no longer chosen
-/// is dropped. Failures leave the last good state and are told by failed().
+/// Of a large tensor an edit is answered by a preview first, on a thread of its own: the exact
+/// answer and the background stand back at the next block until it is there, and an exact answer to
+/// an older question is given up. Of a small one an edit lets the running analysis finish and
+/// replaces only the one that waits. Another tensor, another file or cancel() cancels all. A result
+/// that belongs to a tensor no longer chosen is dropped. Failures leave the last good state and are
+/// told by failed().
 class Session : public QObject {
   Q_OBJECT
 
@@ -221,8 +225,8 @@ class Session : public QObject {
   void resultChanged();  ///< result(), or whether it is current
   void detailChanged();
   void curveChanged();
-  void selectionChanged();           ///< selection(), or selected()
-  void overviewChanged(int tensor);  ///< of one tensor; -1: of all
+  void selectionChanged();                    ///< selection(), or selected()
+  void overviewChanged(int first, int last);  ///< of these tensors; -1: of all
   void activityChanged();
   void exported(const QString& what, const QString& path, const QStringList& notes);
   void failed(const QString& message);
@@ -267,12 +271,14 @@ class Session : public QObject {
   void takePreview(std::uint64_t id, SharedResult result);
   void takeResult(std::uint64_t id, Result<SharedResult> result);
   void adoptResult(SharedResult result);
+  void letPaint();
   bool foregroundBusy() const;
   void abandonForeground();
 
   QString curveKey() const;
   void pumpBackground();
   void standBack();
+  void dropOvertakenBackground();
   bool startDetail();
   void takeDetail(const QString& key, Result<SharedDetail> detail);
   QString detailKey() const;
@@ -282,11 +288,17 @@ class Session : public QObject {
   bool startCurve();
   bool startMeasure();
   void takeCurve(const QString& key, Result<ClipCurve> curve);
-  void takeMeasure(std::uint64_t fileId, int tensor, const QuantSpec& spec,
-                   Result<TensorMeasure> measure);
+  struct Survey;
+  void takeMeasures(std::uint64_t fileId, const std::vector<Survey>& surveyed);
   void takeExport(const QString& what, const QString& path, ExportResult result);
 
   Environment environment_;
+  YieldGate previewGate_;     ///< held while a preview is computed and shown
+  YieldGate foregroundGate_;  ///< held while somebody waits for an answer
+  Executor exactExecutor_;    ///< stands back for previews
+  Executor patientExecutor_;  ///< stands back for all that somebody waits for
+  YieldGate::Hold painting_;
+  QTimer painted_;
   SharedOutbox outbox_;
   std::vector<std::unique_ptr<OpenFile>> files_;
   int current_ = -1;
@@ -321,6 +333,7 @@ class Session : public QObject {
   QString failedCurve_;  ///< the key that was tried in vain last
   QString curveProblem_;
   std::optional<Activity::Kind> background_;
+  QString backgroundOf_;  ///< the key of the detail or the curve that is computed
   CancelToken backgroundCancel_;
   bool halted_ = false;  ///< by cancel(), until the next request
 
@@ -333,6 +346,7 @@ class Session : public QObject {
 
   // Threads go first when the session dies, the queue that others wait for last of them.
   std::shared_ptr<IoQueue> io_;
+  std::unique_ptr<ComputeLane> previewLane_;
   std::unique_ptr<ComputeLane> foregroundLane_;
   std::unique_ptr<ComputeLane> backgroundLane_;
   std::unique_ptr<ComputeLane> exportLane_;

@@ -1,5 +1,6 @@
 // The session's answers: the analysis, the clip curve and the overview of all tensors.
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include <QLocale>
@@ -11,9 +12,14 @@ namespace quantoscope::ui {
 
 namespace {
 
-/// Weights of a tensor from which on a preview is worth its time: below, the whole answer comes as
-/// quickly.
-constexpr std::size_t kPreviewFrom = std::size_t{1} << 20;
+/// How many times the preview's weights a tensor must have that a preview is worth its time: below,
+/// the whole answer comes as quickly.
+constexpr std::size_t kPreviewGain = 8;
+
+/// How long the overview measures small tensors before it reports them together: the window has
+/// something to do for every report.
+constexpr std::chrono::milliseconds kReportEvery{50};
+constexpr std::size_t kMostInReport = 256;
 
 /// Cells of the error map at most: more than a screen has pixels for it.
 constexpr std::size_t kMapSide = 512;
@@ -37,6 +43,7 @@ void Session::abandonForeground() {
   ++epoch_;
   loading_ = false;
   loadCancel_.cancel();
+  previewLane_->cancel();
   foregroundLane_->cancel();
   lastAnswer_ = lastRequest_;
   firstOfEpoch_ = lastRequest_ + 1;
@@ -44,26 +51,32 @@ void Session::abandonForeground() {
 
 void Session::requestAnalysis() {
   if (!tensor_ || file() == nullptr) return;
-  standBack();
+  dropOvertakenBackground();
   AnalysisRequest request;
   request.id = ++lastRequest_;
   request.tensor = tensor_;
   request.spec = spec();
   request.group = file()->group;
+  // Shared, since jobs are copied; they hold from now on, not from when their thread is free.
+  const auto foreground = std::make_shared<YieldGate::Hold>(foregroundGate_);
+  const std::size_t sample = previewWeights(request.spec);
+  if (request.tensor->elements() / kPreviewGain > sample) {
+    foregroundLane_->cancel();  // nobody waits any more for an exact answer to an older question
+    previewLane_->submit([request, sample, outbox = outbox_, executor = environment_.executor,
+                          urgent = std::make_shared<YieldGate::Hold>(previewGate_),
+                          foreground](const CancelToken& cancel) {
+      auto quick = preview(request, executor, {cancel, {}}, sample);
+      if (!quick) return;
+      outbox->post([id = request.id, result = std::move(*quick), urgent](Session& session) {
+        session.takePreview(id, result);
+      });
+    });
+  }
   foregroundLane_->submit([request = std::move(request), outbox = outbox_,
-                           executor = environment_.executor,
-                           analyseIt = environment_.analyse](const CancelToken& cancel) {
-    const bool large = request.tensor->elements() > kPreviewFrom;
-    if (large) {
-      auto quick = preview(request, executor, {cancel, {}});
-      if (quick) {
-        outbox->post([id = request.id, result = std::move(*quick)](Session& session) {
-          session.takePreview(id, result);
-        });
-      }
-    }
+                           executor = exactExecutor_, analyseIt = environment_.analyse,
+                           foreground](const CancelToken& cancel) {
     auto result = analyseIt(request, executor, {cancel, {}});
-    outbox->post([id = request.id, result = std::move(result)](Session& session) {
+    outbox->post([id = request.id, result = std::move(result), foreground](Session& session) {
       session.takeResult(id, result);
     });
   });
@@ -73,16 +86,25 @@ void Session::requestAnalysis() {
 
 /// Shown until the whole answer comes. It settles nothing: the request still counts as open.
 void Session::takePreview(std::uint64_t id, SharedResult result) {
-  if (id < firstOfEpoch_ || id <= lastAnswer_) return;
+  const bool overtaken = result_ && result_->id > id;
+  if (id < firstOfEpoch_ || id <= lastAnswer_ || overtaken) return;
+  letPaint();
   result_ = std::move(result);
   resultFile_ = file()->id;
   Q_EMIT resultChanged();
+}
+
+/// Leaves the cores to this thread for as long as it takes to paint a new answer.
+void Session::letPaint() {
+  painting_ = YieldGate::Hold(previewGate_);
+  painted_.start();
 }
 
 void Session::takeResult(std::uint64_t id, Result<SharedResult> result) {
   if (id < firstOfEpoch_) return;
   lastAnswer_ = std::max(lastAnswer_, id);
   if (result) {
+    letPaint();
     adoptResult(std::move(*result));
   } else if (!isCancelled(result.error())) {
     Q_EMIT failed(text(result.error().message));
@@ -114,8 +136,12 @@ void Session::adoptResult(SharedResult result) {
   const bool curveTells = curve() && result_->spec.grid == RatioGrid{};
   if (curveTells) measure.bestRatio = bestRatio();
   known.measure = measure;
-  known.settled = curveTells || !measure.finite;
-  Q_EMIT overviewChanged(index);
+  if (curveTells || !measure.finite) {
+    file()->settle(static_cast<std::size_t>(index));
+  } else {
+    file()->unsettle(static_cast<std::size_t>(index));
+  }
+  Q_EMIT overviewChanged(index, index);
 }
 
 bool Session::resultIsCurrent() const {
@@ -178,6 +204,13 @@ void Session::standBack() {
   backgroundCancel_.cancel();
 }
 
+/// What does not depend on what was edited goes on, after it stood back for the answer.
+void Session::dropOvertakenBackground() {
+  const bool detail = background_ == Activity::Kind::Reporting && backgroundOf_ == detailKey();
+  const bool curve = background_ == Activity::Kind::Searching && backgroundOf_ == curveKey();
+  if (!detail && !curve) standBack();
+}
+
 void Session::pumpBackground() {
   if (halted_ || background_ || foregroundBusy() || file() == nullptr) return;
   backgroundCancel_ = CancelToken();
@@ -201,12 +234,13 @@ bool Session::startDetail() {
   const QString key = detailKey();
   if (key == detailOf_ || key == failedDetail_) return false;
   background_ = Activity::Kind::Reporting;
+  backgroundOf_ = key;
   DetailRequest request;
   request.tensor = tensor_;
   request.spec = spec();
   request.known = result_;
   request.sizes.mapRows = request.sizes.mapCols = kMapSide;
-  backgroundLane_->submit([key, request = std::move(request), executor = environment_.executor,
+  backgroundLane_->submit([key, request = std::move(request), executor = patientExecutor_,
                            cancel = backgroundCancel_, outbox = outbox_](const CancelToken&) {
     auto found = analyseDetail(request, executor, {cancel, {}});
     outbox->post(
@@ -234,8 +268,9 @@ bool Session::startCurve() {
   const QString key = curveKey();
   if (curves_.contains(key) || key == failedCurve_) return false;
   background_ = Activity::Kind::Searching;
+  backgroundOf_ = key;
   backgroundLane_->submit([key, tensor = tensor_, searched = curveSpec(spec()),
-                           executor = environment_.executor, cancel = backgroundCancel_,
+                           executor = patientExecutor_, cancel = backgroundCancel_,
                            outbox = outbox_](const CancelToken&) {
     auto found = wideClipCurveOf(*tensor, searched, kCurveGrid, executor, {cancel, {}});
     outbox->post(
@@ -262,46 +297,58 @@ void Session::takeCurve(const QString& key, Result<ClipCurve> found) {
 }
 
 bool Session::startMeasure() {
-  if (!environment_.overview) return false;
+  OpenFile& shown = *file();
+  if (!environment_.overview || shown.measured == shown.measurable) return false;
   const auto& all = tensors();
-  std::size_t next = 0;
-  while (next < all.size() && (!all[next].quantizable || file()->overview[next].settled)) ++next;
-  if (next == all.size()) return false;
+  std::vector<std::pair<int, QuantSpec>> wanted;
+  for (std::size_t i = 0; i < all.size() && wanted.size() < kMostInReport; ++i) {
+    if (!all[i].quantizable || shown.overview[i].settled) continue;
+    wanted.emplace_back(static_cast<int>(i), specOf(all[i]));
+  }
   background_ = Activity::Kind::Surveying;
-  backgroundLane_->submit([fileId = file()->id, index = static_cast<int>(next), info = all[next],
-                           measured = specOf(all[next]), source = file()->source, queue = io_,
-                           executor = environment_.executor, cancel = backgroundCancel_,
+  backgroundLane_->submit([fileId = shown.id, wanted = std::move(wanted), source = shown.source,
+                           queue = io_, executor = patientExecutor_, cancel = backgroundCancel_,
                            outbox = outbox_](const CancelToken&) {
     const TaskControl control{cancel, {}};
-    const auto tensor = queue->load(source, info, control);
-    auto found = tensor ? measure(*tensor, measured, executor, control)
-                        : Result<TensorMeasure>(tensor.error());
-    outbox->post([fileId, index, measured, found = std::move(found)](Session& session) {
-      session.takeMeasure(fileId, index, measured, found);
+    const auto begin = std::chrono::steady_clock::now();
+    std::vector<Survey> surveyed;
+    for (const auto& [index, spec] : wanted) {
+      const TensorInfo& info = source->tensors()[static_cast<std::size_t>(index)];
+      const auto tensor = queue->load(source, info, control);
+      surveyed.push_back({index, spec,
+                          tensor ? measure(*tensor, spec, executor, control)
+                                 : Result<TensorMeasure>(tensor.error())});
+      if (cancel.cancelled() || std::chrono::steady_clock::now() - begin > kReportEvery) break;
+    }
+    outbox->post([fileId, surveyed = std::move(surveyed)](Session& session) {
+      session.takeMeasures(fileId, surveyed);
     });
   });
   return true;
 }
 
-void Session::takeMeasure(std::uint64_t fileId, int tensor, const QuantSpec& measured,
-                          Result<TensorMeasure> found) {
+void Session::takeMeasures(std::uint64_t fileId, const std::vector<Survey>& surveyed) {
   background_.reset();
   OpenFile* owner = fileById(fileId);
-  const bool cancelledOnly = !found && isCancelled(found.error());
-  if (owner != nullptr && !cancelledOnly) {
-    const auto index = static_cast<std::size_t>(tensor);
+  int first = -1;
+  int last = -1;
+  for (const Survey& survey : surveyed) {
+    const bool cancelledOnly = !survey.found && isCancelled(survey.found.error());
+    if (owner == nullptr || cancelledOnly) continue;
+    const auto index = static_cast<std::size_t>(survey.tensor);
+    if (!(owner->plan.specFor(owner->source->tensors()[index].name) == survey.spec)) continue;
     TensorOverview& known = owner->overview[index];
-    if (owner->plan.specFor(owner->source->tensors()[index].name) == measured) {
-      known.settled = true;
-      known.measure.reset();
-      if (found) {
-        known.measure = *found;
-      } else {
-        known.problem = text(found.error().message);
-      }
-      if (owner == file()) Q_EMIT overviewChanged(tensor);
+    known.measure.reset();
+    if (survey.found) {
+      known.measure = *survey.found;
+    } else {
+      known.problem = text(survey.found.error().message);
     }
+    owner->settle(index);
+    if (first < 0) first = survey.tensor;
+    last = survey.tensor;
   }
+  if (owner == file() && first >= 0) Q_EMIT overviewChanged(first, last);
   pumpBackground();
   Q_EMIT activityChanged();
 }
@@ -348,16 +395,11 @@ Activity Session::activity() const {
     now.kind = Activity::Kind::Searching;
     now.text = tr("Clip curve of %1").arg(tensor);
   } else if (background_ && !halted_ && file() != nullptr) {
-    int known = 0;
-    int all = 0;
-    for (std::size_t i = 0; i < tensors().size(); ++i) {
-      if (!tensors()[i].quantizable) continue;
-      ++all;
-      known += file()->overview[i].settled ? 1 : 0;
-    }
+    const std::size_t known = file()->measured;
+    const std::size_t all = file()->measurable;
     now.kind = Activity::Kind::Surveying;
     now.text = tr("Measuring all tensors: %1 of %2").arg(known).arg(all);
-    now.progress = static_cast<double>(known) / std::max(all, 1);
+    now.progress = static_cast<double>(known) / static_cast<double>(std::max<std::size_t>(all, 1));
   }
   if (now.kind != shownKind_) {
     shownKind_ = now.kind;

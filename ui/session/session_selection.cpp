@@ -36,7 +36,7 @@ bool Session::startSelection() {
   request.selection = *selection_;
   request.result = result_;
   request.detail = detail_;
-  backgroundLane_->submit([key, request = std::move(request), executor = environment_.executor,
+  backgroundLane_->submit([key, request = std::move(request), executor = patientExecutor_,
                            cancel = backgroundCancel_, outbox = outbox_](const CancelToken&) {
     auto found = selectWeights(request, executor, {cancel, {}});
     outbox->post(

@@ -1,10 +1,12 @@
 // What the files of the session share among themselves.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ui/session/session.h"
@@ -29,7 +31,33 @@ struct Session::OpenFile {
   QString tensor;
   std::optional<GroupIndex> group;
   std::vector<TensorOverview> overview;
+  std::size_t measurable = 0;  ///< tensors that can be quantized
+  std::size_t measured = 0;    ///< those of them whose overview is settled
   std::unique_ptr<QUndoStack> undo;
+
+  /// Takes another content, of which nothing is known yet.
+  void adopt(SharedSource content) {
+    source = std::move(content);
+    const auto& all = source->tensors();
+    overview.assign(all.size(), {});
+    measured = 0;
+    measurable = static_cast<std::size_t>(std::count_if(
+        all.begin(), all.end(), [](const TensorInfo& info) { return info.quantizable; }));
+  }
+  void settle(std::size_t index) {
+    if (!std::exchange(overview[index].settled, true)) ++measured;
+  }
+  void unsettle(std::size_t index) {
+    if (std::exchange(overview[index].settled, false)) --measured;
+    overview[index].problem.clear();
+  }
+};
+
+/// What a tensor of the overview was measured with, and what that led to.
+struct Session::Survey {
+  int tensor = 0;
+  QuantSpec spec;
+  Result<TensorMeasure> found;
 };
 
 struct Session::ProgressCell {
