@@ -367,8 +367,9 @@ class DragWatch : public QObject {
                        fixed(rate) + "; between frames p99 " + fixed(gap.p99) + " ms", "30",
                        rate >= kFramesGoal});
     figures.push_back({name + ", new answers a second", fixed(answers_ / seconds), "", true});
-    figures.push_back({name + ", heartbeat p99", fixed(beat.p99) + " ms, at most " + fixed(beat.max),
-                       "50 ms", beat.p99 < kHeartbeatGoalMs});
+    figures.push_back({name + ", heartbeat p99",
+                       fixed(beat.p99) + " ms, at most " + fixed(beat.max), "50 ms",
+                       beat.p99 < kHeartbeatGoalMs});
     return Json::object({{"frames_per_second", rate},
                          {"between_frames", toJson(gap)},
                          {"answers_per_second", answers_ / seconds},
@@ -489,16 +490,17 @@ Json measureOpening(Desk& desk, const std::string& path, std::vector<Figure>& fi
   runFor(5000);  // the background measures one tensor after the other
   const Spread whileFilling = heartbeat.stop();
   const auto beat = [&](const std::string& name, const Spread& spread) {
-    figures.push_back({name + ", heartbeat p99", fixed(spread.p99) + " ms, at most " +
-                           fixed(spread.max) + ", median " + fixed(spread.median),
+    figures.push_back({name + ", heartbeat p99",
+                       fixed(spread.p99) + " ms, at most " + fixed(spread.max) + ", median " +
+                           fixed(spread.median),
                        "50 ms", spread.p99 < kHeartbeatGoalMs});
   };
   beat("opening 20,000 arrays and 1 GiB, slider moving", whileMoving);
   beat("the background measures 20,000 tensors", whileFilling);
-  figures.push_back({"opening: names / first answer / exact one",
-                     fixed(namesMs, 0) + " / " + fixed(shownMs, 0) + " / " + fixed(exactMs, 0) +
-                         " ms",
-                     "", true});
+  figures.push_back(
+      {"opening: names / first answer / exact one",
+       fixed(namesMs, 0) + " / " + fixed(shownMs, 0) + " / " + fixed(exactMs, 0) + " ms", "",
+       true});
   desk.session().cancel();
   return Json::object({{"slider_moving", toJson(whileMoving)},
                        {"overview_filling", toJson(whileFilling)},
@@ -512,21 +514,24 @@ Json measureOpening(Desk& desk, const std::string& path, std::vector<Figure>& fi
 void print(const std::vector<Figure>& figures) {
   for (const Figure& figure : figures) {
     std::printf("| %-50s | %-50s | %-7s | %s |\n", figure.name.c_str(), figure.value.c_str(),
-                figure.goal.c_str(), figure.goal.empty() ? "" : figure.met ? "met" : "MISSED");
+                figure.goal.c_str(),
+                figure.goal.empty() ? ""
+                : figure.met        ? "met"
+                                    : "MISSED");
   }
 }
 
 Options parse(WatchedApplication& application) {
   QCommandLineParser parser;
   parser.addHelpOption();
-  parser.addOptions({{QStringLiteral("json"), QStringLiteral("Write the figures."),
-                      QStringLiteral("OUT.json")},
-                     {QStringLiteral("repeats"), QStringLiteral("Times each edit is made."),
-                      QStringLiteral("N"), QStringLiteral("5")},
-                     {QStringLiteral("only"), QStringLiteral("Parts: edits,busy,drag,open."),
-                      QStringLiteral("PARTS")},
-                     {QStringLiteral("slow-events"), QStringLiteral("Print events that take longer."),
-                      QStringLiteral("MS"), QStringLiteral("0")}});
+  parser.addOptions(
+      {{QStringLiteral("json"), QStringLiteral("Write the figures."), QStringLiteral("OUT.json")},
+       {QStringLiteral("repeats"), QStringLiteral("Times each edit is made."), QStringLiteral("N"),
+        QStringLiteral("5")},
+       {QStringLiteral("only"), QStringLiteral("Parts: edits,busy,drag,open."),
+        QStringLiteral("PARTS")},
+       {QStringLiteral("slow-events"), QStringLiteral("Print events that take longer."),
+        QStringLiteral("MS"), QStringLiteral("0")}});
   parser.process(application);
   Options options;
   options.json = parser.value(QStringLiteral("json")).toStdString();

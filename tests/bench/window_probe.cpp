@@ -22,7 +22,8 @@ Spread Spread::of(std::vector<double> times) {
   std::sort(times.begin(), times.end());
   // The smallest value that at least this share does not exceed.
   const auto at = [&](double share) {
-    const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(times.size())));
+    const auto rank =
+        static_cast<std::size_t>(std::ceil(share * static_cast<double>(times.size())));
     return times[std::max<std::size_t>(rank, 1) - 1];
   };
   return {times.size(), at(0.5), at(0.99), times.back()};

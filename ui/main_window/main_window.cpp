@@ -260,6 +260,12 @@ void MainWindow::showResult() {
   const bool stale = result && !result->preview && !session_->resultIsCurrent() &&
                      session_->activity().foreground();
   weights_->setStale(stale);
+  const QString estimate =
+      result && result->preview && !session_->resultIsCurrent()
+          ? tr("preview of %1 weights").arg(locale().toString(result->preview->sampled))
+          : QString();
+  errors_->setEstimate(estimate);
+  weights_->setEstimate(estimate);
   showRatio();
 }
 

@@ -40,6 +40,8 @@ class TensorFilter {
 
   bool matches(const TensorFacts& facts) const;
   QString problem() const { return problem_; }
+  /// Whether it lets everything pass.
+  bool empty() const { return words_.empty(); }
 
  private:
   enum class Field { Text, Dtype, Elements, Rows, Cols, Bytes, Sqnr, Clip };

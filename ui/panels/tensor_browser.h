@@ -46,6 +46,7 @@ class TensorBrowser : public QWidget {
   void updateNote();
   void fitColumns();
   void fitRows();
+  int widestName() const;
 
   Session* session_;
   TensorListModel* model_;

@@ -59,8 +59,9 @@ class Plot::Veil final : public QWidget {
     setFocusPolicy(Qt::NoFocus);
   }
 
-  void setHazy(bool hazy) {
+  void setHazy(bool hazy, const QString& tag) {
     hazy_ = hazy;
+    tag_ = tag;
     update();
   }
 
@@ -72,27 +73,29 @@ class Plot::Veil final : public QWidget {
       painter.fillRect(rect(), plot_.theme_.background);
       plot_.paintMessage(painter, rect());
     }
-    if (hazy_) paintHaze(painter);
+    if (hazy_) {
+      QColor haze = plot_.theme_.background;
+      haze.setAlphaF(0.55F);
+      painter.fillRect(rect(), haze);
+    }
+    if (!tag_.isEmpty()) paintTag(painter);
   }
 
  private:
-  void paintHaze(QPainter& painter) const {
-    QColor haze = plot_.theme_.background;
-    haze.setAlphaF(0.55F);
-    painter.fillRect(rect(), haze);
-    const QString tag = QStringLiteral("updating…");
+  void paintTag(QPainter& painter) const {
     const QFontMetricsF metrics(font());
-    QRectF box(0, 0, metrics.horizontalAdvance(tag) + 3 * kPadding, metrics.height() + kPadding);
+    QRectF box(0, 0, metrics.horizontalAdvance(tag_) + 3 * kPadding, metrics.height() + kPadding);
     box.moveTopRight(QPointF(width() - 2 * kPadding, kPadding));
     painter.setPen(plot_.theme_.axis);
     painter.setBrush(plot_.theme_.background);
     painter.drawRoundedRect(box, box.height() / 2, box.height() / 2);
     painter.setPen(plot_.theme_.text);
-    painter.drawText(box, Qt::AlignCenter, tag);
+    painter.drawText(box, Qt::AlignCenter, tag_);
   }
 
   Plot& plot_;
   bool hazy_ = false;
+  QString tag_;
 };
 
 Plot::Plot(QString title, QWidget* parent) : QWidget(parent), title_(std::move(title)) {
@@ -108,6 +111,9 @@ Plot::Plot(QString title, QWidget* parent) : QWidget(parent), title_(std::move(t
   staleDelay_.setSingleShot(true);
   staleDelay_.setInterval(kStaleDelayMs);
   connect(&staleDelay_, &QTimer::timeout, this, &Plot::updateState);
+  estimateDelay_.setSingleShot(true);
+  estimateDelay_.setInterval(kStaleDelayMs);
+  connect(&estimateDelay_, &QTimer::timeout, this, &Plot::updateState);
 }
 
 Plot::~Plot() = default;
@@ -208,6 +214,19 @@ void Plot::setStale(bool stale) {
   }
 }
 
+void Plot::setEstimate(const QString& note) {
+  if (note == estimate_) return;
+  // A changed note is shown at once: the delay spares the eye what is over at once.
+  const bool begins = estimate_.isEmpty();
+  estimate_ = note;
+  if (begins) {
+    estimateDelay_.start();
+  } else {
+    if (note.isEmpty()) estimateDelay_.stop();
+    updateState();
+  }
+}
+
 void Plot::setFailure(const QString& message) {
   failure_ = message;
   if (!isShowing()) clearHover();
@@ -237,10 +256,13 @@ void Plot::dataChanged(bool keepZoom) {
 void Plot::updateState() {
   const bool showing = isShowing();
   const bool hazy = stale_ && !staleDelay_.isActive();
+  QString tag;
+  if (showing && !estimateDelay_.isActive()) tag = estimate_;
+  if (hazy) tag = QStringLiteral("updating…");
   canvas_->setVisible(showing);
   for (QAction* action : std::as_const(dataActions_)) action->setEnabled(showing);
-  veil_->setVisible(!showing || hazy);
-  veil_->setHazy(hazy);
+  veil_->setVisible(!showing || !tag.isEmpty());
+  veil_->setHazy(hazy, tag);
   veil_->raise();
   if (!showing) unsetCursor();
 }

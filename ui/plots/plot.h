@@ -77,6 +77,11 @@ class Plot : public QWidget {
   void setStale(bool stale);
   bool isStale() const { return stale_; }
 
+  /// Marks what is shown as an estimate that a better answer will replace: a small tag says `note`,
+  /// "preview", undimmed and after the same delay. Empty: it is none.
+  void setEstimate(const QString& note);
+  QString estimate() const { return estimate_; }
+
   /// Shows `message` in place of the data, until new data are shown or the message is empty.
   void setFailure(const QString& message);
   QString failure() const { return failure_; }
@@ -238,6 +243,8 @@ class Plot : public QWidget {
   QVector<QAction*> dataActions_;
   QTimer staleDelay_;
   bool stale_ = false;
+  QTimer estimateDelay_;
+  QString estimate_;
   bool zoomed_ = false;
   Drag drag_ = Drag::None;
   QPointF dragStart_;
