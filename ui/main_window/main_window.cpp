@@ -23,6 +23,7 @@
 #include "ui/plots/clip_curve_plot.h"
 #include "ui/plots/error_histogram_plot.h"
 #include "ui/plots/weight_histogram_plot.h"
+#include "ui/session/preset_store.h"
 #include "ui/session/session_document.h"
 
 namespace quantoscope::ui {
@@ -101,7 +102,8 @@ void MainWindow::createPlots() {
 
 void MainWindow::createDocks() {
   browser_ = new TensorBrowser(session_, this);
-  spec_ = new SpecPanel(session_, this);
+  presets_ = new PresetStore(session_, settings_, this);
+  spec_ = new SpecPanel(session_, presets_, this);
   metrics_ = new MetricsPanel(session_, this);
   // A margin that looks like part of the table.
   auto* metricsFrame = new QWidget(this);

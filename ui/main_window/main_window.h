@@ -24,6 +24,7 @@ class MessageBar;
 class MetricsPanel;
 class Plot;
 class PlotFrame;
+class PresetStore;
 class SessionDocument;
 class SpecPanel;
 class TensorBrowser;
@@ -158,6 +159,7 @@ class MainWindow : public QMainWindow {
   QDockWidget* metricsDock_ = nullptr;
   Workbench* workbench_ = nullptr;
   SessionDocument* document_ = nullptr;
+  PresetStore* presets_ = nullptr;
 
   QFileSystemWatcher* watcher_ = nullptr;
   QMenu* recentMenu_ = nullptr;

@@ -15,6 +15,7 @@
 #include "ui/main_window/main_window.h"
 #include "ui/main_window/workbench.h"
 #include "ui/panels/appearance.h"
+#include "ui/panels/preset_dialog.h"
 #include "ui/panels/tensor_browser.h"
 #include "ui/plots/plot.h"
 
@@ -165,6 +166,8 @@ void MainWindow::createTensorMenu() {
   defaultAction_ =
       addAction(menu, QStringLiteral("reset"), tr("Use &Default Settings"),
                 QKeySequence(Qt::CTRL | Qt::Key_D), [this] { session_->dropOwnSpec(); });
+  addAction(menu, {}, tr("Own P&resets…"), {},
+            [this] { (new PresetDialog(session_, presets_, this))->open(); });
   QAction* pin = workbench_->pinAction();
   pin->setText(tr("P&in Settings"));
   pin->setIconText(tr("Pin"));

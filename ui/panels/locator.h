@@ -8,20 +8,25 @@
 #include <QDialog>
 #include <QString>
 
+#include "ui/models/tensor_filter.h"
+
 QT_BEGIN_NAMESPACE
+class QLabel;
 class QLineEdit;
 class QListWidget;
 QT_END_NAMESPACE
 
 namespace quantoscope::ui {
 
-/// How well `text` answers what was typed: its letters must occur in order, in any case; letters
-/// that follow each other, or begin a word, count more. Nothing where they do not occur; an empty
-/// pattern fits everything equally.
+/// How well `text` answers what was typed: each word's letters must occur in order, in any case,
+/// and words may come in any order; letters that follow each other, or begin a word, count more,
+/// and what occurs as typed counts most. Nothing where they do not occur; an empty pattern fits
+/// everything equally.
 std::optional<int> fuzzyScore(const QString& pattern, const QString& text);
 
-/// A dialog with a field and the entries that fit what is typed, the best first. Up, Down and Enter
-/// work from the field; Escape leaves.
+/// A dialog with a field and the entries that fit what is typed, the best first. Words of the
+/// tensor filter, such as shape:>1M or -lm_head, leave the tensors that meet them. Up, Down, Page
+/// Up, Page Down and Enter work from the field; Escape leaves.
 class Locator : public QDialog {
   Q_OBJECT
 
@@ -30,6 +35,7 @@ class Locator : public QDialog {
     QString name;
     QString kind;  ///< "tensor", "action", ...
     std::function<void()> choose;
+    std::function<TensorFacts()> facts = {};  ///< of a tensor; empty for all else
   };
 
   Locator(std::vector<Entry> entries, QWidget* parent);
@@ -38,7 +44,9 @@ class Locator : public QDialog {
   bool eventFilter(QObject* watched, QEvent* event) override;
 
  private:
-  void showMatches(const QString& pattern);
+  void showMatches(const QString& typed);
+  std::vector<std::size_t> ranked(const QString& typed) const;
+  void tellCount(std::size_t matches, const QString& problem);
   void chooseCurrent();
 
   static constexpr int kMostShown = 200;  ///< more are never read; typing narrows them
@@ -46,6 +54,7 @@ class Locator : public QDialog {
   std::vector<Entry> entries_;
   QLineEdit* field_;
   QListWidget* list_;
+  QLabel* note_;
 };
 
 }  // namespace quantoscope::ui

@@ -23,6 +23,7 @@
 
 #include "core/metrics/error_metrics.h"
 #include "ui/models/number_text.h"
+#include "ui/panels/preset_dialog.h"
 #include "ui/session/presets.h"
 
 namespace quantoscope::ui {
@@ -177,7 +178,8 @@ double ratioInUse(const AnalysisResult& result) {
 
 }  // namespace
 
-SpecPanel::SpecPanel(Session* session, QWidget* parent) : QWidget(parent), session_(session) {
+SpecPanel::SpecPanel(Session* session, PresetStore* ownPresets, QWidget* parent)
+    : QWidget(parent), session_(session), ownPresets_(ownPresets) {
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(10, 8, 10, 8);
   layout->setSpacing(8);
@@ -208,14 +210,30 @@ QWidget* SpecPanel::makePresets() {
   presets_->setPopupMode(QToolButton::InstantPopup);
   presets_->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
   presets_->setFocusPolicy(Qt::StrongFocus);
-  auto* menu = new QMenu(presets_);
-  for (const Preset& preset : presets()) {
-    menu->addAction(preset.name, this, [this, preset] {
+  presets_->setMenu(new QMenu(presets_));
+  presets_->menu()->setToolTipsVisible(true);
+  fillPresets();
+  connect(ownPresets_, &PresetStore::changed, this, &SpecPanel::fillPresets);
+  return presets_;
+}
+
+void SpecPanel::fillPresets() {
+  QMenu* menu = presets_->menu();
+  menu->clear();
+  const auto add = [&](const Preset& preset) {
+    QString shown = preset.name;
+    shown.replace(QLatin1Char('&'), QLatin1String("&&"));
+    QAction* action = menu->addAction(shown, this, [this, preset] {
       session_->editSpec(preset.spec, tr("preset %1").arg(preset.name));
     });
-  }
-  presets_->setMenu(menu);
-  return presets_;
+    action->setToolTip(QString::fromStdString(describe(preset.spec)));
+  };
+  for (const Preset& preset : presets()) add(preset);
+  menu->addSeparator();
+  for (const Preset& preset : ownPresets_->own()) add(preset);
+  menu->addSeparator();
+  menu->addAction(tr("&Own Presets…"), this,
+                  [this] { (new PresetDialog(session_, ownPresets_, window()))->open(); });
 }
 
 void SpecPanel::addFormat(QFormLayout* form) {

@@ -5,6 +5,7 @@
 
 #include <QWidget>
 
+#include "ui/session/preset_store.h"
 #include "ui/session/session.h"
 
 QT_BEGIN_NAMESPACE
@@ -27,8 +28,8 @@ class SpecPanel : public QWidget {
   Q_OBJECT
 
  public:
-  /// The session must outlive the panel.
-  explicit SpecPanel(Session* session, QWidget* parent = nullptr);
+  /// Both must outlive the panel.
+  SpecPanel(Session* session, PresetStore* ownPresets, QWidget* parent = nullptr);
 
  protected:
   bool eventFilter(QObject* watched, QEvent* event) override;
@@ -37,6 +38,7 @@ class SpecPanel : public QWidget {
   using Change = std::function<void(QuantSpec&)>;
 
   QWidget* makePresets();
+  void fillPresets();
   void addFormat(QFormLayout* form);
   void addClipping(QFormLayout* form);
   QWidget* makeDoubleQuantBody();
@@ -57,6 +59,7 @@ class SpecPanel : public QWidget {
   void showBest();
 
   Session* session_;
+  PresetStore* ownPresets_;
   int gesture_ = 0;
 
   QToolButton* presets_;

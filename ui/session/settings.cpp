@@ -20,6 +20,7 @@ constexpr auto kAppearance = "view/appearance";
 constexpr auto kHintsDismissed = "view/hintsDismissed";
 constexpr auto kLogCounts = "view/logCounts";
 constexpr auto kPins = "comparison/pins";
+constexpr auto kPresets = "presets/own";
 constexpr auto kLastPerspective = "window/perspective";
 
 constexpr const char* kAppearanceNames[] = {"system", "light", "dark"};
@@ -115,6 +116,14 @@ QString Settings::pins() const {
 
 void Settings::setPins(const QString& json) {
   store_->setValue(kPins, json);
+}
+
+QString Settings::presets() const {
+  return store_->value(kPresets).toString();
+}
+
+void Settings::setPresets(const QString& json) {
+  store_->setValue(kPresets, json);
 }
 
 bool Settings::logCounts() const {

@@ -65,6 +65,10 @@ class Settings {
   QString pins() const;
   void setPins(const QString& json);
 
+  /// Presets of one's own as JSON text; empty at first.
+  QString presets() const;
+  void setPresets(const QString& json);
+
   bool logCounts() const;
   void setLogCounts(bool on);
 
