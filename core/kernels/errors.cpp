@@ -40,18 +40,25 @@ struct PaddedTail {
   }
 };
 
-/// ErrorLanes while they grow: in registers, but for the products of spans that are complete.
+/// ErrorLanes while they grow: in registers, but for the products of spans that are complete. The
+/// sums take an error when the next 16 columns have theirs: waiting for it at once would fill the
+/// processor's queue with what depends on it, and keep the next columns out.
 struct ErrorAccumulators {
   Accumulator squaredError, error;
   FloatAccumulator squares, products;  ///< w^2 and w e of the present span
   ErrorLanes::Lanes squaredWeight, cross;
   V peak = hn::Zero(F());  ///< the larger of each |e|, by lane
+  V lateWeight[kVectors];  ///< of the last 16 columns, which are not added yet
+  V lateError[kVectors];
 
   HWY_INLINE explicit ErrorAccumulators(const ErrorLanes& sums)
       : squaredError(sums.squaredError),
         error(sums.error),
         squaredWeight(sums.squaredWeight),
-        cross(sums.cross) {}
+        cross(sums.cross) {
+    for (V& v : lateWeight) v = hn::Zero(F());
+    for (V& v : lateError) v = hn::Zero(F());
+  }
   HWY_INLINE void store(ErrorLanes& sums) const {
     squaredError.store(sums.squaredError);
     error.store(sums.error);
@@ -60,7 +67,13 @@ struct ErrorAccumulators {
   }
   /// Vector i of 16 columns with the values that its weights become.
   HWY_INLINE void add(std::size_t i, V weight, V value) {
-    const V e = hn::Sub(weight, value);
+    addLate(i);
+    lateWeight[i] = weight;
+    lateError[i] = hn::Sub(weight, value);
+  }
+  HWY_INLINE void addLate(std::size_t i) {
+    const V weight = lateWeight[i];
+    const V e = lateError[i];
     const Pair wide(e);
     squaredError.add(i, wide, wide);
     error.subtract(i, wide);
@@ -68,8 +81,15 @@ struct ErrorAccumulators {
     products.add(i, weight, e);
     peak = hn::Max(peak, hn::Abs(e));
   }
+  HWY_INLINE void addLate() {
+    for (std::size_t i = 0; i < kVectors; ++i) {
+      addLate(i);
+      lateWeight[i] = lateError[i] = hn::Zero(F());
+    }
+  }
   /// At the end of a span; false, and nothing done, where its products want float64.
   HWY_INLINE bool closeSpan() {
+    addLate();
     if (!ErrorLanes::keptInFloat(squares.largest())) return false;
     squares.addTo(squaredWeight);
     products.addTo(cross);
@@ -91,17 +111,30 @@ struct ErrorAccumulators {
   }
 };
 
-/// e^2 alone.
+/// e^2 alone, as late.
 struct SquareAccumulator {
   Accumulator squaredError;
+  V lateError[kVectors];  ///< of the last 16 columns, which are not added yet
 
-  HWY_INLINE explicit SquareAccumulator(const ErrorLanes::Lanes& lanes) : squaredError(lanes) {}
+  HWY_INLINE explicit SquareAccumulator(const ErrorLanes::Lanes& lanes) : squaredError(lanes) {
+    for (V& v : lateError) v = hn::Zero(F());
+  }
   HWY_INLINE void store(ErrorLanes::Lanes& lanes) const { squaredError.store(lanes); }
   HWY_INLINE void add(std::size_t i, V weight, V value) {
-    const Pair e(hn::Sub(weight, value));
+    addLate(i);
+    lateError[i] = hn::Sub(weight, value);
+  }
+  HWY_INLINE void addLate(std::size_t i) {
+    const Pair e(lateError[i]);
     squaredError.add(i, e, e);
   }
-  HWY_INLINE bool closeSpan() { return true; }
+  HWY_INLINE bool closeSpan() {
+    for (std::size_t i = 0; i < kVectors; ++i) {
+      addLate(i);
+      lateError[i] = hn::Zero(F());
+    }
+    return true;
+  }
   HWY_INLINE void clearSpan() {}
   void addProducts(const float*, const float*, std::size_t) {}
 };

@@ -90,6 +90,13 @@ struct KernelTable {
                           const double* ratios, std::size_t ratioStride, float* scale,
                           float* zeroPoint);
 
+  /// The smallest and the largest weight of each group.
+  void (*groupExtremes)(const BlockShape& shape, const float* w, float* least, float* most);
+
+  /// What groupParameters finds, from the extremes of that many groups, at one ratio.
+  void (*parametersOfExtremes)(const Codec& codec, std::size_t groups, const float* least,
+                               const float* most, double ratio, float* scale, float* zeroPoint);
+
   /// The dequantized values: codes are found with `scale` and multiplied by `decodeScale` (the
   /// same array, unless scales are quantized themselves). y may be w.
   void (*quantizeDequantize)(const Codec& codec, const BlockShape& shape, const float* w,

@@ -105,6 +105,23 @@ void groupParameters(const Codec& codec, const BlockShape& shape, const float* w
   });
 }
 
+void groupExtremes(const BlockShape& shape, const float* w, float* least, float* most) {
+  forEachGroup(shape, [&](std::size_t g, std::size_t offset, std::size_t length) {
+    const Extremes x = extremesOf(w + offset, length);
+    least[g] = x.min;
+    most[g] = x.max;
+  });
+}
+
+void parametersOfExtremes(const Codec& codec, std::size_t groups, const float* least,
+                          const float* most, double ratio, float* scale, float* zeroPoint) {
+  for (std::size_t g = 0; g < groups; ++g) {
+    const Parameters found = parametersOf(codec, {least[g], most[g]}, static_cast<float>(ratio));
+    scale[g] = found.scale;
+    if (zeroPoint != nullptr) zeroPoint[g] = found.zeroPoint;
+  }
+}
+
 void quantizeDequantize(const Codec& codec, const BlockShape& shape, const float* w,
                         const float* scale, const float* zeroPoint, const float* decodeScale,
                         float* y) {
@@ -294,6 +311,8 @@ std::size_t codebookIndex(const Codebook& codebook, float t) {
 const KernelTable& scalarKernels() {
   static constexpr KernelTable table{"scalar",
                                      groupParameters,
+                                     groupExtremes,
+                                     parametersOfExtremes,
                                      quantizeDequantize,
                                      encode,
                                      addErrors,

@@ -62,6 +62,34 @@ void groupParameters(const Codec& codec, const BlockShape& shape, const float* w
   findGroupParameters(codec, shape, w, ratios, ratioStride, scale, zeroPoint, nullptr);
 }
 
+void groupExtremes(const BlockShape& shape, const float* w, float* least, float* most) {
+  const std::size_t lanes = hn::Lanes(F());
+  forEachGroup(shape, [&](std::size_t g, std::size_t offset, std::size_t length) HWY_ATTR {
+    const Extremes x =
+        length >= lanes ? extremesOf(w + offset, length) : scalarExtremesOf(w + offset, length);
+    least[g] = x.min;
+    most[g] = x.max;
+  });
+}
+
+void parametersOfExtremes(const Codec& codec, std::size_t groups, const float* least,
+                          const float* most, double ratio, float* scale, float* zeroPoint) {
+  const F f;
+  const std::size_t lanes = hn::Lanes(f);
+  std::size_t g = 0;
+  if (!codec.extended) {
+    const V vectorRatio = hn::Set(f, static_cast<float>(ratio));
+    for (; g + lanes <= groups; g += lanes) {
+      const GroupVectors found =
+          parametersOf(codec, hn::LoadU(f, least + g), hn::LoadU(f, most + g), vectorRatio);
+      hn::StoreU(found.scale, f, scale + g);
+      if (zeroPoint != nullptr) hn::StoreU(found.zeroPoint, f, zeroPoint + g);
+    }
+  }
+  scalarKernels().parametersOfExtremes(codec, groups - g, least + g, most + g, ratio, scale + g,
+                                       zeroPoint != nullptr ? zeroPoint + g : nullptr);
+}
+
 /// y[i] = one(x[i]) of n >= one vector's elements; y may be x. The overlapping last vector is
 /// computed before anything is stored.
 template <typename One>
@@ -301,6 +329,8 @@ float readThrough(const float* x, std::size_t n) {
 const KernelTable& table() {
   static const KernelTable kTable{hwy::TargetName(HWY_TARGET),
                                   groupParameters,
+                                  groupExtremes,
+                                  parametersOfExtremes,
                                   quantizeDequantize,
                                   encode,
                                   addErrors,

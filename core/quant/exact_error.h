@@ -1,6 +1,7 @@
 // The squared error at a clip ratio in the reference's own arithmetic.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "core/kernels/kernels.h"
@@ -17,21 +18,26 @@ class ExactError {
   /// sum of e^2 over all rows of a block: the bits of kernels::ErrorLanes over these rows.
   double ofBlock(MatrixView w, double ratio);
 
+  /// The same at some ratios, in one pass over the weights.
+  void ofBlock(MatrixView w, std::span<const double> ratios, double* sums);
+
   /// sum of e^2 of each group, each a sum of its own; groups row-major.
   const std::vector<double>& ofGroups(MatrixView w, double ratio);
 
  private:
-  /// Leaves the parameters of some rows' groups in scale_ and zeroPoint_, and makes room for their
-  /// values.
-  void findParameters(MatrixView w, double ratio);
+  /// Makes room for the groups and values of some rows; returns the number of groups.
+  std::size_t prepare(MatrixView w);
   kernels::BlockShape shapeOf(MatrixView w) const { return {w.rows, w.cols, groupSize_}; }
 
   Codec codec_;
   std::size_t groupSize_;
+  std::vector<float> least_;
+  std::vector<float> most_;
   std::vector<float> scale_;
   std::vector<float> zeroPoint_;
   std::vector<float> values_;
   std::vector<double> groupErrors_;
+  std::vector<kernels::ErrorLanes::Lanes> lanes_;
 };
 
 }  // namespace quantoscope

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <optional>
 
+#include "core/parallel/worker_pool.h"
 #include "core/quant/exact_error.h"
 
 namespace quantoscope {
@@ -270,15 +271,13 @@ class PlainSearch {
   Result<std::vector<double>> exactSums(const std::vector<double>& ratios, const Executor& executor,
                                         const TaskControl& control) const {
     std::vector<double> parts(blocks_.count() * ratios.size());
+    WorkerPool<ExactError> pool([this] { return ExactError(codec_, layout_.groupSize); });
     const Status status = executor.forEachBlock(
         blocks_.count(),
         [&](std::size_t b) {
           std::vector<float> scratch;
-          const MatrixView w = block(b, scratch);
-          ExactError exact(codec_, layout_.groupSize);
-          for (std::size_t i = 0; i < ratios.size(); ++i) {
-            parts[b * ratios.size() + i] = exact.ofBlock(w, ratios[i]);
-          }
+          WorkerPool<ExactError>::Lease exact(pool);
+          exact->ofBlock(block(b, scratch), ratios, parts.data() + b * ratios.size());
         },
         control);
     if (!status) return status.error();

@@ -77,6 +77,7 @@ Setting randomSetting(std::uint32_t seed) {
 /// Everything that a table computes of a setting.
 struct Answers {
   std::vector<float> scale, zeroPoint, values, inPlace;
+  std::vector<float> least, most, scaleOfExtremes, zeroPointOfExtremes;
   std::vector<std::int32_t> codes;
   kernels::ErrorLanes sums;
   kernels::ErrorPeak peak;
@@ -120,6 +121,13 @@ Answers answersOf(const KernelTable& table, const Setting& setting) {
   a.values.resize(setting.weights.size());
   a.codes.resize(setting.weights.size());
   a.groups.resize(groups);
+  a.least.resize(groups);
+  a.most.resize(groups);
+  a.scaleOfExtremes.resize(groups);
+  a.zeroPointOfExtremes.resize(groups);
+  table.groupExtremes(shape, w, a.least.data(), a.most.data());
+  table.parametersOfExtremes(codec, groups, a.least.data(), a.most.data(), setting.ratios[0],
+                             a.scaleOfExtremes.data(), a.zeroPointOfExtremes.data());
   table.groupParameters(codec, shape, w, setting.ratios.data(), setting.ratios.size() > 1 ? 1 : 0,
                         a.scale.data(), a.zeroPoint.data());
   const auto& decode = setting.decodeScale.empty() ? a.scale : setting.decodeScale;
@@ -169,6 +177,10 @@ class KernelsTest : public QObject {
     for (int i = 0; i < kSettings; ++i) {
       const Setting setting = randomSetting(static_cast<std::uint32_t>(i + 1));
       const Answers wanted = answersOf(kernels::scalarKernels(), setting);
+      if (setting.ratios.size() == 1) {
+        QVERIFY2(sameBits(wanted.scaleOfExtremes, wanted.scale), setting.text(i));
+        QVERIFY2(sameBits(wanted.zeroPointOfExtremes, wanted.zeroPoint), setting.text(i));
+      }
       for (const KernelTable* table : kernels::availableKernels()) {
         const Answers found = answersOf(*table, setting);
         const auto verify = [&](bool same, const char* what) {
@@ -176,6 +188,10 @@ class KernelsTest : public QObject {
         };
         verify(sameBits(found.scale, wanted.scale), "scale");
         verify(sameBits(found.zeroPoint, wanted.zeroPoint), "zero point");
+        verify(found.least == wanted.least && found.most == wanted.most, "extremes of groups");
+        verify(sameBits(found.scaleOfExtremes, wanted.scaleOfExtremes) &&
+                   sameBits(found.zeroPointOfExtremes, wanted.zeroPointOfExtremes),
+               "parameters of extremes");
         verify(sameBits(found.values, wanted.values), "values");
         verify(sameBits(found.inPlace, wanted.values), "values in place");
         verify(found.codes == wanted.codes, "codes");
