@@ -2,7 +2,6 @@
 // proves.
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <limits>
 
 #include "core/kernels/curve_plan.h"
@@ -12,7 +11,6 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels/clip_curve.cpp"
-#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -113,18 +111,6 @@ class BlockCurve {
   }
 
  private:
-  /// Weights that are worked on together: they and as many more stay in the first cache.
-  static constexpr std::size_t kPieceElements = 2048;
-
-  /// Asks for the next piece's weights while these are worked on. What lies behind the last is
-  /// asked for in vain, which does no harm.
-  static HWY_INLINE void fetchNext(const float* x, std::size_t n) {
-    const auto from = reinterpret_cast<std::uintptr_t>(x) + kPieceElements * sizeof(float);
-    for (std::size_t i = 0; i < n; i += 16) {
-      hwy::Prefetch(reinterpret_cast<const float*>(from + i * sizeof(float)));
-    }
-  }
-
   /// Calls fn with what makes the group of an index into the scratch's parameters.
   template <typename Fn>
   void withGroups(Fn fn) {
@@ -139,42 +125,17 @@ class BlockCurve {
   }
 
   /// Calls fn(group in the block, group in the scratch's parameters, weights, length) for all
-  /// groups in order. Parameters at ratio 1 are found for some groups at a time, whose weights
-  /// then are still in the first cache.
+  /// groups in order.
   template <typename Fn>
   HWY_INLINE void forEachGroup(Fn fn) const {
-    const std::size_t rows = std::clamp<std::size_t>(kPieceElements / shape_.cols, 1, shape_.rows);
-    const std::size_t cols =
-        std::min(shape_.cols,
-                 std::max<std::size_t>(1, kPieceElements / shape_.groupSize) * shape_.groupSize);
-    std::size_t first = 0;
-    for (std::size_t r = 0; r < shape_.rows; r += rows) {
-      for (std::size_t c = 0; c < shape_.cols; c += cols) {
-        const BlockShape piece{std::min(rows, shape_.rows - r), std::min(cols, shape_.cols - c),
-                               shape_.groupSize};
-        const float* w = w_ + r * shape_.cols + c;
-        findParameters(piece, w);
-        kernels::HWY_NAMESPACE::forEachGroup(
-            piece, [&](std::size_t g, std::size_t offset, std::size_t n) HWY_ATTR {
-              fetchNext(w + offset, n);
-              fn(first + g, g, w + offset, n);
-            });
-        first += piece.rows * piece.groupsPerRow();
-      }
-    }
-  }
-
-  /// Parameters at ratio 1 and smallest weights of a piece's groups.
-  void findParameters(const BlockShape& piece, const float* w) const {
-    const std::size_t groups = piece.rows * piece.groupsPerRow();
-    if (scratch_.scale.size() < groups) {
-      scratch_.scale.resize(groups);
-      scratch_.zeroPoint.resize(groups);
-      scratch_.least.resize(groups);
-    }
-    const double one = 1;
-    findGroupParameters(codec_, piece, w, &one, 0, scratch_.scale.data(), scratch_.zeroPoint.data(),
-                        scratch_.least.data());
+    forEachPiece(codec_, shape_, w_, scratch_,
+                 [&](std::size_t first, const BlockShape& piece, const float* w) HWY_ATTR {
+                   kernels::HWY_NAMESPACE::forEachGroup(
+                       piece, [&](std::size_t g, std::size_t offset, std::size_t n) HWY_ATTR {
+                         fetchNext(w + offset, n);
+                         fn(first + g, g, w + offset, n);
+                       });
+                 });
   }
 
   /// Whether the fast arithmetic holds.
@@ -234,16 +195,20 @@ class BlockCurve {
       const auto group = groupOf(g);
       const std::size_t passes = plan_.passes[group.limit()];
       const float unit = group.scale * first;
+      const ListUnits units = ListUnits::squared(unit);
       for (std::size_t begin = 0; begin < n; begin += kPiece) {
         const float* from = x + begin;
         const std::size_t length = std::min(kPiece, n - begin);
         ChangeList list = changes.list();
         if (passes == 1) {
-          sums.add(group.template classify<1>(from, length, unit, last, 1, list), unit * unit);
+          sums.add(group.template classify<1>(from, length, unit, last, 1, units, list),
+                   unit * unit);
         } else if (passes == 2) {
-          sums.add(group.template classify<2>(from, length, unit, last, 2, list), unit * unit);
+          sums.add(group.template classify<2>(from, length, unit, last, 2, units, list),
+                   unit * unit);
         } else {
-          sums.add(group.template classify<0>(from, length, unit, last, passes, list), unit * unit);
+          sums.add(group.template classify<0>(from, length, unit, last, passes, units, list),
+                   unit * unit);
         }
         changes.setSize(list.size);
         changes.countFull();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 
 #include "core/kernels/level_changes-inl.h"
@@ -14,6 +15,7 @@
 #define QUANTOSCOPE_CURVE_CLASSES_INL_H
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -22,6 +24,48 @@ namespace quantoscope::kernels::HWY_NAMESPACE {
 namespace {
 
 constexpr std::size_t kMaxCurveLevels = 16;
+
+/// Weights that are worked on together: they and as many more stay in the first cache.
+constexpr std::size_t kPieceElements = 2048;
+
+/// Asks for the next piece's weights while these are worked on. What lies behind the last is asked
+/// for in vain, which does no harm.
+HWY_INLINE void fetchNext(const float* x, std::size_t n) {
+  const auto from = reinterpret_cast<std::uintptr_t>(x) + kPieceElements * sizeof(float);
+  for (std::size_t i = 0; i < n; i += 16) {
+    hwy::Prefetch(reinterpret_cast<const float*>(from + i * sizeof(float)));
+  }
+}
+
+/// Calls fn(first group in the block, piece, its weights) for pieces of whole groups, whose
+/// parameters at ratio 1 and smallest weights then are in the scratch's first places. A piece of
+/// more than one row has whole rows, so that its weights lie in one stretch.
+template <typename Fn>
+HWY_INLINE void forEachPiece(const Codec& codec, const BlockShape& shape, const float* w,
+                             CurveScratch& scratch, Fn fn) {
+  const std::size_t rows = std::clamp<std::size_t>(kPieceElements / shape.cols, 1, shape.rows);
+  const std::size_t cols = std::min(
+      shape.cols, std::max<std::size_t>(1, kPieceElements / shape.groupSize) * shape.groupSize);
+  std::size_t first = 0;
+  for (std::size_t r = 0; r < shape.rows; r += rows) {
+    for (std::size_t c = 0; c < shape.cols; c += cols) {
+      const BlockShape piece{std::min(rows, shape.rows - r), std::min(cols, shape.cols - c),
+                             shape.groupSize};
+      const std::size_t groups = piece.rows * piece.groupsPerRow();
+      if (scratch.scale.size() < groups) {
+        for (auto* values : {&scratch.scale, &scratch.zeroPoint, &scratch.least}) {
+          values->resize(groups);
+        }
+      }
+      const float* from = w + r * shape.cols + c;
+      const double one = 1;
+      findGroupParameters(codec, piece, from, &one, 0, scratch.scale.data(),
+                          scratch.zeroPoint.data(), scratch.least.data());
+      fn(first, piece, from);
+      first += groups;
+    }
+  }
+}
 
 /// What the weights u of a group add up, in units of its scale at the first ratio, with k their
 /// levels there and d = u - k.
@@ -38,6 +82,17 @@ struct UnitSums {
   }
 };
 
+/// In which units changes are listed: a weight times `weight`, and instead of its threshold `step`
+/// times the level before it, plus `base`.
+struct ListUnits {
+  float weight;
+  float step;
+  float base;
+
+  /// For LevelChanges.
+  static ListUnits squared(float unit) { return {unit, unit * unit, 0.5f * (unit * unit)}; }
+};
+
 /// An integer group: levels are equally spaced, up to a limit on each side of zero.
 struct IntegerGroup : IntegerLimits {
   /// For CurvePlan::passes.
@@ -50,7 +105,8 @@ struct IntegerGroup : IntegerLimits {
   /// if that is 0.
   template <std::size_t kPasses>
   HWY_INLINE UnitSums classify(const float* x, std::size_t n, float unit, float last,
-                               std::size_t passes, ChangeList& changes) const {
+                               std::size_t passes, const ListUnits& units,
+                               ChangeList& changes) const {
     const F f;
     const V zero = hn::Zero(f);
     const V one = hn::Set(f, 1.0f);
@@ -59,9 +115,9 @@ struct IntegerGroup : IntegerLimits {
     const V above = hn::Set(f, positive);
     const V reach = hn::Set(f, last);
     const V halfReach = hn::Set(f, 0.5f * last);
-    const V unitWeight = hn::Set(f, unit);
-    const V squaredUnit = hn::Set(f, unit * unit);
-    const V halfSquaredUnit = hn::Set(f, 0.5f * (unit * unit));
+    const V weightUnit = hn::Set(f, units.weight);
+    const V step = hn::Set(f, units.step);
+    const V base = hn::Set(f, units.base);
     UnitSums sums;
     ChangeList list = changes;
     forEachVector(x, n, [&](V w) HWY_ATTR {
@@ -70,9 +126,9 @@ struct IntegerGroup : IntegerLimits {
       const V limit = hn::IfThenElse(hn::Lt(w, zero), below, above);
       const V k = hn::Min(hn::Round(u), limit);
       sums.add(hn::Sub(u, k), k);
-      const V weight = hn::Mul(magnitude, unitWeight);
+      const V weight = hn::Mul(magnitude, weightUnit);
       V level = k;
-      V threshold = hn::MulAdd(k, squaredUnit, halfSquaredUnit);
+      V threshold = hn::MulAdd(k, step, base);
       const std::size_t count = kPasses > 0 ? kPasses : std::max<std::size_t>(1, passes);
       for (std::size_t pass = 0;;) {
         // u >= last * (level + 1/2), and there is a level behind it.
@@ -81,7 +137,7 @@ struct IntegerGroup : IntegerLimits {
         list.add(weight, threshold, changed);
         if (++pass == count) break;
         level = hn::Add(level, one);
-        threshold = hn::Add(threshold, squaredUnit);
+        threshold = hn::Add(threshold, step);
       }
     });
     changes = list;
@@ -155,13 +211,14 @@ struct CodebookGroup {
   /// As IntegerGroup's.
   template <std::size_t kPasses>
   HWY_INLINE UnitSums classify(const float* x, std::size_t n, float unit, float last,
-                               std::size_t passes, ChangeList& changes) const {
+                               std::size_t passes, const ListUnits& units,
+                               ChangeList& changes) const {
     const F f;
     const hn::RebindToSigned<F> i32;
     const V zero = hn::Zero(f);
     const V inverse = hn::Set(f, 1.0f / unit);
     const V reach = hn::Set(f, last);
-    const V squaredUnit = hn::Set(f, unit * unit);
+    const V squaredUnit = hn::Set(f, units.step);
     const auto zeroLevel = hn::Set(i32, static_cast<std::int32_t>(tables->zero));
     const V zeroNext = hn::Set(f, tables->zeroNextNegative);
     const V zeroGap = hn::Set(f, tables->zeroGapNegative);

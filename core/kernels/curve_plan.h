@@ -38,9 +38,8 @@ struct CurveScratch {
   std::vector<float> scale;
   std::vector<float> zeroPoint;
   std::vector<float> least;
-  std::vector<std::int32_t>
-      crossedWeight;  ///< of the weights whose level changes: see group_choice
-  std::vector<std::int32_t> crossedAt;
+  std::vector<std::int32_t> crossedAt;  ///< see group_choice
+  std::vector<std::int64_t> crossedBy;
   std::vector<std::int64_t> crossings;
   std::vector<double> losses;
 };

@@ -24,7 +24,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "core/kernels/curve_groups-inl.h"
+#include "core/kernels/curve_classes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace quantoscope::kernels::HWY_NAMESPACE {
@@ -39,8 +39,8 @@ constexpr std::size_t kBatch = 8;
 constexpr int kWeightBits = 42;
 constexpr float kWeightUnit = 16777216.0f;
 
-/// As words of the list: where to, in 16 bits, and 2 l + 1 above.
-constexpr int kPlaceBits = 16;
+/// Levels that a list's second word, a level plus this times the group's lane, can tell apart.
+constexpr int kLevelBits = 4;
 
 /// What chosen ratios may be off by in sqrt(error) over the norm, for two points of a curve: each
 /// weight's level may change at a ratio that is off by up to 8 roundings, which is worth an error
@@ -85,24 +85,26 @@ struct Rows {
   HWY_INLINE Lanes sums() const {
     return folded([](V a, V b) HWY_ATTR { return hn::Add(a, b); });
   }
-  HWY_INLINE Lanes minima() const {
-    return folded([](V a, V b) HWY_ATTR { return hn::Min(a, b); });
-  }
 };
 
-/// What a batch of groups adds up, in units of their scales.
+/// Some groups and what they add up, in units of their scales.
 struct Batch {
   Rows squared;  ///< d^2
   Rows cross;    ///< d k
   Rows level;    ///< k^2
-  Rows least;    ///< the smaller of 0 and the smallest weight
-  std::size_t listed[kBatch] = {};
+  std::size_t groups = 0;
+  std::size_t length[kBatch];
+  std::size_t listed[kBatch];
+  Lanes unit;  ///< squared scales; 0 for what is left out
 
-  HWY_INLINE void set(std::size_t group, V d2, V dk, V k2, V smallest) {
-    squared.set(group, d2);
-    cross.set(group, dk);
-    level.set(group, k2);
-    least.set(group, smallest);
+  HWY_INLINE void add(const UnitSums& sums, std::size_t weights, std::size_t changes, double s) {
+    squared.set(groups, sums.squared);
+    cross.set(groups, sums.cross);
+    level.set(groups, sums.level);
+    length[groups] = weights;
+    listed[groups] = changes;
+    unit.of[groups] = s * s;
+    ++groups;
   }
 };
 
@@ -110,7 +112,12 @@ class GroupChoice {
  public:
   GroupChoice(const Codec& codec, const BlockShape& shape, const CurvePlan& plan,
               CurveScratch& scratch)
-      : codec_(codec), scratch_(scratch), count_(plan.ratios.size()), first_(plan.ratios.front()) {
+      : codec_(codec),
+        plan_(plan),
+        scratch_(scratch),
+        count_(plan.ratios.size()),
+        first_(plan.ratios.front()),
+        last_(plan.ratios.back() / first_) {
     inverseStep_ = first_ / plan.step;
     for (std::size_t k = 0; k < 16; ++k) {
       placeOf_[k] = inverseStep_ / (static_cast<float>(k) + 0.5f);
@@ -121,38 +128,49 @@ class GroupChoice {
       const auto index = static_cast<double>(ratios_.size());
       ratios_.push_back({r * r, 2 * r / kWeightUnit, kOne + index});
     }
-    // A weight reaches at most 15 levels; a vector more than the last group fills is written.
-    const std::size_t room = kBatch * (shape.groupSize + kLanes) * 15 + kLanes;
+    // A vector more than the last group fills is written.
+    const std::size_t most = *std::max_element(plan.passes.begin(), plan.passes.end());
+    const std::size_t room = kBatch * (shape.groupSize + kLanes) * most + 2 * kLanes;
     if (scratch.crossedAt.size() < room) {
+      scratch.scaledWeight.resize(std::max(scratch.scaledWeight.size(), room));
+      scratch.scaledThreshold.resize(std::max(scratch.scaledThreshold.size(), room));
       scratch.crossedAt.resize(room);
-      scratch.crossedWeight.resize(room);
+      scratch.crossedBy.resize(room);
     }
-    scratch.crossings.assign(count_ * kBatch, 0);
+    scratch.crossings.assign((count_ + 1) * kBatch, 0);
     scratch.losses.assign(2 * count_ * kBatch, 0);
   }
 
-  /// Decides up to kBatch groups.
-  void choose(const float* const* x, const std::size_t* length, const float* scale,
-              const float* zeroPoint, std::size_t groups, std::uint32_t* chosen) {
-    Batch batch;
-    size_ = 0;
-    for (std::size_t g = 0; g < kBatch; ++g) {
-      if (g < groups && squaresHold(scale[g])) {
-        classify(x[g], length[g], scale[g], zeroPoint[g], g, batch);
-      } else {
-        const V zero = hn::Zero(F());
-        batch.set(g, zero, zero, zero, zero);
-      }
+  /// Adds a group to those that wait; `least` is its smallest weight. At kBatch of them, or at the
+  /// end, they are to be decided.
+  HWY_INLINE void add(const float* x, std::size_t n, float scale, float zeroPoint, float least) {
+    const std::size_t lane = batch_.groups;
+    if (!steady(codec_, scale, zeroPoint, std::min(0.0f, least))) {
+      batch_.add(UnitSums(), n, 0, 0);
+      return;
     }
+    const IntegerGroup group{integerLimits(codec_, scale, zeroPoint)};
+    const float unit = group.scale * first_;
+    const ListUnits units{1.0f / unit, 1.0f, static_cast<float>(lane << kLevelBits)};
+    ChangeList list{scratch_.scaledWeight.data(), scratch_.scaledThreshold.data(), size_};
+    const std::size_t passes = plan_.passes[group.limit()];
+    const UnitSums sums = passes == 1   ? group.classify<1>(x, n, unit, last_, 1, units, list)
+                          : passes == 2 ? group.classify<2>(x, n, unit, last_, 2, units, list)
+                                        : group.classify<0>(x, n, unit, last_, passes, units, list);
+    batch_.add(sums, n, list.size - size_, static_cast<double>(group.scale) * first_);
+    size_ = list.size;
+  }
+  bool full() const { return batch_.groups == kBatch; }
+
+  /// Decides the groups that wait; returns how many.
+  std::size_t decide(std::uint32_t* chosen) {
+    const std::size_t groups = batch_.groups;
+    place();
     scatter();
-    const Lanes least = batch.least.minima();
-    Lanes unit;  // squared scales; 0 for what is left out
-    for (std::size_t g = 0; g < groups; ++g) {
-      const auto s = static_cast<double>(scale[g]) * first_;
-      const auto wmin = static_cast<float>(least.of[g]);
-      unit.of[g] = steady(codec_, scale[g], zeroPoint[g], wmin) ? s * s : 0;
-    }
-    decide(batch, length, groups, unit, chosen);
+    choose(chosen);
+    size_ = 0;
+    batch_.groups = 0;
+    return groups;
   }
 
   /// Adds the curves of all groups that were not left out so far; returns their sum of w^2.
@@ -176,77 +194,65 @@ class GroupChoice {
   /// More than any index: a sum of `counted` tells the index where it is of one ratio alone.
   static constexpr double kOne = 1024;
 
-  /// A group's sums and the levels that its weights reach.
-  HWY_INLINE void classify(const float* x, std::size_t n, float scale, float zeroPoint,
-                           std::size_t lane, Batch& batch) {
-    const F f;
-    const IntegerLimits limits = integerLimits(codec_, scale, zeroPoint);
-    const V inverse = hn::Set(f, 1.0f / (limits.scale * first_));
-    const V below = hn::Set(f, limits.negative);
-    const V above = hn::Set(f, limits.positive);
-    const V zero = hn::Zero(f);
-    const V laneOnly = hn::Set(f, static_cast<float>(lane + (1U << kPlaceBits)));
-    V squared = zero, cross = zero, level = zero, least = zero;
-    std::size_t size = size_;
-    forEachVector(x, n, [&](V w) HWY_ATTR {
-      const V u = hn::Mul(hn::Abs(w), inverse);
-      const V limit = hn::IfThenElse(hn::Lt(w, zero), below, above);
-      const V k = hn::Min(hn::Round(u), limit);
-      const V d = hn::Sub(u, k);
-      squared = hn::MulAdd(d, d, squared);
-      cross = hn::MulAdd(d, k, cross);
-      level = hn::MulAdd(k, k, level);
-      least = hn::Min(least, w);
-      listLevels(u, k, limit, laneOnly, size);
-    });
-    batch.set(lane, squared, cross, level, least);
-    batch.listed[lane] = size - size_;
-    size_ = size;
-  }
-
-  /// Lists every level above `level` that the weights reach at some ratio.
-  HWY_INLINE void listLevels(V u, V level, V limit, V laneOnly, std::size_t& size) {
+  /// Turns the list into what is added to the table, and where.
+  HWY_NOINLINE void place() {
     const F f;
     const I i32;
+    float* weights = scratch_.scaledWeight.data();
+    float* levels = scratch_.scaledThreshold.data();
+    // What the list ends with goes behind the table's last ratio.
+    hn::StoreU(hn::Zero(f), f, weights + size_);
+    hn::StoreU(hn::Zero(f), f, levels + size_);
     const V inverseStep = hn::Set(f, inverseStep_);
-    const V count = hn::Set(f, static_cast<float>(count_));
-    while (true) {
-      const V perWeight = entryOf(placeOf_, hn::ConvertTo(i32, level));
+    const V behind = hn::Set(f, static_cast<float>(count_));
+    auto* by = reinterpret_cast<std::int32_t*>(scratch_.crossedBy.data());
+    for (std::size_t i = 0; i < size_; i += kLanes) {
+      const V u = hn::LoadU(f, weights + i);
+      const auto code = hn::ConvertTo(i32, hn::LoadU(f, levels + i));
+      const auto level = hn::And(code, hn::Set(i32, (1 << kLevelBits) - 1));
+      const auto lane = hn::ShiftRight<kLevelBits>(code);
       // Rounding may put what is reached at the first ratio a little before it: Ceil gives 0.
-      const V at = hn::Ceil(hn::NegMulAdd(u, perWeight, inverseStep));
-      const M reached = hn::And(hn::Lt(level, limit), hn::Lt(at, count));
-      if (hn::AllFalse(f, reached)) return;
-      const V place = hn::MulAdd(level, hn::Set(f, 2.0f * (1U << kPlaceBits)),
-                                 hn::MulAdd(at, hn::Set(f, kBatch), laneOnly));
-      const V weight = hn::Mul(u, hn::Set(f, kWeightUnit));
-      compressTo(hn::BitCast(f, hn::ConvertTo(i32, place)), reached,
-                 words(scratch_.crossedAt) + size);
-      compressTo(hn::BitCast(f, hn::ConvertTo(i32, weight)), reached,
-                 words(scratch_.crossedWeight) + size);
-      size += hn::CountTrue(f, reached);
-      level = hn::Add(level, hn::Set(f, 1.0f));
+      const V at = hn::Ceil(hn::NegMulAdd(u, entryOf(placeOf_, level), inverseStep));
+      const auto row = hn::ConvertTo(i32, hn::Min(at, behind));
+      hn::StoreU(hn::Add(hn::Mul(row, hn::Set(i32, kBatch)), lane), i32,
+                 scratch_.crossedAt.data() + i);
+      const auto low = hn::ConvertTo(i32, hn::Mul(u, hn::Set(f, kWeightUnit)));
+      const auto high =
+          hn::Add(hn::ShiftLeft<kWeightBits - 31>(level), hn::Set(i32, 1 << (kWeightBits - 32)));
+      hn::StoreU(hn::InterleaveLower(i32, low, high), i32, by + 2 * i);
+      hn::StoreU(hn::InterleaveUpper(i32, low, high), i32, by + 2 * i + kLanes);
     }
-  }
-
-  static float* words(std::vector<std::int32_t>& list) {
-    return reinterpret_cast<float*>(list.data());
   }
 
   /// A loop of its own: reading words back right behind the vectors that stored them is slow.
-  void scatter() {
+  HWY_NOINLINE void scatter() {
     const std::int32_t* at = scratch_.crossedAt.data();
-    const std::int32_t* weight = scratch_.crossedWeight.data();
+    const std::int64_t* by = scratch_.crossedBy.data();
     std::int64_t* table = scratch_.crossings.data();
-    constexpr std::int32_t kPlaceMask = (1 << kPlaceBits) - 1;
     const std::size_t size = size_;  // the table might hold it, for all that a compiler knows
-    for (std::size_t i = 0; i < size; ++i) {
-      table[at[i] & kPlaceMask] +=
-          (static_cast<std::int64_t>(at[i] >> kPlaceBits) << kWeightBits) + weight[i];
+    for (std::size_t i = 0; i < size; i += kLanes, at += kLanes, by += kLanes) {
+      // Lower halves of 128-bit blocks come first.
+      for (std::size_t half = 0; half < 2; ++half) {
+        for (std::size_t block = 0; block < kLanes / 4; ++block) {
+          const std::int32_t* first = at + 4 * block + 2 * half;
+          const std::int64_t* pair = by + half * kLanes / 2 + 2 * block;
+          table[first[0]] += pair[0];
+          table[first[1]] += pair[1];
+        }
+      }
     }
   }
 
-  void decide(const Batch& batch, const std::size_t* length, std::size_t groups, const Lanes& unit,
-              std::uint32_t* chosen) {
+  void choose(std::uint32_t* chosen) {
+    Batch& batch = batch_;
+    const std::size_t groups = batch.groups;
+    for (std::size_t g = groups; g < kBatch; ++g) {
+      batch.squared.set(g, hn::Zero(F()));
+      batch.cross.set(g, hn::Zero(F()));
+      batch.level.set(g, hn::Zero(F()));
+      batch.unit.of[g] = 0;
+    }
+    const Lanes& unit = batch.unit;
     const Lanes squared = batch.squared.sums();
     const Lanes cross = batch.cross.sums();
     const Lanes level = batch.level.sums();
@@ -255,7 +261,7 @@ class GroupChoice {
     HWY_ALIGN std::int64_t begin[kBatch] = {};
     for (std::size_t g = 0; g < groups; ++g) {
       energy.of[g] = squared.of[g] + 2 * cross.of[g] + level.of[g];
-      slack.of[g] = slackOf(squared.of[g], level.of[g], length[g], batch.listed[g]);
+      slack.of[g] = slackOf(squared.of[g], level.of[g], batch.length[g], batch.listed[g]);
       begin[g] = (static_cast<std::int64_t>(level.of[g]) << kWeightBits) +
                  static_cast<std::int64_t>((cross.of[g] + level.of[g]) * kWeightUnit);
       energy_ += energy.of[g] * unit.of[g];
@@ -327,12 +333,15 @@ class GroupChoice {
   }
 
   const Codec& codec_;
+  const CurvePlan& plan_;
   CurveScratch& scratch_;
   const std::size_t count_;
   const float first_;
+  const float last_;             ///< over the first
   float inverseStep_;            ///< of the ratios over the first
   HWY_ALIGN float placeOf_[16];  ///< by level: what a weight u gets nearer by, in ratios
   std::vector<Ratio> ratios_;
+  Batch batch_;
   std::size_t size_ = 0;  ///< of the list
   double energy_ = 0;
 };
@@ -342,31 +351,18 @@ class GroupChoice {
 double chooseGroupRatios(const Codec& codec, const BlockShape& shape, const float* w,
                          const CurvePlan& plan, CurveScratch& scratch, std::uint32_t* chosen,
                          double* squaredError) {
-  const std::size_t groups = shape.rows * shape.groupsPerRow();
-  scratch.scale.resize(groups);
-  scratch.zeroPoint.resize(groups);
-  const double one = 1;
-  activeKernels().groupParameters(codec, shape, w, &one, 0, scratch.scale.data(),
-                                  scratch.zeroPoint.data());
   GroupChoice choice(codec, shape, plan, scratch);
-  const float* x[kBatch];
-  std::size_t length[kBatch];
-  std::size_t filled = 0;
-  std::size_t group = 0;
-  const auto flush = [&] {
-    choice.choose(x, length, scratch.scale.data() + group, scratch.zeroPoint.data() + group, filled,
-                  chosen + group);
-    group += filled;
-    filled = 0;
-  };
-  for (std::size_t r = 0; r < shape.rows; ++r) {
-    for (std::size_t begin = 0; begin < shape.cols; begin += shape.groupSize) {
-      x[filled] = w + r * shape.cols + begin;
-      length[filled] = std::min(shape.groupSize, shape.cols - begin);
-      if (++filled == kBatch) flush();
-    }
-  }
-  if (filled > 0) flush();
+  forEachPiece(codec, shape, w, scratch,
+               [&](std::size_t, const BlockShape& piece, const float* from) HWY_ATTR {
+                 forEachGroup(piece,
+                              [&](std::size_t g, std::size_t offset, std::size_t length) HWY_ATTR {
+                                fetchNext(from + offset, length);
+                                choice.add(from + offset, length, scratch.scale[g],
+                                           scratch.zeroPoint[g], scratch.least[g]);
+                                if (choice.full()) chosen += choice.decide(chosen);
+                              });
+               });
+  choice.decide(chosen);
   return choice.addCurve(squaredError);
 }
 
