@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
+#include "core/base/printable.h"
 #include "core/base/text.h"
 
 namespace quantoscope {
@@ -15,10 +16,15 @@ using Library = nlohmann::ordered_json;
 
 constexpr std::size_t kMaxDepth = 200;
 
+/// JSON holds UTF-8 only, but a tensor's name may be any bytes: those are escaped, not refused.
+std::string utf8(const std::string& text) {
+  return isUtf8(text) ? text : printable(text);
+}
+
 Library toLibrary(const Json& value) {
   if (const bool* flag = value.asBool()) return *flag;
   if (const std::int64_t* integer = value.asInteger()) return *integer;
-  if (const std::string* text = value.asString()) return *text;
+  if (const std::string* text = value.asString()) return utf8(*text);
   if (value.isNumber()) {
     const double number = value.asNumber(0);
     return std::isfinite(number) ? Library(number) : Library(formatNumber(number));
@@ -30,7 +36,7 @@ Library toLibrary(const Json& value) {
   }
   if (const Json::Object* object = value.asObject()) {
     Library out = Library::object();
-    for (const auto& [key, item] : *object) out[key] = toLibrary(item);
+    for (const auto& [key, item] : *object) out[utf8(key)] = toLibrary(item);
     return out;
   }
   return nullptr;
@@ -145,8 +151,7 @@ void Json::set(std::string key, Json value) {
 }
 
 std::string Json::text(int indent) const {
-  // Bytes that are no UTF-8 (a tensor's name may hold any) are replaced, not refused.
-  return toLibrary(*this).dump(indent, ' ', false, Library::error_handler_t::replace);
+  return toLibrary(*this).dump(indent);
 }
 
 Result<Json> parseJson(std::string_view text, const std::string& name) {

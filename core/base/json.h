@@ -66,7 +66,8 @@ class Json {
   void set(std::string key, Json value);
 
   /// The text, with `indent` spaces a level, or on one line for indent < 0. Numbers have the
-  /// shortest text that reads back as the same value.
+  /// shortest text that reads back as the same value; bytes that are no UTF-8 are as printable()
+  /// writes them.
   std::string text(int indent = 2) const;
 
   bool operator==(const Json&) const = default;

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/base/printable.h"
 #include "core/base/text.h"
 #include "core/io/container_source.h"
 #include "core/io/file_kind.h"
@@ -94,6 +95,10 @@ Result<TensorInfo> findTensor(const TensorSource& source, const std::string& nam
     for (const TensorInfo& info : source.tensors()) {
       if (info.name == wanted) return info;
     }
+  }
+  // A name with a line break, say, is printed escaped and may be asked for so.
+  for (const TensorInfo& info : source.tensors()) {
+    if (printable(info.name) == bare) return info;
   }
   std::string message = source.path() + ": there is no tensor " + name;
   const std::vector<std::string> nearest = nearestNames(source.tensors(), bare);

@@ -49,7 +49,8 @@ using SharedSource = std::shared_ptr<const TensorSource>;
 /// names the file and what can be opened, or how the reader ended.
 Result<SharedSource> openTensorSource(const std::string& path, const OpenOptions& options = {});
 
-/// The quantizable or other tensor with this name; NotFound names the nearest names there are.
+/// The quantizable or other tensor with this name, or with one that printable() writes so; NotFound
+/// names the nearest names there are.
 Result<TensorInfo> findTensor(const TensorSource& source, const std::string& name);
 
 /// FILE::PATH split at the first "::" that leaves an existing file; the second part is empty where

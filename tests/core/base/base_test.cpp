@@ -7,6 +7,7 @@
 
 #include "core/base/half.h"
 #include "core/base/json.h"
+#include "core/base/printable.h"
 #include "core/base/sha256.h"
 #include "core/base/text.h"
 
@@ -102,6 +103,31 @@ class BaseTest : public QObject {
     QCOMPARE(formatBytes(832), std::string("832 B"));
     QCOMPARE(formatBytes(1234567), std::string("1.2 MB"));
     QCOMPARE(formatBytes(999999), std::string("1.0 MB"));
+  }
+
+  void textOfUnknownOriginIsMadePrintable() {
+    QCOMPARE(printable("layers/0/kernel:0 \\ caf\xc3\xa9"),
+             std::string("layers/0/kernel:0 \\ caf\xc3\xa9"));
+    QCOMPARE(printable("a\nb\tc\rd\x1b[2J\x7f"), std::string("a\\nb\\tc\\rd\\x1b[2J\\x7f"));
+    QCOMPARE(printable(std::string("a\0b", 3)), std::string("a\\x00b"));
+    // A C1 control character, a line separator, an override of direction, a byte-order mark.
+    QCOMPARE(printable("\xc2\x9b\xe2\x80\xa8\xe2\x80\xae\xef\xbb\xbf"),
+             std::string("\\x9b\\u2028\\u202e\\ufeff"));
+    // No UTF-8: a stray byte, a cut off character, an overlong one, a surrogate, beyond the last.
+    QCOMPARE(printable("\xff"), std::string("\\xff"));
+    QCOMPARE(printable("x\xe2\x80"), std::string("x\\xe2\\x80"));
+    QCOMPARE(printable("\xc0\x80"), std::string("\\xc0\\x80"));
+    QCOMPARE(printable("\xed\xa0\x80"), std::string("\\xed\\xa0\\x80"));
+    QCOMPARE(printable("\xf4\x90\x80\x80"), std::string("\\xf4\\x90\\x80\\x80"));
+    QVERIFY(isUtf8("caf\xc3\xa9 \xf0\x9f\x98\x80\n"));
+    QVERIFY(!isUtf8("caf\xe9"));
+  }
+
+  void jsonHoldsAnyBytes() {
+    const Json json = Json::object({{"n\xff", std::string("a\nb\xfe")}});
+    const std::string text = json.text(-1);
+    QCOMPARE(text, std::string(R"({"n\\xff":"a\\nb\\xfe"})"));
+    QVERIFY(parseJson(text, "it"));
   }
 
   void jsonRoundTrips() {
