@@ -5,6 +5,7 @@
 #include "app/cli/context.h"
 #include "app/cli/exit_status.h"
 #include "app/cli/verbs.h"
+#include "core/base/printable.h"
 #include "core/kernels/kernels.h"
 
 namespace {
@@ -12,16 +13,8 @@ namespace {
 using namespace quantoscope;
 using namespace quantoscope::cli;
 
-/// A message as one line.
-std::string oneLine(std::string text) {
-  for (char& c : text) {
-    if (c == '\n' || c == '\r') c = ' ';
-  }
-  return text;
-}
-
 int fail(const std::string& message, int status) {
-  std::cerr << "quantoscope-cli: " << oneLine(message) << "\n";
+  std::cerr << "quantoscope-cli: " << printable(message) << "\n";
   return status;
 }
 
@@ -56,6 +49,8 @@ int main(int argc, char** argv) {
   program.add_flag("--quiet", options.quiet, "no notes and no progress on stderr");
   program.add_flag("--allow-external", options.allowExternal,
                    "follow links and data into other files, and believe large claims");
+  program.add_flag("--bfloat16", options.bfloat16,
+                   "take arrays of 16-bit unsigned integers or opaque words for bfloat16");
   program.add_flag("--force", options.force, "replace an existing output");
 
   const std::vector<std::pair<const char*, Verb>> verbs = {

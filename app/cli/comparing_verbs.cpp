@@ -20,7 +20,7 @@ struct CompareOptions {
   bool json = false;
 };
 
-/// Tensors of the same name.
+/// Tensors of the same name in the model.
 struct TensorPair {
   TensorInfo original;
   TensorInfo other;
@@ -32,6 +32,20 @@ bool wanted(const std::string& name, const std::vector<std::string>& globs) {
          });
 }
 
+/// The tensor under the name that it has in the model: a native file holds it under a longer one.
+const std::string& modelName(const TensorInfo& info) {
+  return info.sourceName.empty() ? info.name : info.sourceName;
+}
+
+/// The tensor of `other` that stands for the same one of the model; null where it has none.
+const TensorInfo* counterpart(const TensorSource& other, const TensorInfo& info) {
+  const auto& all = other.tensors();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const TensorInfo& candidate) {
+    return candidate.quantizable && modelName(candidate) == modelName(info);
+  });
+  return found == all.end() ? nullptr : &*found;
+}
+
 /// What both files have and can be read as a matrix, in the order of the first.
 Result<std::vector<TensorPair>> commonTensors(const TensorSource& original,
                                               const TensorSource& other,
@@ -40,9 +54,8 @@ Result<std::vector<TensorPair>> commonTensors(const TensorSource& original,
   std::vector<TensorPair> pairs;
   std::size_t alone = 0;
   for (const TensorInfo& info : original.tensors()) {
-    if (!info.quantizable || !wanted(info.name, options.globs)) continue;
-    const auto match = findTensor(other, info.name);
-    if (match && match->quantizable) {
+    if (!info.quantizable || !wanted(modelName(info), options.globs)) continue;
+    if (const TensorInfo* match = counterpart(other, info)) {
       pairs.push_back({info, *match});
     } else {
       ++alone;

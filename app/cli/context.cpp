@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "core/base/printable.h"
+
 namespace quantoscope::cli {
 
 namespace {
@@ -36,7 +38,8 @@ TaskControl Context::control(const std::string& what) const {
   TaskControl control;
   control.cancel = cancel_;
   if (showsProgress_) {
-    control.progress = [what, last = -1](std::uint64_t done, std::uint64_t total) mutable {
+    control.progress = [what = printable(what), last = -1](std::uint64_t done,
+                                                           std::uint64_t total) mutable {
       const int percent = total == 0 ? 100 : static_cast<int>(done * 100 / total);
       if (percent == last) return;
       last = percent;
@@ -49,6 +52,7 @@ TaskControl Context::control(const std::string& what) const {
 Result<SharedSource> Context::open(const std::string& file) const {
   OpenOptions options;
   options.allowOutside = options_.allowExternal;
+  options.wordsAreBFloat16 = options_.bfloat16;
   options.control.cancel = cancel_;
   return openTensorSource(file, options);
 }
@@ -56,7 +60,7 @@ Result<SharedSource> Context::open(const std::string& file) const {
 void Context::note(const std::string& line) const {
   if (options_.quiet) return;
   clearProgress();
-  std::cerr << line << "\n";
+  std::cerr << printable(line) << "\n";
 }
 
 void Context::clearProgress() const {
@@ -91,7 +95,9 @@ Result<std::shared_ptr<const WeightTensor>> loadTensor(const Context& context,
                                                        const TensorInfo& info,
                                                        Orientation orientation) {
   if (!info.quantizable) {
-    const char* remedy = info.refused ? "; --allow-external allows it" : "";
+    const char* remedy = info.refused           ? "; --allow-external allows it"
+                         : info.perhapsBFloat16 ? "; --bfloat16 reads it so"
+                                                : "";
     return Error{ErrorCode::DoesNotFit,
                  source.path() + ": " + info.name + ": " + info.reason + remedy};
   }

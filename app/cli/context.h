@@ -19,6 +19,7 @@ struct GeneralOptions {
   bool quiet = false;          ///< no notes and no progress
   bool force = false;          ///< an existing output may be replaced
   bool allowExternal = false;  ///< what OpenOptions::allowOutside allows
+  bool bfloat16 = false;       ///< OpenOptions::wordsAreBFloat16
 };
 
 /// One run of the program.

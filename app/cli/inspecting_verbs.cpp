@@ -6,6 +6,7 @@
 #include "app/cli/report.h"
 #include "app/cli/spec_options.h"
 #include "app/cli/verbs.h"
+#include "core/base/printable.h"
 #include "core/base/text.h"
 #include "core/engine/detail.h"
 #include "core/exporting/csv.h"
@@ -45,7 +46,8 @@ Result<int> list(const ListOptions& options, const Context& context) {
     array.push_back(toJson(info));
     const std::string matrix =
         info.quantizable ? std::to_string(info.rows) + "x" + std::to_string(info.cols) : "-";
-    rows.push_back({info.name, shapeText(info.shape), info.dtype, matrix,
+    const bool unknown = info.dtype.empty() && info.shape.empty();
+    rows.push_back({info.name, unknown ? "-" : shapeText(info.shape), info.dtype, matrix,
                     formatBytes(static_cast<double>(info.bytes)), info.layer});
     if (options.all) rows.back().push_back(info.reason);
   }
@@ -234,7 +236,7 @@ Result<int> search(const SearchOptions& options, const Context& context) {
   } else if (options.csv) {
     context.out() << curveCsv(curve);
   } else {
-    context.out() << target->tensor << ", " << describe(*spec) << "\n" << text(curve);
+    context.out() << printable(target->tensor) << ", " << describe(*spec) << "\n" << text(curve);
     if (spec->clip.kind != ClipPolicy::Kind::SearchTensor) {
       context.out() << "with a ratio for each " << granularityName(spec->clip.kind) << ": mse "
                     << formatRounded(answer->searchedMse, 6) << "\n";

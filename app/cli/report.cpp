@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "core/base/printable.h"
 #include "core/base/text.h"
 
 namespace quantoscope::cli {
@@ -121,6 +122,24 @@ Json toJson(const ErrorReport& report) {
   return json;
 }
 
+namespace {
+
+/// The stored axes that span the rows (output channels), or the columns (input channels first).
+std::vector<int> axesJson(const TensorInfo& info, bool rows) {
+  const std::vector<int>& order = info.axes.order;
+  const auto middle =
+      order.begin() + std::min<std::ptrdiff_t>(info.axes.rowAxes, std::ssize(order));
+  return rows ? std::vector<int>(order.begin(), middle) : std::vector<int>(middle, order.end());
+}
+
+std::string axesText(const std::vector<int>& axes) {
+  std::vector<std::string> parts;
+  for (const int axis : axes) parts.push_back(std::to_string(axis));
+  return axes.size() == 1 ? "axis " + parts.front() : "axes " + join(parts, ", ");
+}
+
+}  // namespace
+
 Json toJson(const TensorInfo& info) {
   std::vector<std::uint64_t> shape(info.shape.begin(), info.shape.end());
   return Json::object({{"name", info.name},
@@ -131,8 +150,13 @@ Json toJson(const TensorInfo& info) {
                        {"bytes", count(info.bytes)},
                        {"layer", info.layer},
                        {"orientation", info.transposed ? "columns" : "rows"},
+                       {"row_axes", Json::arrayOf(axesJson(info, true))},
+                       {"column_axes", Json::arrayOf(axesJson(info, false))},
+                       {"gates", Json::arrayOf(info.gates)},
                        {"quantizable", info.quantizable},
-                       {"reason", info.reason}});
+                       {"reason", info.reason},
+                       {"refused", info.refused},
+                       {"perhaps_bfloat16", info.perhapsBFloat16}});
 }
 
 Json toJson(const ErrorMetrics& metrics) {
@@ -167,6 +191,9 @@ Json toJson(const AnalysisResult& result) {
                             {"spec", quantoscope::toJson(result.spec)},
                             {"rows", count(result.info.rows)},
                             {"cols", count(result.info.cols)},
+                            {"row_axes", Json::arrayOf(axesJson(result.info, true))},
+                            {"column_axes", Json::arrayOf(axesJson(result.info, false))},
+                            {"gates", Json::arrayOf(result.info.gates)},
                             {"health", healthJson(result.health)},
                             {"stats", statisticsJson(result.statistics)},
                             {"metrics", result.metrics ? toJson(*result.metrics) : Json()}});
@@ -182,7 +209,10 @@ Json toJson(const AnalysisResult& result) {
 }
 
 std::string tableText(const std::vector<std::string>& header,
-                      const std::vector<std::vector<std::string>>& rows) {
+                      std::vector<std::vector<std::string>> rows) {
+  for (auto& row : rows) {
+    for (std::string& cell : row) cell = printable(cell);
+  }
   std::vector<std::size_t> widths;
   std::vector<bool> numeric;
   for (std::size_t c = 0; c < header.size(); ++c) {
@@ -248,11 +278,17 @@ std::string text(const ErrorReport& report) {
 std::string text(const AnalysisResult& result) {
   std::ostringstream out;
   const TensorInfo& info = result.info;
-  out << info.name << "\n"
+  out << printable(info.name) << "\n"
       << line("stored as", shapeText(info.shape) + " " + info.dtype + ", " +
                                formatBytes(static_cast<double>(info.bytes)))
       << line("read as", std::to_string(info.rows) + " output x " + std::to_string(info.cols) +
                              " input channels" + (info.transposed ? " (transposed)" : ""))
+      << line("stored axes", "rows from " + axesText(axesJson(info, true)) + ", columns from " +
+                                 axesText(axesJson(info, false)))
+      << (info.gates.empty()
+              ? std::string()
+              : line("gates", join(info.gates, ", ") + ", " +
+                                  std::to_string(info.rows / info.gates.size()) + " rows each"))
       << line("specification", describe(result.spec))
       << line("min, max", formatRounded(result.statistics.min, 6) + ", " +
                               formatRounded(result.statistics.max, 6))

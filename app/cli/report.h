@@ -18,9 +18,10 @@ Json toJson(const Histogram& histogram);
 /// What inspect --detail and compare add to the metrics; without profiles and map.
 Json toJson(const ErrorReport& report);
 
-/// Columns of text, left-aligned but for those that look like numbers in every row.
+/// Columns of text, left-aligned but for those that look like numbers in every row. Each row is one
+/// line, whatever its cells hold.
 std::string tableText(const std::vector<std::string>& header,
-                      const std::vector<std::vector<std::string>>& rows);
+                      std::vector<std::vector<std::string>> rows);
 
 /// "512x257".
 std::string shapeText(const std::vector<std::size_t>& shape);

@@ -66,7 +66,8 @@ void SpecOptions::addTo(CLI::App& verb) {
   dqSchemeOption_ = option("--double-quant-scheme", dqScheme_, "asym takes the mean away first");
   dqGroupSizeOption_ = option("--double-quant-group-size", dqGroupSize_, "scales in a group");
   verb.add_option("--orientation", orientation_,
-                  "auto, rows (axis 0 = output channels) or columns (the last axis)")
+                  "which axis holds the output channels: auto, rows (axis 0), columns (the last), "
+                  "second (axis 1) or last-but-one; its neighbour holds the input channels")
       ->capture_default_str()
       ->group(group);
 }
@@ -179,7 +180,10 @@ Result<Orientation> SpecOptions::orientation() const {
   if (orientation_ == "auto") return Orientation::Auto;
   if (orientation_ == "rows") return Orientation::Rows;
   if (orientation_ == "columns") return Orientation::Columns;
-  return wrongUsage("--orientation " + orientation_ + ": allowed are auto, rows, columns");
+  if (orientation_ == "second") return Orientation::Second;
+  if (orientation_ == "last-but-one") return Orientation::LastButOne;
+  return wrongUsage("--orientation " + orientation_ +
+                    ": allowed are auto, rows, columns, second, last-but-one");
 }
 
 }  // namespace quantoscope::cli

@@ -8,6 +8,7 @@
 #include "app/cli/report.h"
 #include "app/cli/spec_options.h"
 #include "app/cli/verbs.h"
+#include "core/base/printable.h"
 #include "core/base/sha256.h"
 #include "core/base/text.h"
 #include "core/exporting/native_file.h"
@@ -80,8 +81,9 @@ Status printWorstCurve(const TensorSource& source, const OverviewEntry& worst,
   auto curve = clipCurveOf(*tensor, spec, context.executor(), context.control("searching"));
   context.clearProgress();
   if (!curve) return curve.error();
-  context.out() << "\nThe clip curve of the tensor with the worst SQNR, " << worst.info.name << " ("
-                << formatRounded(worst.metrics->sqnrDb, 4) << " dB):\n"
+  context.out() << "\nThe clip curve of the tensor with the worst SQNR, "
+                << printable(worst.info.name) << " (" << formatRounded(worst.metrics->sqnrDb, 4)
+                << " dB):\n"
                 << text(*curve);
   return ok();
 }

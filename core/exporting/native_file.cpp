@@ -89,6 +89,17 @@ void setShape(H5::H5Object& object, const std::vector<std::size_t>& shape) {
       .write(Hdf5Types<std::int64_t>::memory(), extents.data());
 }
 
+/// How `dequantized` is read as the matrix of codes; without the axis of a stack, which it lacks.
+void setAxes(H5::H5Object& object, const AxisMap& axes) {
+  std::vector<std::int64_t> order(axes.order.begin(), axes.order.end());
+  if (axes.slice) {
+    for (std::int64_t& axis : order) --axis;
+  }
+  object.createAttribute("axes", Hdf5Types<std::int64_t>::file(), spaceOf({order.size()}))
+      .write(Hdf5Types<std::int64_t>::memory(), order.data());
+  setNumber<std::int64_t>(object, "row_axes", axes.rowAxes);
+}
+
 /// A component that HDF5 cannot hold as it is: an empty one, "." and "..".
 std::string escapedComponent(const std::string& component) {
   if (component.empty()) return "%";
@@ -257,6 +268,7 @@ class Writer : public NativeFileWriter {
     setShape(group, tensor.info.shape);
     setAttribute(group, "source_dtype", tensor.info.dtype);
     setAttribute(group, "orientation", tensor.info.transposed ? "columns" : "rows");
+    setAxes(group, tensor.info.axes);
     setSpecAttributes(group, tensor.quantized.spec);
     if (tensor.metrics) {
       setNumber(group, "mse", tensor.metrics->mse);

@@ -7,6 +7,7 @@
 #include "core/io/numpy.h"
 #include "core/io/safetensors.h"
 #include "core/io/sharded_container.h"
+#include "core/io/word_container.h"
 
 namespace quantoscope {
 
@@ -38,9 +39,7 @@ Result<SharedContainer> openSingle(const std::string& path, const OpenOptions& o
   return unsupportedKindError(path, *kind);
 }
 
-}  // namespace
-
-Result<SharedContainer> openContainer(const std::string& path, const OpenOptions& options) {
+Result<SharedContainer> openAsItIs(const std::string& path, const OpenOptions& options) {
   const Result<FileKind> kind = fileKindOf(path);
   if (!kind) return kind.error();
   if (*kind != FileKind::Json) return openSingle(path, options);
@@ -51,6 +50,14 @@ Result<SharedContainer> openContainer(const std::string& path, const OpenOptions
     return openSingle(shard, options);
   };
   return openSharded(path, openShard, options.control);
+}
+
+}  // namespace
+
+Result<SharedContainer> openContainer(const std::string& path, const OpenOptions& options) {
+  auto container = openAsItIs(path, options);
+  if (!container || !options.wordsAreBFloat16) return container;
+  return wordsAsBFloat16(*std::move(container));
 }
 
 Result<SharedSource> openTensorSourceInProcess(const std::string& path,

@@ -168,6 +168,11 @@ void DenseContainer::addUnreadable(StoredArray array) {
   contents_.arrays.push_back(std::move(array));
 }
 
+void DenseContainer::keepOrder() {
+  contents_.order.clear();
+  for (const StoredArray& array : contents_.arrays) contents_.order.push_back(array.path);
+}
+
 Result<const DenseArray*> DenseContainer::find(const std::string& path) const {
   if (const auto found = arrays_.find(path); found != arrays_.end()) return &found->second;
   if (const auto found = obstacles_.find(path); found != obstacles_.end()) {

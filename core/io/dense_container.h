@@ -39,6 +39,8 @@ class DenseContainer : public Container {
   void add(DenseArray array);
   /// Lists an array that cannot be read; its `obstacle` says why.
   void addUnreadable(StoredArray array);
+  /// Tells that the arrays were added in the file's own order, which people see.
+  void keepOrder();
 
   const StoredFile& contents() const override { return contents_; }
   Result<StoredElement> elementOf(const std::string& path) const override;

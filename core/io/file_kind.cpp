@@ -47,6 +47,11 @@ bool isSafetensors(std::string_view head, std::uint64_t fileBytes) {
   return length <= kLongestSafetensorsHeader && length <= fileBytes - 8;
 }
 
+/// The same with a length that cannot be, behind which a JSON object of arrays begins all the same.
+bool isDamagedSafetensors(std::string_view head) {
+  return head.size() >= 10 && head[8] == '{' && (head[9] == '"' || head[9] == '}');
+}
+
 /// A protobuf message whose first field is a small ir_version, followed by one of the texts and
 /// messages that exporters write next.
 bool isOnnx(std::string_view head) {
@@ -77,6 +82,7 @@ FileKind kindOfHead(std::string_view head, std::uint64_t fileBytes) {
   if (isOnnx(head)) return FileKind::Onnx;
   const std::size_t text = head.find_first_not_of(" \t\r\n");
   if (text != std::string_view::npos && head[text] == '{') return FileKind::Json;
+  if (isDamagedSafetensors(head)) return FileKind::Safetensors;
   return FileKind::Unknown;
 }
 

@@ -78,6 +78,8 @@ Hdf5Element integerElement(const H5::DataSet& array) {
   element.bytes = type.getSize();
   element.name = sign + std::to_string(8 * element.bytes);
   element.integer = true;
+  H5std_string order;
+  element.bigEndian = type.getOrder(order) == H5T_ORDER_BE;
   return element;
 }
 
@@ -155,6 +157,33 @@ struct Obstacle {
   bool refused = false;
 };
 
+bool isTooLarge(std::uint64_t claimed, std::uint64_t stored) {
+  return claimed > kHarmlessBytes && claimed / stored > kMostCompression;
+}
+
+/// The chunks that an array of this shape has; the greatest number there is where it has more.
+std::uint64_t chunkCount(const H5::DataSet& array, const std::vector<std::uint64_t>& shape) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  std::vector<hsize_t> chunk(shape.size(), 1);
+  array.getCreatePlist().getChunk(static_cast<int>(chunk.size()), chunk.data());
+  std::uint64_t chunks = 1;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    const std::uint64_t side = std::max<hsize_t>(1, chunk[axis]);
+    const std::uint64_t count = shape[axis] / side + (shape[axis] % side != 0);
+    chunks = count != 0 && chunks > kMost / count ? kMost : chunks * count;
+  }
+  return chunks;
+}
+
+std::uint64_t writtenChunks(const H5::DataSet& array) {
+  hsize_t written = 0;
+  const H5::DataSpace space = array.getSpace();
+  if (H5Dget_num_chunks(array.getId(), space.getId(), &written) < 0) {
+    throw Hdf5Failure("the index of its chunks is damaged (" + hdf5Complaint() + ")");
+  }
+  return written;
+}
+
 /// Why the stored bytes cannot be what the shape says; empty if they can.
 Obstacle storageObstacle(const H5::DataSet& array, const StoredArray& described,
                          H5D_layout_t layout, const Hdf5Surroundings& surroundings) {
@@ -166,12 +195,20 @@ Obstacle storageObstacle(const H5::DataSet& array, const StoredArray& described,
     return {"claims " + bytesText(stored) + " in a file of " + bytesText(surroundings.bytes)};
   }
   const bool canDiffer = layout == H5D_CHUNKED;
+  if (canDiffer && !surroundings.allowOutside) {
+    const std::uint64_t chunks = chunkCount(array, described.shape);
+    const std::uint64_t written = writtenChunks(array);
+    if (written < chunks && !isTooLarge(claimed, stored)) {
+      return {std::to_string(chunks - written) + " of its " + std::to_string(chunks) +
+                  " chunks have never been written and would read as the fill value",
+              true};
+    }
+  }
   if (!canDiffer && stored < claimed) {
     return {"its shape claims " + bytesText(claimed) + ", but only " + bytesText(stored) +
             " are stored"};
   }
-  if (claimed > kHarmlessBytes && claimed / stored > kMostCompression &&
-      !surroundings.allowOutside) {
+  if (isTooLarge(claimed, stored) && !surroundings.allowOutside) {
     return {"its shape claims " + bytesText(claimed) + ", but only " + bytesText(stored) +
                 " are stored, too few for any compression",
             true};

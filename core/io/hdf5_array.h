@@ -25,7 +25,7 @@ namespace quantoscope {
 struct Hdf5Element {
   std::string name;                     ///< "float32", "bfloat16", "int64", "string", ...
   std::size_t bytes = 0;                ///< size in the file
-  bool bigEndian = false;               ///< only told of floats
+  bool bigEndian = false;               ///< only told of floats and integers
   bool integer = false;                 ///< can be converted to a number by the library
   std::optional<StoredType> floatType;  ///< where it is one of the four that are quantized
 };

@@ -3,9 +3,11 @@
 #include <H5Cpp.h>
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -213,6 +215,13 @@ Result<SharedContainer> containerOf(const std::string& path, std::optional<std::
   });
 }
 
+/// Whether HDF5's signature is at the front.
+bool isHdf5(const void* image, std::uint64_t bytes) {
+  constexpr std::string_view kSignature("\x89HDF\r\n\x1a\n", 8);
+  return bytes >= kSignature.size() &&
+         std::memcmp(image, kSignature.data(), kSignature.size()) == 0;
+}
+
 constexpr std::uint64_t kLongestConfig = 100'000'000;
 
 const ZipMember* memberNamed(const std::vector<ZipMember>& members, const std::string& name) {
@@ -250,12 +259,16 @@ Result<SharedContainer> openKerasArchive(const std::string& path, const OpenOpti
   if (weights == nullptr) {
     return Error{ErrorCode::UnreadableFile, path + ": a .keras archive without " + kWeights};
   }
+  const auto noHdf5 = [&] {
+    return Error{ErrorCode::UnreadableFile, path + ": " + kWeights + " in it is no HDF5 file"};
+  };
   const ArchiveFacts facts{"keras", optionalText(*archive, *members, "config.json")};
   if (!weights->deflated) {
     const auto identity = identityOf(path);
     if (!identity) return identity.error();
     const auto mapping = FileMapping::map(path, *identity, weights->offset, weights->bytes);
     if (!mapping) return mapping.error();
+    if (!isHdf5((*mapping)->data(), weights->bytes)) return noHdf5();
     const auto open = [&] {
       return openHdf5Image((*mapping)->data(), static_cast<std::size_t>(weights->bytes));
     };
@@ -266,6 +279,7 @@ Result<SharedContainer> openKerasArchive(const std::string& path, const OpenOpti
   auto text = readText(**inflated, 0, static_cast<std::size_t>(weights->bytes));
   if (!text) return about(path, text.error());
   const auto image = std::make_shared<const std::string>(*std::move(text));
+  if (!isHdf5(image->data(), image->size())) return noHdf5();
   const auto open = [&] { return openHdf5Image(image->data(), image->size()); };
   return containerOf(path, std::nullopt, open, image, options, facts);
 }

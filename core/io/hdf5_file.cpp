@@ -16,6 +16,9 @@ namespace {
 /// A list of names that is larger than this is no list of names.
 constexpr std::size_t kMostAttributeBytes = std::size_t{256} << 20;
 
+/// More than any array has axes.
+constexpr hssize_t kMostNumbers = 64;
+
 /// Called when a path leads into another file: a negative answer ends the traversal.
 herr_t refuseExternalLink(const char*, const char*, const char*, const char*, unsigned*, hid_t,
                           void*) {
@@ -95,7 +98,7 @@ H5::H5File openHdf5Image(const void* image, std::size_t bytes) {
   // The library takes a pointer to what it never writes to, having been told not to.
   const hid_t id = H5LTopen_file_image(const_cast<void*>(image), bytes,
                                        H5LT_FILE_IMAGE_DONT_COPY | H5LT_FILE_IMAGE_DONT_RELEASE);
-  if (id < 0) throw Hdf5Failure("damaged or cut off (" + hdf5Complaint() + ")");
+  if (id < 0) throw Hdf5Failure("the HDF5 file in it is damaged or cut off");
   H5::H5File file(id);
   H5Fclose(id);  // the object counts for itself
   return file;
@@ -147,6 +150,16 @@ std::optional<std::vector<std::string>> splitStringsOf(const H5::H5Object& objec
                    std::make_move_iterator(texts->end()));
   }
   return joined;
+}
+
+std::vector<std::uint64_t> numbersOf(const H5::H5Object& object, const std::string& name) {
+  if (!object.attrExists(name)) return {};
+  const H5::Attribute attribute = object.openAttribute(name);
+  const hssize_t count = attribute.getSpace().getSimpleExtentNpoints();
+  if (attribute.getTypeClass() != H5T_INTEGER || count < 1 || count > kMostNumbers) return {};
+  std::vector<std::uint64_t> numbers(static_cast<std::size_t>(count));
+  attribute.read(H5::PredType::NATIVE_UINT64, numbers.data());
+  return numbers;
 }
 
 std::string textOf(const H5::H5Object& object, const std::string& name) {

@@ -53,6 +53,9 @@ std::optional<std::vector<std::string>> stringsOf(const H5::H5Object& object,
 std::optional<std::vector<std::string>> splitStringsOf(const H5::H5Object& object,
                                                        const std::string& attribute);
 
+/// The integers of an attribute, one or a list of up to 64; empty where it is none of that.
+std::vector<std::uint64_t> numbersOf(const H5::H5Object& object, const std::string& attribute);
+
 /// The first text of an attribute; empty if there is none.
 std::string textOf(const H5::H5Object& object, const std::string& attribute);
 

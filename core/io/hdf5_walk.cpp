@@ -3,7 +3,7 @@
 #include <H5Cpp.h>
 #include <deque>
 #include <map>
-#include <set>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +11,7 @@
 #include "core/io/hdf5_array.h"
 #include "core/io/hdf5_border.h"
 #include "core/io/hdf5_file.h"
+#include "core/io/hdf5_order.h"
 
 namespace quantoscope {
 
@@ -22,11 +23,14 @@ constexpr int kDeepest = 100;
 struct Link {
   std::string name;
   H5L_type_t type = H5L_TYPE_ERROR;
+  std::optional<std::int64_t> number = {};  ///< in the order of creation, where the group keeps it
 };
 
 /// H5Literate callback.
 herr_t takeLink(hid_t, const char* name, const H5L_info_t* info, void* links) {
-  static_cast<std::vector<Link>*>(links)->push_back({name, info->type});
+  Link link{name, info->type};
+  if (info->corder_valid) link.number = info->corder;
+  static_cast<std::vector<Link>*>(links)->push_back(std::move(link));
   return 0;
 }
 
@@ -59,7 +63,7 @@ class Walk {
         surroundings_{file, file.getFileSize(), options.allowOutside} {}
 
   StoredFile run() {
-    if (const auto target = findHdf5Target(file_, "/")) groupsSeen_.insert(target->place);
+    if (const auto target = findHdf5Target(file_, "/")) groupsSeen_.emplace(target->place, "");
     pending_.push_back({"", 0});
     while (!pending_.empty()) {
       const Pending next = std::move(pending_.front());
@@ -69,6 +73,7 @@ class Walk {
     for (const auto& [path, description] : softLinks_) addSoftLink(path, description);
     tellNames();
     for (const auto& [path, alias] : found_) addArray(path, alias);
+    result_.order = order();
     return std::move(result_);
   }
 
@@ -102,11 +107,29 @@ class Walk {
         // What was found before the damage is still worth having.
         addObstacle(at.path, "a damaged group (" + hdf5Complaint() + ")");
       }
+      noteOrder(at.path, links);
       for (const Link& link : links) follow(at, group, link);
     } catch (const H5::Exception&) {
       if (at.path.empty()) throw Hdf5Failure("its root group is damaged");
       addObstacle(at.path, "a damaged group");
     }
+  }
+
+  void noteOrder(const std::string& path, const std::vector<Link>& links) {
+    std::map<std::string, std::int64_t> numbers;
+    for (const Link& link : links) {
+      if (link.number) numbers.emplace(link.name, *link.number);
+    }
+    if (!numbers.empty()) creationOrder_.note(path, std::move(numbers));
+  }
+
+  std::vector<std::string> order() const {
+    std::vector<std::string> listed = orderByListOfNames(file_, result_.arrays);
+    if (!listed.empty()) return listed;
+    std::vector<std::string> paths;
+    paths.reserve(result_.arrays.size());
+    for (const StoredArray& array : result_.arrays) paths.push_back(array.path);
+    return creationOrder_.sorted(std::move(paths));
   }
 
   /// Attributes that cannot be read count as absent: they order and name the arrays, no more.
@@ -118,6 +141,10 @@ class Walk {
       found.kerasVersion = textOf(group, "keras_version");
       found.name = textOf(group, "name");
       found.orientation = textOf(group, "orientation");
+      found.sourceName = textOf(group, "source_name");
+      found.axes = numbersOf(group, "axes");
+      const auto rowAxes = numbersOf(group, "row_axes");
+      if (rowAxes.size() == 1) found.rowAxes = rowAxes.front();
       if (path.empty()) {
         result_.modelConfig = textOf(group, "model_config");
         if (textOf(group, "format") == "quantoscope") result_.format = "quantoscope";
@@ -126,7 +153,7 @@ class Walk {
     } catch (const H5::Exception&) {
     }
     if (found.layerNames || found.weightNames || !found.kerasVersion.empty() ||
-        !found.name.empty() || !found.orientation.empty()) {
+        !found.name.empty() || !found.orientation.empty() || !found.sourceName.empty()) {
       result_.groups.emplace(path, std::move(found));
     }
   }
@@ -160,8 +187,10 @@ class Walk {
 
   void followHard(const std::string& path, int depth, const Hdf5Target& target) {
     if (target.kind == Hdf5Target::Kind::Group) {
-      if (!groupsSeen_.insert(target.place).second) return;
-      if (depth > kDeepest) {
+      const auto [first, isNew] = groupsSeen_.emplace(target.place, path);
+      if (!isNew) {
+        addObstacle(path, describeAgain(path, first->second));
+      } else if (depth > kDeepest) {
         addObstacle(path, "nested more than " + std::to_string(kDeepest) + " groups deep");
       } else {
         pending_.push_back({path, depth});
@@ -174,6 +203,14 @@ class Walk {
         found_.emplace_back(path, "another name of " + first->second);
       }
     }
+  }
+
+  /// A group that was entered by another name already.
+  static std::string describeAgain(const std::string& path, const std::string& first) {
+    const std::string name = first.empty() ? "the root group" : "the group " + first;
+    const bool above = first.empty() || path.starts_with(first + "/");
+    return above ? "a cycle: another name of " + name + ", which it lies in"
+                 : "another name of " + name;
   }
 
   /// Only what leads to an array, or nowhere, is worth a line.
@@ -215,7 +252,8 @@ class Walk {
   std::uint64_t steps_ = 0;
   StoredFile result_;
   std::deque<Pending> pending_;  ///< breadth first: the shortest name of an object wins
-  std::set<Place> groupsSeen_;
+  std::map<Place, std::string> groupsSeen_;
+  CreationOrder creationOrder_;
   std::map<Place, std::string> arraysSeen_;
   std::vector<std::pair<std::string, std::string>> softLinks_;
   std::vector<std::pair<std::string, std::string>> found_;  ///< arrays and their aliases

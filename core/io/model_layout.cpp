@@ -9,7 +9,10 @@
 
 #include "core/base/text.h"
 #include "core/io/keras_axes.h"
+#include "core/io/keras_paths.h"
+#include "core/io/model_order.h"
 #include "core/io/pytorch_axes.h"
+#include "core/io/recurrent_gates.h"
 
 namespace quantoscope {
 
@@ -55,6 +58,11 @@ bool isFloat(std::string_view dtype) {
          dtype == "float8_e4m3fn" || dtype == "float8_e5m2";
 }
 
+/// What some writers store bfloat16 as.
+bool isWord(std::string_view dtype) {
+  return dtype == "opaque16" || dtype == "uint16";
+}
+
 /// "weight", and the recurrent "weight_ih_l0", "weight_hh_l0_reverse", ...
 bool isPyTorchName(std::string_view last) {
   return last == "weight" || last.starts_with("weight_ih") || last.starts_with("weight_hh");
@@ -80,8 +88,9 @@ std::optional<std::uint64_t> byteCount(const StoredArray& array) {
 class Recognizer {
  public:
   explicit Recognizer(const StoredFile& file)
-      : file_(file), writer_(writer()), conv1D_(hasConv1D(file)) {
+      : file_(file), writer_(writer()), conv1D_(hasConv1D(file)), gates_(file) {
     layers_ = kerasLayers(file.modelConfig);
+    if (writer_ == Writer::KerasVars) places_ = kerasPlaces(file.modelConfig);
     for (const auto& [path, group] : file.groups) {
       if (kerasVersion_.empty()) kerasVersion_ = group.kerasVersion;
     }
@@ -89,7 +98,7 @@ class Recognizer {
 
   ModelLayout layout() const {
     ModelLayout result{format(), {}};
-    for (const StoredArray* array : ordered()) append(*array, result.tensors);
+    for (const StoredArray* array : inModelOrder(file_, places_)) append(*array, result.tensors);
     return result;
   }
 
@@ -129,43 +138,6 @@ class Recognizer {
     return *major == 2 ? "Keras 2 HDF5" : "Keras 3 HDF5 (legacy)";
   }
 
-  /// Where each array stands that layer_names and weight_names mention.
-  std::map<std::string, std::size_t, std::less<>> kerasPositions() const {
-    std::map<std::string, std::size_t, std::less<>> positions;
-    for (const auto& [path, group] : file_.groups) {
-      if (!group.layerNames) continue;
-      for (const std::string& layer : *group.layerNames) {
-        const std::string layerPath = joined(path, layer);
-        const auto found = file_.groups.find(layerPath);
-        if (found == file_.groups.end() || !found->second.weightNames) continue;
-        for (const std::string& weight : *found->second.weightNames) {
-          positions.emplace(joined(layerPath, weight), positions.size());
-        }
-      }
-    }
-    return positions;
-  }
-
-  std::vector<const StoredArray*> ordered() const {
-    const auto positions = kerasPositions();
-    const auto positionOf = [&](const StoredArray* array) {
-      const auto found = positions.find(array->path);
-      return found == positions.end() ? positions.size() : found->second;
-    };
-    using Keyed = std::pair<std::size_t, const StoredArray*>;
-    std::vector<Keyed> keyed;
-    keyed.reserve(file_.arrays.size());
-    for (const StoredArray& array : file_.arrays) keyed.emplace_back(positionOf(&array), &array);
-    std::stable_sort(keyed.begin(), keyed.end(), [](const Keyed& a, const Keyed& b) {
-      if (a.first != b.first) return a.first < b.first;
-      return naturalLess(a.second->path, b.second->path);
-    });
-    std::vector<const StoredArray*> result;
-    result.reserve(keyed.size());
-    for (const Keyed& entry : keyed) result.push_back(entry.second);
-    return result;
-  }
-
   void append(const StoredArray& array, std::vector<TensorInfo>& tensors) const {
     TensorInfo info;
     info.name = array.path;
@@ -179,7 +151,11 @@ class Recognizer {
     if (bytes) {
       info.bytes = *bytes;
       setAxes(info, axesOf(array));
+      if (info.quantizable) info.gates = gates_.of(array.path);
     }
+    if (writer_ == Writer::Native) info.sourceName = sourceNameOf(array.path);
+    info.perhapsBFloat16 = isWord(array.dtype) && array.shape.size() >= 2 &&
+                           array.obstacle.empty() && !isOptimizerState(array.path);
     if (info.quantizable && isExpertStack(array)) {
       appendExperts(info, array, tensors);
     } else {
@@ -204,9 +180,7 @@ class Recognizer {
   }
 
   static std::string dtypeReason(const std::string& dtype) {
-    if (dtype == "opaque16") {
-      return "opaque16: perhaps bfloat16, but the file does not say so";
-    }
+    if (isWord(dtype)) return dtype + ": perhaps bfloat16, but the file does not say so";
     if (dtype.starts_with("float")) {
       return dtype + ": only float8, float16, bfloat16, float32 and float64 are quantized";
     }
@@ -228,6 +202,9 @@ class Recognizer {
   AxisMap nativeAxes(const StoredArray& array) const {
     const std::string_view tensor = parentOf(array.path);
     const auto group = file_.groups.find(std::string(tensor));
+    if (group != file_.groups.end()) {
+      if (const auto told = axesTold(group->second, array.shape.size())) return *told;
+    }
     const std::string orientation = group == file_.groups.end() ? "" : group->second.orientation;
     StoredArray source = array;
     source.path = std::string(tensor);
@@ -237,6 +214,24 @@ class Recognizer {
       return AxisMap::rows(array.shape.size());
     }
     return kerasAxes(variable);
+  }
+
+  /// What the attributes say, where they fit an array of so many axes.
+  static std::optional<AxisMap> axesTold(const GroupAttributes& group, std::size_t rank) {
+    if (group.axes.size() != rank || group.rowAxes < 1 || group.rowAxes > rank) return {};
+    AxisMap told;
+    told.rowAxes = static_cast<int>(group.rowAxes);
+    for (std::size_t axis = 0; axis < rank; ++axis) {
+      if (std::find(group.axes.begin(), group.axes.end(), axis) == group.axes.end()) return {};
+      told.order.push_back(static_cast<int>(group.axes[axis]));
+    }
+    return told;
+  }
+
+  std::string sourceNameOf(std::string_view path) const {
+    if (lastOf(path) != "dequantized") return {};
+    const auto group = file_.groups.find(std::string(parentOf(path)));
+    return group == file_.groups.end() ? std::string{} : group->second.sourceName;
   }
 
   static std::string lastComponent(std::string_view path) {
@@ -336,7 +331,10 @@ class Recognizer {
     for (std::string_view part = holder; !part.empty(); part = parentOf(part)) {
       const std::string name = nameOfVars(joined(part, "vars"));
       if (isLayerContainer(lastOf(parentOf(part)))) {
-        return name.empty() ? std::string(lastOf(part)) : name;
+        if (!name.empty()) return name;
+        const auto place = places_.find(std::string(part));
+        const bool told = place != places_.end() && !place->second.name.empty();
+        return told ? place->second.name : std::string(lastOf(part));
       }
       if (innermostName.empty()) innermostName = name;
     }
@@ -366,8 +364,10 @@ class Recognizer {
   const StoredFile& file_;
   Writer writer_;
   bool conv1D_;
+  RecurrentGates gates_;
   std::string kerasVersion_;
   std::map<std::string, KerasLayer> layers_;
+  std::map<std::string, KerasPlace> places_;
 };
 
 }  // namespace

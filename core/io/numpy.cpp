@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/io/dense_container.h"
+#include "core/io/lazy_member.h"
 #include "core/io/zip_archive.h"
 
 namespace quantoscope {
@@ -22,7 +23,8 @@ constexpr std::size_t kPreambleBytes = 12;  // magic, version and length, the lo
 constexpr std::uint64_t kLongestHeader = 1'000'000;
 constexpr std::size_t kMostAxes = 64;
 
-constexpr std::array<std::pair<std::string_view, ElementType>, 12> kTypes = {
+/// NumPy knows no bfloat16; where a package adds it, it is saved as two bytes of an unknown kind.
+constexpr std::array<std::pair<std::string_view, ElementType>, 13> kTypes = {
     {{"f8", ElementType::Float64},
      {"f4", ElementType::Float32},
      {"f2", ElementType::Float16},
@@ -33,6 +35,7 @@ constexpr std::array<std::pair<std::string_view, ElementType>, 12> kTypes = {
      {"u8", ElementType::UInt64},
      {"u4", ElementType::UInt32},
      {"u2", ElementType::UInt16},
+     {"V2", ElementType::UInt16},
      {"u1", ElementType::UInt8},
      {"b1", ElementType::Bool}}};
 
@@ -231,10 +234,11 @@ Result<SharedContainer> openNpz(const SharedByteSource& bytes, const std::string
   const auto members = readZipDirectory(*bytes);
   if (!members) return about(name, members.error());
   auto container = std::make_shared<DenseContainer>(name, "NumPy archive");
+  const auto room = std::make_shared<InflatedRoom>();
   for (const ZipMember& member : *members) {
     if (!member.name.ends_with(kEnding)) continue;
     const std::string path = member.name.substr(0, member.name.size() - kEnding.size());
-    const auto content = openZipMember(bytes, member);
+    const auto content = openZipMemberLazily(bytes, member, room);
     const Status status = content ? addArray(*content, path, *container) : content.error();
     if (status) continue;
     StoredArray array;
@@ -242,6 +246,7 @@ Result<SharedContainer> openNpz(const SharedByteSource& bytes, const std::string
     array.obstacle = status.error().message;
     container->addUnreadable(std::move(array));
   }
+  container->keepOrder();
   return SharedContainer(std::move(container));
 }
 

@@ -11,9 +11,14 @@ namespace quantoscope {
 
 struct OpenOptions {
   /// Opens what is refused by default, for this file: links and data in other files, virtual arrays
-  /// (parts whose source is missing then read as the fill value), and shapes that claim far more
-  /// than is stored.
+  /// (parts whose source is missing then read as the fill value), arrays of which chunks have never
+  /// been written (these read as the fill value, too), and shapes that claim far more than is
+  /// stored.
   bool allowOutside = false;
+
+  /// Takes arrays of unsigned 16-bit integers and of two opaque bytes for bfloat16, which some
+  /// writers store so without saying it.
+  bool wordsAreBFloat16 = false;
 
   /// Progress counts what has been looked at; how much there is in all is not known, so `total` is
   /// 0.

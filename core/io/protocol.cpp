@@ -40,6 +40,11 @@ std::string readPath(WireReader& reader) {
   return path;
 }
 
+/// Of an array: anything that a file may call one, the empty text too.
+std::string readName(WireReader& reader) {
+  return reader.text(kMostPayload);
+}
+
 void put(WireWriter& writer, const std::optional<std::vector<std::string>>& texts) {
   writer.number<std::uint8_t>(texts.has_value());
   if (!texts) return;
@@ -82,6 +87,9 @@ void put(WireWriter& writer, const GroupAttributes& group) {
   writer.text(group.kerasVersion);
   writer.text(group.name);
   writer.text(group.orientation);
+  writer.text(group.sourceName);
+  writer.numbers(group.axes);
+  writer.number(group.rowAxes);
 }
 
 GroupAttributes readGroup(WireReader& reader) {
@@ -91,6 +99,9 @@ GroupAttributes readGroup(WireReader& reader) {
   group.kerasVersion = reader.text(kMostContents);
   group.name = reader.text(kMostContents);
   group.orientation = reader.text(kMostContents);
+  group.sourceName = reader.text(kMostContents);
+  group.axes = reader.numbers<std::uint64_t>(kMostAxes);
+  group.rowAxes = reader.number<std::uint64_t>();
   return group;
 }
 
@@ -126,6 +137,7 @@ std::string encode(const Open& message) {
   WireWriter writer;
   writer.text(message.path);
   writer.number<std::uint8_t>(message.allowOutside);
+  writer.number<std::uint8_t>(message.wordsAreBFloat16);
   writer.number<std::uint64_t>(message.memoryBytes);
   return writer.take();
 }
@@ -135,6 +147,7 @@ std::optional<Open> decodeOpen(std::string_view payload) {
   Open message;
   message.path = readPath(reader);
   message.allowOutside = reader.flag();
+  message.wordsAreBFloat16 = reader.flag();
   message.memoryBytes = reader.number<std::uint64_t>();
   return whole(reader, std::move(message));
 }
@@ -147,7 +160,7 @@ std::string encode(const Describe& message) {
 
 std::optional<Describe> decodeDescribe(std::string_view payload) {
   WireReader reader(payload);
-  Describe message{readPath(reader)};
+  Describe message{readName(reader)};
   return whole(reader, std::move(message));
 }
 
@@ -163,7 +176,7 @@ std::string encode(const Read& message) {
 std::optional<Read> decodeRead(std::string_view payload) {
   WireReader reader(payload);
   Read message;
-  message.path = readPath(reader);
+  message.path = readName(reader);
   message.box.start = reader.numbers<std::size_t>(kMostAxes);
   message.box.count = reader.numbers<std::size_t>(kMostAxes);
   message.asFloat = reader.flag();
@@ -283,6 +296,8 @@ std::string encode(const StoredFile& contents) {
     writer.text(path);
     put(writer, group);
   }
+  writer.number<std::uint64_t>(contents.order.size());
+  for (const std::string& path : contents.order) writer.text(path);
   writer.text(contents.modelConfig);
   writer.text(contents.format);
   return writer.take();
@@ -290,7 +305,7 @@ std::string encode(const StoredFile& contents) {
 
 std::optional<StoredFile> decodeContents(std::string_view payload) {
   constexpr std::size_t kLeastArray = 6 * sizeof(std::uint64_t) + 1;
-  constexpr std::size_t kLeastGroup = 4 * sizeof(std::uint64_t) + 2;
+  constexpr std::size_t kLeastGroup = 7 * sizeof(std::uint64_t) + 2;
   WireReader reader(payload);
   StoredFile contents;
   contents.arrays.resize(reader.count(kMostParts, kLeastArray));
@@ -300,6 +315,8 @@ std::optional<StoredFile> decodeContents(std::string_view payload) {
     std::string path = reader.text(kMostContents);
     contents.groups.emplace(std::move(path), readGroup(reader));
   }
+  contents.order.resize(reader.count(kMostParts, sizeof(std::uint64_t)));
+  for (std::string& path : contents.order) path = reader.text(kMostContents);
   contents.modelConfig = reader.text(kMostContents);
   contents.format = reader.text(kMostContents);
   return whole(reader, std::move(contents));

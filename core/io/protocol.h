@@ -60,6 +60,7 @@ struct Open {
   std::string path;
   bool allowOutside = false;
   std::uint64_t memoryBytes = 0;  ///< the reader's own limit; 0: none
+  bool wordsAreBFloat16 = false;
 };
 
 struct Describe {

@@ -80,6 +80,7 @@ class Service {
     endWithParent(channel_.socket());
     OpenOptions options;
     options.allowOutside = request.allowOutside;
+    options.wordsAreBFloat16 = request.wordsAreBFloat16;
     options.control = control();
     options.onNames = [this](const std::vector<std::string>& names) {
       for (const std::string& part : protocol::encodeNames(names)) {

@@ -33,8 +33,11 @@ std::optional<std::uint64_t> bytesOf(const Box& box, std::uint64_t elementBytes)
 
 class RemoteContainer : public Container {
  public:
-  RemoteContainer(std::string path, bool allowOutside, ReaderSettings settings)
-      : path_(std::move(path)), allowOutside_(allowOutside), settings_(std::move(settings)) {}
+  RemoteContainer(std::string path, const OpenOptions& options, ReaderSettings settings)
+      : path_(std::move(path)),
+        allowOutside_(options.allowOutside),
+        wordsAreBFloat16_(options.wordsAreBFloat16),
+        settings_(std::move(settings)) {}
 
   Status open(const OpenOptions& options) {
     auto contents = start(options);
@@ -176,7 +179,7 @@ class RemoteContainer : public Container {
       return Error{process.error().code, path_ + ": " + process.error().message};
     }
     process_ = *std::move(process);
-    const protocol::Open open{path_, allowOutside_, settings_.memoryBytes};
+    const protocol::Open open{path_, allowOutside_, settings_.memoryBytes, wordsAreBFloat16_};
     const Request request{Type::Open, protocol::encode(open), -1, "listing",
                           settings_.listingPatience};
     if (Status status = send(request); !status) return status.error();
@@ -291,6 +294,7 @@ class RemoteContainer : public Container {
 
   std::string path_;
   bool allowOutside_ = false;
+  bool wordsAreBFloat16_ = false;
   ReaderSettings settings_;
   StoredFile contents_;
   mutable std::unique_ptr<ReaderProcess> process_;
@@ -303,7 +307,7 @@ class RemoteContainer : public Container {
 
 Result<SharedContainer> openRemoteContainer(const std::string& path, const OpenOptions& options,
                                             const ReaderSettings& settings) {
-  const auto container = std::make_shared<RemoteContainer>(path, options.allowOutside, settings);
+  const auto container = std::make_shared<RemoteContainer>(path, options, settings);
   if (Status status = container->open(options); !status) return status.error();
   return SharedContainer(container);
 }

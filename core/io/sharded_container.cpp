@@ -64,6 +64,7 @@ class ShardedContainer : public Container {
     for (const StoredArray& array : stored.arrays) {
       if (owners_.emplace(array.path, shard).second) contents_.arrays.push_back(array);
     }
+    contents_.order.insert(contents_.order.end(), stored.order.begin(), stored.order.end());
     for (const auto& [path, group] : stored.groups) contents_.groups.emplace(path, group);
     if (contents_.modelConfig.empty()) contents_.modelConfig = stored.modelConfig;
     if (contents_.format.empty()) contents_.format = stored.format;

@@ -27,8 +27,11 @@ struct GroupAttributes {
   std::optional<std::vector<std::string>> layerNames;   ///< Keras: the layers in order
   std::optional<std::vector<std::string>> weightNames;  ///< Keras: a layer's arrays in order
   std::string kerasVersion;
-  std::string name;         ///< Keras 3: the layer that a `vars` group belongs to
-  std::string orientation;  ///< native files: "rows" or how else the source was read
+  std::string name;                 ///< Keras 3: the layer that a `vars` group belongs to
+  std::string orientation;          ///< native files: "rows" or how else the source was read
+  std::string sourceName;           ///< native files: the tensor that this one was made of
+  std::vector<std::uint64_t> axes;  ///< native files: AxisMap::order; empty if not told
+  std::uint64_t rowAxes = 0;        ///< native files: AxisMap::rowAxes
 
   bool operator==(const GroupAttributes&) const = default;
 };
@@ -36,6 +39,7 @@ struct GroupAttributes {
 /// Everything that recognising a model needs.
 struct StoredFile {
   std::vector<StoredArray> arrays;                ///< in any order
+  std::vector<std::string> order;                 ///< paths in the file's own order, if it has one
   std::map<std::string, GroupAttributes> groups;  ///< by path, the root as ""; those with any
   std::string modelConfig;                        ///< Keras: the root's model_config, JSON
   /// HDF5: "quantoscope" if the root says so, "keras" inside an archive, else empty; otherwise the

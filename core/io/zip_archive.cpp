@@ -193,24 +193,33 @@ Result<std::vector<ZipMember>> readZipDirectory(const ByteSource& archive) {
   return members;
 }
 
-Result<SharedByteSource> openZipMember(const SharedByteSource& archive, const ZipMember& member) {
-  if (!member.deflated) return partOf(archive, member.offset, member.storedBytes);
-  if (member.bytes / kMostInflation > member.storedBytes) {
-    return Error{ErrorCode::UnreadableFile, member.name + " claims " +
-                                                std::to_string(member.bytes) + " bytes from " +
-                                                std::to_string(member.storedBytes) +
-                                                " compressed ones; deflate makes at most " +
-                                                std::to_string(kMostInflation) + " times as many"};
-  }
+Status checkZipMember(const ZipMember& member) {
+  if (!member.deflated || member.bytes / kMostInflation <= member.storedBytes) return ok();
+  return Error{ErrorCode::UnreadableFile, member.name + " claims " + std::to_string(member.bytes) +
+                                              " bytes from " + std::to_string(member.storedBytes) +
+                                              " compressed ones; deflate makes at most " +
+                                              std::to_string(kMostInflation) + " times as many"};
+}
+
+Result<std::vector<std::byte>> inflateZipMember(const ByteSource& archive,
+                                                const ZipMember& member) {
+  if (Status status = checkZipMember(member); !status) return status.error();
   const auto stored =
-      readText(*archive, member.offset, static_cast<std::size_t>(member.storedBytes));
+      readText(archive, member.offset, static_cast<std::size_t>(member.storedBytes));
   if (!stored) return stored.error();
   std::vector<std::byte> bytes(static_cast<std::size_t>(member.bytes));
   const auto size = inflateDeflate(std::as_bytes(std::span(*stored)), bytes);
   if (size != bytes.size() || crc32Of(bytes) != member.crc32) {
     return damaged(member.name + " cannot be decompressed");
   }
-  return bytesInMemory(std::move(bytes));
+  return bytes;
+}
+
+Result<SharedByteSource> openZipMember(const SharedByteSource& archive, const ZipMember& member) {
+  if (!member.deflated) return partOf(archive, member.offset, member.storedBytes);
+  auto bytes = inflateZipMember(*archive, member);
+  if (!bytes) return bytes.error();
+  return bytesInMemory(*std::move(bytes));
 }
 
 }  // namespace quantoscope

@@ -26,9 +26,13 @@ struct ZipMember {
 /// the archive, names that occur twice, and members that overlap. Errors do not name the file.
 Result<std::vector<ZipMember>> readZipDirectory(const ByteSource& archive);
 
-/// The bytes of a member: a part of the archive where it is stored, else decompressed into memory
-/// and held against its checksum. A member that claims more than deflate can make of its bytes,
-/// 1032 times as many, is refused before any memory is asked for.
+/// Refuses a member that claims more than deflate can make of its bytes, 1032 times as many.
+Status checkZipMember(const ZipMember& member);
+
+/// A deflated member decompressed and held against its checksum, after checkZipMember().
+Result<std::vector<std::byte>> inflateZipMember(const ByteSource& archive, const ZipMember& member);
+
+/// The bytes of a member: a part of the archive where it is stored, else decompressed into memory.
 Result<SharedByteSource> openZipMember(const SharedByteSource& archive, const ZipMember& member);
 
 }  // namespace quantoscope

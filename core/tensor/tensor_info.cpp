@@ -1,6 +1,7 @@
 #include "core/tensor/tensor_info.h"
 
 #include <numeric>
+#include <utility>
 
 namespace quantoscope {
 
@@ -53,16 +54,34 @@ void setAxes(TensorInfo& info, AxisMap axes) {
   info.axes = std::move(axes);
 }
 
+namespace {
+
+AxisMap axesOf(Orientation orientation, std::size_t rank) {
+  const bool front = orientation == Orientation::Rows || orientation == Orientation::Second;
+  AxisMap axes = front ? AxisMap::rows(rank) : AxisMap::columns(rank);
+  const bool swapped = orientation == Orientation::Second || orientation == Orientation::LastButOne;
+  if (swapped && rank >= 2) std::swap(axes.order[0], axes.order[1]);
+  return axes;
+}
+
+}  // namespace
+
 TensorInfo oriented(TensorInfo info, Orientation orientation) {
   if (orientation == Orientation::Auto || info.axes.order.empty()) return info;
   const std::size_t rank = info.axes.order.size();
-  AxisMap axes = orientation == Orientation::Rows ? AxisMap::rows(rank) : AxisMap::columns(rank);
+  AxisMap axes = axesOf(orientation, rank);
   axes.slice = info.axes.slice;
   if (axes.slice) {
     for (int& axis : axes.order) ++axis;
   }
+  if (axes.order.front() != info.axes.order.front()) info.gates.clear();
   setAxes(info, std::move(axes));
   return info;
+}
+
+std::string gateOfRow(const TensorInfo& info, std::size_t row) {
+  if (info.gates.empty() || row >= info.rows) return {};
+  return info.gates[row / (info.rows / info.gates.size())];
 }
 
 }  // namespace quantoscope

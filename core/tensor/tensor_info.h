@@ -17,9 +17,11 @@ const char* nameOf(StoredType type);
 
 /// Which matrix a user asks for; see AxisMap.
 enum class Orientation {
-  Auto,     ///< what the file's layout says
-  Rows,     ///< axis 0 holds the output channels
-  Columns,  ///< the last axis holds the output channels
+  Auto,        ///< what the file's layout says
+  Rows,        ///< axis 0 holds the output channels, axis 1 the input channels
+  Columns,     ///< the last axis holds the output channels, the last but one the input channels
+  Second,      ///< axis 1 holds the output channels, axis 0 the input channels
+  LastButOne,  ///< the last but one holds the output channels, the last the input channels
 };
 
 /// How a stored array is read as a matrix: its axes in a new order, the first `rowAxes` of them
@@ -55,12 +57,21 @@ struct TensorInfo {
   std::string reason;  ///< why not, when it is not; else empty
   /// Whether it could be had if the user allowed this file what is refused by default.
   bool refused = false;
+  /// Whether it would be a weight if its 16-bit words were taken for bfloat16; only the user knows.
+  bool perhapsBFloat16 = false;
+  /// Recurrent layers: what equal parts of the rows belong to, in their order: "input", "forget",
+  /// "cell", "output", or "update", "reset", "candidate". Empty for all else.
+  std::vector<std::string> gates;
+  std::string sourceName;  ///< of native files: the name of the tensor it was made of; else empty
 
   std::size_t elements() const;
 };
 
+/// The gate that a row belongs to; "" where there are none.
+std::string gateOfRow(const TensorInfo& info, std::size_t row);
+
 /// `info` with the axes that the user asked for: rows, cols, axes and transposed follow
-/// `orientation`. Auto returns it unchanged.
+/// `orientation`. Auto returns it unchanged. Rows that are other ones by then have no gates.
 TensorInfo oriented(TensorInfo info, Orientation orientation);
 
 /// Rows and columns of `shape` under `axes` (one matrix of a stack, where there is one).

@@ -19,7 +19,7 @@ _quantoscope_cli() {
     --scheme | --double-quant-scheme) COMPREPLY=($(compgen -W "asym sym" -- "$current")); return ;;
     --clip) COMPREPLY=($(compgen -W "none search search-rows search-groups optimal" -- "$current")); return ;;
     --granularity) COMPREPLY=($(compgen -W "tensor row group" -- "$current")); return ;;
-    --orientation) COMPREPLY=($(compgen -W "auto rows columns" -- "$current")); return ;;
+    --orientation) COMPREPLY=($(compgen -W "auto rows columns second last-but-one" -- "$current")); return ;;
     --out | --plan) compopt -o filenames; COMPREPLY=($(compgen -f -- "$current")); return ;;
   esac
 

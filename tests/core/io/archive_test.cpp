@@ -6,7 +6,9 @@
 #include <QtTest>
 
 #include "core/io/container_open.h"
+#include "core/io/container_source.h"
 #include "core/io/numpy.h"
+#include "core/io/remote_container.h"
 #include "core/io/tensor_source.h"
 #include "core/io/zip_archive.h"
 #include "tests/core/io/archive_fixture.h"
@@ -178,6 +180,59 @@ class ArchiveTest : public QObject {
       if (info.name == "broken") QVERIFY(info.reason.find("NumPy header") != std::string::npos);
     }
     QCOMPARE((*source)->loadMatrix("plain")->values, (*source)->loadMatrix("packed")->values);
+  }
+
+  /// Neither listing nor reading one after the other takes memory for all.
+  void npzMembersAreDecompressedWhenTheyAreRead() {
+    const std::string zeros(std::size_t{4096} * 4096 * sizeof(float), '\0');
+    const std::string large =
+        npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4096, 4096), }", zeros);
+    ZipWriter writer;
+    for (const char* name : {"a", "b", "c", "d"}) {
+      writer.add(std::string(name) + ".npy", large, true);
+    }
+    writer.add("small.npy", npy(kHeader, floats(6)), true);
+    const std::string path = write("large.npz", writer.finish());
+    ReaderSettings settings;
+    settings.memoryBytes = std::uint64_t{150} << 20;
+    const auto container = openRemoteContainer(path, {}, settings);
+    QVERIFY2(container, container ? "" : container.error().message.c_str());
+    const auto source = makeContainerSource(path, *container);
+    QCOMPARE((*source)->tensors().size(), std::size_t{5});
+    for (const char* name : {"a", "d", "b", "c"}) {
+      const auto tensor = (*source)->load(*findTensor(**source, name), Orientation::Auto);
+      QVERIFY2(tensor, tensor ? "" : tensor.error().message.c_str());
+    }
+    QCOMPARE((*source)->loadMatrix("small")->values.back(), 0.625f);
+  }
+
+  /// The checksum is over the whole, so it speaks when the whole is read.
+  void damageInsideADeflatedArrayIsAnError() {
+    ZipWriter writer;
+    writer.add(
+        "w.npy",
+        npy("{'descr': '<f4', 'fortran_order': False, 'shape': (200, 300), }", floats(60000)),
+        true);
+    std::string bytes = writer.finish();
+    bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 4);
+    const auto source = openTensorSource(write("damaged.npz", bytes));
+    QVERIFY2(source, source ? "" : source.error().message.c_str());
+    const auto tensor = (*source)->load((*source)->tensors().front(), Orientation::Auto);
+    QVERIFY(!tensor);
+    QVERIFY2(tensor.error().message.find("w.npy cannot be decompressed") != std::string::npos,
+             tensor.error().message.c_str());
+  }
+
+  void bfloat16OfNumPyIsReadWhereTheUserSaysSo() {
+    const std::string words("\x80\x3f\x40\xc0\0\0\x80\x40", 8);
+    const std::string path =
+        write("v.npy", npy("{'descr': '|V2', 'fortran_order': False, 'shape': (2, 2), }", words));
+    QVERIFY((*openTensorSource(path))->tensors().front().perhapsBFloat16);
+    OpenOptions options;
+    options.wordsAreBFloat16 = true;
+    const auto matrix = (*openTensorSource(path, options))->loadMatrix("v");
+    QVERIFY(matrix);
+    QCOMPARE(matrix->values, (std::vector<float>{1, -3, 0, 4}));
   }
 
   /// The same weights beside and inside archives; stored ones are mapped where they lie.

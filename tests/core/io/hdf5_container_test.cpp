@@ -207,7 +207,45 @@ class Hdf5ContainerTest : public QObject {
     }
     const auto unsaid = findTensor(*source, "unsaid/kernel");
     QVERIFY(!unsaid->quantizable);
+    QVERIFY(unsaid->perhapsBFloat16);
     QVERIFY(unsaid->reason.find("perhaps bfloat16") != std::string::npos);
+  }
+
+  void wordsAreBFloat16WhereTheUserSaysSo() {
+    const std::vector<std::uint16_t> bits = {0x3f80, 0xc040, 0x0001, 0x7f7f, 0x8000, 0x4000};
+    {
+      Hdf5Fixture file(path());
+      const hid_t opaque = H5Tcreate(H5T_OPAQUE, 2);
+      const auto words = [&](const char* name, hid_t type, std::vector<hsize_t> chunk) {
+        file.array(name, {3, 2}, bits.data(),
+                   {.fileType = type,
+                    .memoryType = type == opaque ? opaque : H5T_NATIVE_UINT16,
+                    .chunk = std::move(chunk)});
+      };
+      words("opaque/kernel", opaque, {});
+      words("little/kernel", H5T_STD_U16LE, {});
+      words("big/kernel", H5T_STD_U16BE, {});
+      words("chunked/kernel", H5T_STD_U16BE, {2, 2});
+      words("signed/kernel", H5T_STD_I16LE, {});
+      H5Tclose(opaque);
+    }
+    std::vector<float> expected;
+    for (const std::size_t i : {0, 2, 4, 1, 3, 5}) expected.push_back(floatFromBfloat16(bits[i]));
+    OpenOptions options;
+    options.wordsAreBFloat16 = true;
+    const auto asAsked = openTensorSource(path(), options);
+    QVERIFY(asAsked);
+    for (const char* name : {"opaque/kernel", "little/kernel", "big/kernel", "chunked/kernel"}) {
+      const auto info = findTensor(*open(path()), name);
+      QVERIFY2(info->perhapsBFloat16 && !info->quantizable, name);
+      const auto tensor = load(*asAsked, name);
+      QVERIFY2(tensor, name);
+      QCOMPARE(tensor->info().dtype, std::string("bfloat16"));
+      QCOMPARE(tensor->storedType(), StoredType::BFloat16);
+      QCOMPARE(allValues(*tensor), expected);
+    }
+    QVERIFY(!findTensor(**asAsked, "signed/kernel")->quantizable);
+    QVERIFY(!findTensor(**asAsked, "signed/kernel")->perhapsBFloat16);
   }
 
   void convolutionsFlattenWithInputChannelsSlowest() {

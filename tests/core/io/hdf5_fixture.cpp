@@ -27,9 +27,10 @@ hid_t spaceOf(const std::vector<hsize_t>& shape) {
 
 }  // namespace
 
-Hdf5Fixture::Hdf5Fixture(const std::string& path, hsize_t userBlock) {
+Hdf5Fixture::Hdf5Fixture(const std::string& path, hsize_t userBlock, bool keepsOrder) {
   const hid_t properties = checked(H5Pcreate(H5P_FILE_CREATE));
   if (userBlock > 0) checked(H5Pset_userblock(properties, userBlock));
+  if (keepsOrder) checked(H5Pset_link_creation_order(properties, H5P_CRT_ORDER_TRACKED));
   file_ = checked(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, properties, H5P_DEFAULT));
   H5Pclose(properties);
 }

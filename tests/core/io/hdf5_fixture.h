@@ -20,7 +20,8 @@ struct Storage {
 /// A file that is written and closed again. A failing call of the library ends the test.
 class Hdf5Fixture {
  public:
-  explicit Hdf5Fixture(const std::string& path, hsize_t userBlock = 0);
+  /// `keepsOrder`: the root remembers in which order its members were created.
+  explicit Hdf5Fixture(const std::string& path, hsize_t userBlock = 0, bool keepsOrder = false);
   ~Hdf5Fixture() { close(); }
   Hdf5Fixture(const Hdf5Fixture&) = delete;
   Hdf5Fixture& operator=(const Hdf5Fixture&) = delete;

@@ -90,7 +90,23 @@ class Hdf5WalkTest : public QObject {
       file.hardLink("/", "/a/root");
       file.softLink("/a", "/a/b/soft_back");
     }
-    QCOMPARE(names(open()), std::vector<std::string>{"a/b/weight"});
+    const SharedSource source = open();
+    QCOMPARE(names(source), (std::vector<std::string>{"a/b/back", "a/b/weight", "a/root"}));
+    QCOMPARE(reason(source, "a/b/back"),
+             std::string("a cycle: another name of the group a, which it lies in"));
+    QCOMPARE(reason(source, "a/root"),
+             std::string("a cycle: another name of the root group, which it lies in"));
+  }
+
+  void furtherNamesOfGroupsAreTold() {
+    {
+      Hdf5Fixture file(path());
+      file.counting("a/weight", {2, 2});
+      file.hardLink("/a", "/b");
+    }
+    const SharedSource source = open();
+    QCOMPARE(names(source), (std::vector<std::string>{"a/weight", "b"}));
+    QCOMPARE(reason(source, "b"), std::string("another name of the group a"));
   }
 
   void deepNestingEnds() {

@@ -94,6 +94,9 @@ class OutsideTest : public QObject {
     addVirtual(file, "virtual/partly", {{".", "/half/weight", 0, 4}});
     const hsize_t huge = hsize_t{1} << 20;
     file.array("claim", {huge, huge}, nullptr, {.chunk = {64, 64}, .write = false});
+    file.rawChunk("unfinished", {8, 8}, {.chunk = {4, 4}}, std::vector<char>(64, 'x'));
+    file.rawChunk("packed", {9, 4}, {.chunk = {4, 4}, .more = [](hid_t p) { H5Pset_shuffle(p); }},
+                  std::vector<char>(64, 'x'));
     file.rawChunk("large", {huge, huge}, {.chunk = {64, 64}}, std::vector<char>(64 * 64 * 4));
   }
 
@@ -106,6 +109,10 @@ class OutsideTest : public QObject {
                                           "part.h5, which is not followed";
     QTest::newRow("virtual/missing") << "a virtual array: its source /nothing is missing";
     QTest::newRow("virtual/partly") << "a virtual array: parts of it have no source";
+    QTest::newRow("unfinished")
+        << "3 of its 4 chunks have never been written and would read as the fill value";
+    QTest::newRow("packed")
+        << "2 of its 3 chunks have never been written and would read as the fill value";
     QTest::newRow("large")
         << "its shape claims 4.4 TB, but only 16.4 kB are stored, too few for any "
            "compression";
@@ -139,6 +146,7 @@ class OutsideTest : public QObject {
     const auto broken = findTensor(*source, "broken");
     QVERIFY(broken && !broken->quantizable);
     QVERIFY(findTensor(*source, "large")->quantizable);
+    QCOMPARE(values(source, "unfinished").at(4), 0.0f);
   }
 };
 

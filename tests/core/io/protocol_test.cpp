@@ -130,7 +130,12 @@ class ProtocolTest : public QObject {
   void pathsWithZerosDoNotPass() {
     const std::string path("a\0b", 3);
     QVERIFY(!protocol::decodeOpen(protocol::encode(protocol::Open{path, false, 0})));
-    QVERIFY(!protocol::decodeDescribe(protocol::encode(protocol::Describe{""})));
+    QVERIFY(!protocol::decodeOpen(protocol::encode(protocol::Open{"", false, 0})));
+    // Arrays may be called anything.
+    for (const std::string& name : {path, std::string()}) {
+      const auto asked = protocol::decodeDescribe(protocol::encode(protocol::Describe{name}));
+      QVERIFY(asked && asked->path == name);
+    }
   }
 
   void anyBytesAreSurvived() {
