@@ -1,5 +1,6 @@
 #include "core/base/file_mapping.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <optional>
@@ -79,6 +80,14 @@ FileMapping::~FileMapping() {
     munmap(mapped_, mappedBytes_);
   }
   if (descriptor_ >= 0) close(descriptor_);
+}
+
+void FileMapping::forgetFirst(std::uint64_t bytes) const {
+  const auto pageBytes = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  const auto before =
+      static_cast<std::uint64_t>(data_ - static_cast<const std::byte*>(mapped_)) + bytes;
+  const std::uint64_t wholePages = std::min(before, std::uint64_t{mappedBytes_}) / pageBytes;
+  if (wholePages > 0) madvise(mapped_, wholePages * pageBytes, MADV_DONTNEED);
 }
 
 Status FileMapping::intact() const {

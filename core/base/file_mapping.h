@@ -40,6 +40,10 @@ class FileMapping {
 
   const std::byte* data() const { return data_; }
 
+  /// Takes the first `bytes` bytes out of this process' memory, once they have been read and used;
+  /// whoever reads them again gets them from the file again. A hint: nothing else changes.
+  void forgetFirst(std::uint64_t bytes) const;
+
   /// Whether all that has been read so far was the file as it was when it was mapped; else an
   /// UnreadableFile error: truncated, changed, or a device that fails. To be asked after reading.
   Status intact() const;

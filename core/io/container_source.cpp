@@ -218,10 +218,15 @@ class ContainerSource : public TensorSource {
     const std::vector<std::size_t> ones(whole.count.size(), 1);
     const std::uint64_t total = whole.elements() * elementBytes;
     std::uint64_t done = 0;
+    std::uint64_t forgotten = 0;
     for (const Box& box : cutIntoBoxes(whole, ones, kMappedPieceBytes / elementBytes)) {
       if (control.cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
       use(box, mapped.elements + done);
       done += box.elements() * elementBytes;
+      if (done - forgotten >= kPieceBytes) {  // else the tensor would be in memory twice
+        mapped.mapping->forgetFirst(done);
+        forgotten = done;
+      }
       if (control.progress) control.progress(done, total);
     }
     return mapped.mapping->intact();

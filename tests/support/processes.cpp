@@ -22,6 +22,25 @@ std::size_t openDescriptors() {
   return static_cast<std::size_t>(std::distance(all, std::filesystem::directory_iterator()));
 }
 
+std::size_t sharedMemories() {
+  std::size_t found = 0;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find("/memfd:quantoscope") != std::string::npos) ++found;
+  }
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const auto target = std::filesystem::read_symlink(entry.path(), gone).string();
+    if (target.starts_with("/memfd:quantoscope")) ++found;
+  }
+  return found;
+}
+
+std::uint64_t peakMemory(pid_t id) {
+  const std::string kibibytes = statusField(id, "VmHWM");
+  return std::strtoull(kibibytes.c_str(), nullptr, 10) * 1024;
+}
+
 std::string statusField(pid_t id, const std::string& field) {
   std::ifstream file("/proc/" + std::to_string(id) + "/status");
   for (std::string line; std::getline(file, line);) {
