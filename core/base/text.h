@@ -27,6 +27,9 @@ std::vector<std::string> split(std::string_view text, char separator);
 /// The parts in one string with `separator` between them.
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
+/// `text` as one word of a POSIX shell's command line: in single quotes where it needs them.
+std::string shellQuoted(std::string_view text);
+
 /// Whether a stands before b when runs of digits compare as numbers: layer2 before layer10.
 bool naturalLess(std::string_view a, std::string_view b);
 

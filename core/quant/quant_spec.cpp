@@ -310,7 +310,8 @@ std::string describe(const QuantSpec& spec) {
 std::string commandLineOptions(const QuantSpec& spec) {
   std::string text = std::string("--dtype ") + nameOf(spec.dtype);
   if (spec.dtype == Dtype::Codebook) {
-    text += ":" + (spec.codebook.source.empty() ? spec.codebook.name : spec.codebook.source);
+    const NamedCodebook& levels = spec.codebook;
+    text += " --codebook " + shellQuoted(levels.source.empty() ? levels.name : levels.source);
   }
   if (!spec.isFloat()) {
     text += " --bits " + std::to_string(spec.bits) + " --scheme " + nameOf(spec.scheme);

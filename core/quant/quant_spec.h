@@ -15,7 +15,9 @@
 
 namespace quantoscope {
 
-/// Number formats by their published names. The first five are those of the published functions.
+/// Number formats by their published names. The first five are those of the published functions
+/// (neural_compressor.torch.algorithms.weight_only.utility 3.9). Levels and their sources are in
+/// codebooks.h, rules for scales and theirs in core/kernels/scale_formats.h.
 enum class Dtype {
   Int,
   Nf4,
@@ -84,7 +86,10 @@ struct QuantSpec {
   long long groupSize = 32;  ///< -1 or more than a row has: one group a row
   Scheme scheme = Scheme::Asym;
   bool fullRange = false;  ///< scheme sym: the scale is amax / 2^(bits-1), signed
-  bool halfRange = false;  ///< scheme sym: it is amax / ((2^bits - 1) / 2); not with fullRange
+  /// Scheme sym: it is amax / ((2^bits - 1) / 2), amax / 7.5 for 4 bits; not with fullRange.
+  /// Source: compressed-tensors, quantization/utils/helpers.py (calculate_qparams), and GPTQModel,
+  /// quantization/quantizer.py.
+  bool halfRange = false;
   ClipPolicy clip;
   RatioGrid grid;  ///< of a clip search
   std::optional<DoubleQuant> doubleQuant;
@@ -128,7 +133,8 @@ GroupLayout layoutOf(const QuantSpec& spec, std::size_t rows, std::size_t cols);
 /// One line for people: "int4 g128 asym, clip search".
 std::string describe(const QuantSpec& spec);
 
-/// The options of the command line that give this spec: "--bits 4 --group-size 128 ...".
+/// The options of the command line that give this spec: "--bits 4 --group-size 128 ...", fit for a
+/// shell. A codebook of one's own is named by its file.
 std::string commandLineOptions(const QuantSpec& spec);
 
 /// A spec as flat JSON keys named like the options of the command line.

@@ -410,7 +410,7 @@ class CodecsTest : public QObject {
     QCOMPARE(describe(own), std::string("codebook steps g32"));
     own.codebook.source = "my levels.json";
     QCOMPARE(commandLineOptions(own),
-             std::string("--dtype codebook:my levels.json --group-size 32 --clip none"));
+             std::string("--dtype codebook --codebook 'my levels.json' --group-size 32 --clip none"));
     QuantSpec half;
     half.scheme = Scheme::Sym;
     half.halfRange = true;
