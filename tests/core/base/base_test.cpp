@@ -38,6 +38,11 @@ class BaseTest : public QObject {
       QCOMPARE(std::bit_cast<std::uint32_t>(block[i - 1]),
                std::bit_cast<std::uint32_t>(floatFromHalf(halfs[i])));
     }
+    floatsFromBfloat16s(halfs.data() + 1, halfs.size() - 1, block.data());
+    for (std::size_t i = 1; i < halfs.size(); ++i) {
+      QCOMPARE(std::bit_cast<std::uint32_t>(block[i - 1]),
+               std::bit_cast<std::uint32_t>(floatFromBfloat16(halfs[i])));
+    }
   }
 
   void floatsRoundToTheNearestHalfAndTiesToEven() {
