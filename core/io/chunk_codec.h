@@ -24,17 +24,24 @@ struct ChunkScratch {
   std::vector<std::byte> second;
 };
 
+/// A chunk without what compressed it.
+struct DecodedChunk {
+  std::span<const std::byte> bytes;
+  /// Not 0: the bytes of elements of this size still lie apart, which takeElements() undoes on the
+  /// way to where they are wanted. A pass over memory is saved so.
+  std::size_t shuffledBytes = 0;
+};
+
 /// The `bytes` bytes of a chunk, in scratch memory, out of `scratch.raw`. `steps` are the filters
 /// in the order in which they were applied; those whose bit is set in `skipped` were not. Nothing
 /// for a chunk that is damaged or does not give exactly so much. Thread-safe, each thread with its
 /// own scratch.
-std::optional<std::span<const std::byte>> decodeChunk(const std::vector<ChunkStep>& steps,
-                                                      std::uint32_t skipped, std::size_t bytes,
-                                                      ChunkScratch& scratch);
+std::optional<DecodedChunk> decodeChunk(const std::vector<ChunkStep>& steps, std::uint32_t skipped,
+                                        std::size_t bytes, ChunkScratch& scratch);
 
-/// Puts the bytes of each element together again: `from` has all first bytes, then all second ones,
-/// ...; what is left over at the end stays as it is. Sizes are equal.
-void unshuffle(std::span<const std::byte> from, std::size_t elementBytes, std::span<std::byte> to);
+/// Writes `count` elements of `elementBytes` bytes from the `first` of a chunk on to `to`.
+void takeElements(const DecodedChunk& chunk, std::size_t elementBytes, std::size_t first,
+                  std::size_t count, std::byte* to);
 
 /// HDF5's checksum of a chunk.
 std::uint32_t fletcher32(std::span<const std::byte> bytes);

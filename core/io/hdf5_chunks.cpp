@@ -75,7 +75,7 @@ std::vector<std::size_t> firstOf(const Box& chunks, const std::vector<std::size_
 }
 
 /// Copies what a box and a chunk that begins at `first` share. Both are row-major.
-void copyShared(const std::byte* from, const std::vector<std::size_t>& first,
+void copyShared(const DecodedChunk& from, const std::vector<std::size_t>& first,
                 const std::vector<std::size_t>& chunk, std::size_t elementBytes, const Box& box,
                 std::byte* to) {
   const std::size_t rank = chunk.size();
@@ -85,7 +85,7 @@ void copyShared(const std::byte* from, const std::vector<std::size_t>& first,
     const std::size_t end = std::min(box.start[a] + box.count[a], first[a] + chunk[a]);
     shared.count[a] = end - shared.start[a];
   }
-  const std::size_t run = shared.count[rank - 1] * elementBytes;
+  const std::size_t run = shared.count[rank - 1];
   const std::size_t runs = shared.elements() / shared.count[rank - 1];
   std::vector<std::size_t> at = shared.start;
   for (std::size_t r = 0; r < runs; ++r) {
@@ -95,7 +95,7 @@ void copyShared(const std::byte* from, const std::vector<std::size_t>& first,
       source = source * chunk[a] + (at[a] - first[a]);
       target = target * box.count[a] + (at[a] - box.start[a]);
     }
-    std::copy_n(from + source * elementBytes, run, to + target * elementBytes);
+    takeElements(from, elementBytes, source, run, to + target * elementBytes);
     for (std::size_t a = rank - 1; a-- > 0;) {
       if (++at[a] < shared.start[a] + shared.count[a]) break;
       at[a] = shared.start[a];
@@ -162,7 +162,7 @@ bool Hdf5ChunkReader::readChunk(const Box& box, const std::vector<std::size_t>& 
     if (!fetch(first, scratch, skipped)) return false;
     const auto bytes = decodeChunk(steps_, skipped, chunkBytes_, scratch);
     if (!bytes) return false;
-    copyShared(bytes->data(), first, chunk_, elementBytes_, box, to);
+    copyShared(*bytes, first, chunk_, elementBytes_, box, to);
     return true;
   } catch (const std::exception&) {
     return false;

@@ -27,6 +27,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ChunkScratch scratch;
   scratch.raw.assign(chunk + taken, chunk + size);
   const auto decoded = decodeChunk(steps, skipped, bytes, scratch);
-  if (decoded && decoded->size() != bytes) std::abort();
+  if (!decoded) return 0;
+  if (decoded->bytes.size() != bytes) std::abort();
+  // Taken in two parts, the elements are those that are taken at once.
+  for (const std::size_t elementBytes : {1, 2, 4, 8}) {
+    const std::size_t count = bytes / elementBytes;
+    std::vector<std::byte> whole(bytes);
+    std::vector<std::byte> parts(bytes);
+    takeElements(*decoded, elementBytes, 0, count, whole.data());
+    takeElements(*decoded, elementBytes, 0, count / 3, parts.data());
+    takeElements(*decoded, elementBytes, count / 3, count - count / 3,
+                 parts.data() + count / 3 * elementBytes);
+    if (whole != parts) std::abort();
+  }
   return 0;
 }
