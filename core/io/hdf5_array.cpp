@@ -303,6 +303,12 @@ StoredArray describeHdf5Array(const H5::DataSet& array, const std::string& path,
   const H5::DataSpace space = array.getSpace();
   const std::vector<hsize_t> shape = shapeOf(space);
   described.shape.assign(shape.begin(), shape.end());
+  if (layout == H5D_CHUNKED) {
+    described.filters = filterNames(properties);
+    std::vector<hsize_t> chunk(shape.size());
+    properties.getChunk(static_cast<int>(chunk.size()), chunk.data());
+    described.chunk.assign(chunk.begin(), chunk.end());
+  }
   const bool elsewhere = layout == H5D_CONTIGUOUS && properties.getExternalCount() > 0;
   if (space.getSimpleExtentType() == H5S_NULL) {
     described.obstacle = "empty: it has no elements";

@@ -38,12 +38,19 @@ constexpr std::array<KnownFilter, 14> kKnownFilters = {{
     {32026, "Blosc2", kPlugin},
 }};
 
+/// By our name, else by the one in the file.
+std::string nameOf(H5Z_filter_t id, const char* nameInFile) {
+  const auto known = std::find_if(kKnownFilters.begin(), kKnownFilters.end(),
+                                  [id](const KnownFilter& filter) { return filter.id == id; });
+  if (known != kKnownFilters.end()) return known->name;
+  return *nameInFile ? nameInFile : "unknown";
+}
+
 std::string describeMissing(H5Z_filter_t id, const char* nameInFile) {
   const auto known = std::find_if(kKnownFilters.begin(), kKnownFilters.end(),
                                   [id](const KnownFilter& filter) { return filter.id == id; });
   const bool isKnown = known != kKnownFilters.end();
-  const std::string name = isKnown ? known->name : *nameInFile ? nameInFile : "unknown";
-  return "compressed with the filter " + name + " (" + std::to_string(id) +
+  return "compressed with the filter " + nameOf(id, nameInFile) + " (" + std::to_string(id) +
          "), which is missing here: " + (isKnown ? known->remedy : kPlugin);
 }
 
@@ -80,6 +87,21 @@ void registerOwnFilters() {
     return H5Zregister(&lzf) >= 0;
   }();
   static_cast<void>(registered);
+}
+
+std::vector<std::string> filterNames(const H5::DSetCreatPropList& properties) {
+  std::vector<std::string> names;
+  const int count = properties.getNfilters();
+  for (int i = 0; i < count; ++i) {
+    unsigned flags = 0;
+    unsigned config = 0;
+    std::size_t values = 0;
+    std::array<char, 64> name{};
+    const H5Z_filter_t id =
+        properties.getFilter(i, flags, values, nullptr, name.size() - 1, name.data(), config);
+    names.push_back(nameOf(id, name.data()));
+  }
+  return names;
 }
 
 std::string missingFilter(const H5::DSetCreatPropList& properties) {

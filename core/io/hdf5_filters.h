@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace H5 {
 class DSetCreatPropList;
@@ -13,6 +14,10 @@ namespace quantoscope {
 /// to install. Empty if all its filters are there. Must be asked before reading: with some plugins
 /// that fail to load, HDF5 hands out empty data without an error. Needs the Hdf5Lock; throws.
 std::string missingFilter(const H5::DSetCreatPropList& properties);
+
+/// The filters that chunks of an array with these properties went through when they were written,
+/// in that order: "shuffle", "gzip". Needs the Hdf5Lock; throws.
+std::vector<std::string> filterNames(const H5::DSetCreatPropList& properties);
 
 /// Adds our own LZF decoder (32000), which h5py's files need and HDF5 lacks. Further calls do
 /// nothing. Needs the Hdf5Lock.

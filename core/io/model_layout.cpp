@@ -143,6 +143,8 @@ class Recognizer {
     info.name = array.path;
     info.shape.assign(array.shape.begin(), array.shape.end());
     info.dtype = array.dtype;
+    info.filters = array.filters;
+    info.chunk.assign(array.chunk.begin(), array.chunk.end());
     info.layer = layerOf(array.path);
     const auto bytes = byteCount(array);
     info.reason = reasonAgainst(array, bytes.has_value());

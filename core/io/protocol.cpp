@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kMostPath = 65536;
 constexpr std::size_t kMostErrorText = 2000;
 constexpr std::size_t kMostName = 256;
+constexpr std::size_t kMostFilters = 32;  // HDF5 allows no more
 constexpr std::size_t kMostParts = std::size_t{16} << 20;
 constexpr std::size_t kMostElementBytes = std::size_t{1} << 32;
 
@@ -67,6 +68,9 @@ void put(WireWriter& writer, const StoredArray& array) {
   writer.text(array.obstacle);
   writer.number<std::uint8_t>(array.refused);
   writer.text(array.alias);
+  writer.number<std::uint64_t>(array.filters.size());
+  for (const std::string& filter : array.filters) writer.text(filter);
+  writer.numbers(array.chunk);
 }
 
 StoredArray readArray(WireReader& reader) {
@@ -78,6 +82,9 @@ StoredArray readArray(WireReader& reader) {
   array.obstacle = reader.text(kMostContents);
   array.refused = reader.flag();
   array.alias = reader.text(kMostContents);
+  array.filters.resize(reader.count(kMostFilters, sizeof(std::uint64_t)));
+  for (std::string& filter : array.filters) filter = reader.text(kMostName);
+  array.chunk = reader.numbers<std::uint64_t>(kMostAxes);
   return array;
 }
 

@@ -18,6 +18,8 @@ struct StoredArray {
   std::string obstacle;              ///< why its elements cannot be read; empty if they can
   std::string alias;                 ///< "another name of ..." where it is listed twice; else empty
   bool refused = false;  ///< the obstacle is one that OpenOptions::allowOutside takes away
+  std::vector<std::string> filters = {};  ///< that its elements went through, in that order
+  std::vector<std::uint64_t> chunk = {};  ///< the sides of a chunk; empty where it is in one piece
 
   bool operator==(const StoredArray&) const = default;
 };

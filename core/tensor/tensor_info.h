@@ -44,10 +44,12 @@ struct AxisMap {
 
 /// A description of one array in a file. Immutable once listed.
 struct TensorInfo {
-  std::string name;                ///< the path or key it is asked for by
-  std::vector<std::size_t> shape;  ///< as stored
-  std::string dtype;               ///< as stored: "float32", ..., or what else it is: "int64"
-  std::uint64_t bytes = 0;         ///< of the elements, uncompressed
+  std::string name;                  ///< the path or key it is asked for by
+  std::vector<std::size_t> shape;    ///< as stored
+  std::string dtype;                 ///< as stored: "float32", ..., or what else it is: "int64"
+  std::uint64_t bytes = 0;           ///< of the elements, uncompressed
+  std::vector<std::string> filters;  ///< that they went through when written: "shuffle", "gzip"
+  std::vector<std::size_t> chunk;  ///< the sides of a stored chunk; empty where it is in one piece
   std::string layer;               ///< the layer it belongs to, for people; may be empty
   AxisMap axes;                    ///< how Orientation::Auto reads it
   bool transposed = false;         ///< whether `axes` is anything but AxisMap::rows
