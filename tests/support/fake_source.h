@@ -102,10 +102,11 @@ class FakeSource : public TensorSource {
   const std::string& format() const override { return format_; }
   const std::vector<TensorInfo>& tensors() const override { return tensors_; }
 
-  Result<WeightTensor> load(const TensorInfo& info, Orientation,
+  Result<WeightTensor> load(const TensorInfo& info, Orientation orientation,
                             const TaskControl& control) const override {
     if (inside_.exchange(true)) ++overlaps;
     ++loads;
+    lastOrientation = orientation;
     gate.pass(control.cancel);
     inside_ = false;
     if (control.cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
@@ -123,6 +124,7 @@ class FakeSource : public TensorSource {
   mutable Gate gate;  ///< load() passes through it
   mutable std::atomic<int> loads{0};
   mutable std::atomic<int> overlaps{0};
+  mutable std::atomic<Orientation> lastOrientation{Orientation::Auto};  ///< asked of load()
 
  private:
   static TensorInfo describe(const std::string& name, std::size_t rows, std::size_t cols) {

@@ -60,7 +60,7 @@ void MainWindow::exportOverview(const QString& path) {
   std::vector<std::vector<std::string>> rows;
   const auto& tensors = session_->tensors();
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const TensorInfo& info = tensors[i];
+    const TensorInfo info = oriented(tensors[i], session_->orientationOf(tensors[i]));
     if (!info.quantizable) continue;
     const TensorOverview& known = session_->overview(i);
     // Numbers of a spec that has changed since would stand beside the wrong one.
@@ -92,9 +92,12 @@ void MainWindow::exportPlotImage(int index, const QString& path) {
 
 QString MainWindow::commandLine() const {
   if (session_->currentTensor().isEmpty()) return {};
+  QString options = QString::fromStdString(commandLineOptions(session_->spec()));
+  if (session_->orientation() != Orientation::Auto) {
+    options += QStringLiteral(" --orientation ") + orientationName(session_->orientation());
+  }
   return QStringLiteral("quantoscope-cli inspect %1 %2 %3")
-      .arg(shellQuoted(session_->currentPath()), shellQuoted(session_->currentTensor()),
-           QString::fromStdString(commandLineOptions(session_->spec())));
+      .arg(shellQuoted(session_->currentPath()), shellQuoted(session_->currentTensor()), options);
 }
 
 void MainWindow::copyCommand() {

@@ -4,15 +4,14 @@
 #include <QAction>
 #include <QDragEnterEvent>
 #include <QFileInfo>
-#include <QFileSystemWatcher>
 #include <QMenu>
 #include <QMimeData>
-#include <QTimer>
 
 #include "core/exporting/plan_file.h"
 #include "ui/main_window/main_window.h"
 #include "ui/panels/file_dialogs.h"
 #include "ui/panels/message_bar.h"
+#include "ui/session/file_watch.h"
 #include "ui/session/session_document.h"
 
 namespace quantoscope::ui {
@@ -58,27 +57,26 @@ void MainWindow::openFiles(const QStringList& files) {
   }
 }
 
-void MainWindow::watchFiles() {
-  const QStringList watched = watcher_->files();
-  const QStringList open = session_->openFiles();
-  for (const QString& path : watched) {
-    if (!open.contains(path)) watcher_->removePath(path);
-  }
-  for (const QString& path : open) {
-    if (!watched.contains(path) && QFileInfo::exists(path)) watcher_->addPath(path);
-  }
+void MainWindow::connectFileWatch() {
+  watch_ = new FileWatch(this);
+  connect(watch_, &FileWatch::changed, this, &MainWindow::offerReload);
+  connect(session_, &Session::filesChanged, watch_,
+          [this] { watch_->setFiles(session_->openFiles()); });
+  connect(session_, &Session::fileOpened, watch_, &FileWatch::accept);
+  // One that changed while another was shown is remembered.
+  connect(session_, &Session::fileChanged, this, [this] {
+    if (watch_->isChanged(session_->currentPath())) offerReload(session_->currentPath());
+  });
 }
 
-/// Tells it once the writing has paused: a file grows in many steps.
 void MainWindow::offerReload(const QString& path) {
-  constexpr int kPauseMs = 400;
-  QTimer::singleShot(kPauseMs, this, [this, path] {
-    watchFiles();  // a file that was replaced is not watched any more
-    if (path != session_->currentPath() || !QFileInfo::exists(path)) return;
-    messages_->showMessage(
-        MessageBar::Kind::Info, tr("%1 changed on disk").arg(QFileInfo(path).fileName()),
-        tr("Reload, keep my settings"), [this] { session_->reloadCurrentFile(false); });
-  });
+  const QString name = QFileInfo(path).fileName();
+  const bool shown = path == session_->currentPath();
+  messages_->showMessage(MessageBar::Kind::Info,
+                         shown ? tr("%1 changed on disk").arg(name)
+                               : tr("%1, which is open but not shown, changed on disk").arg(name),
+                         tr("Reload, keep my settings"),
+                         [this, path] { session_->reloadFile(path, false); });
 }
 
 void MainWindow::fillRecentFiles() {

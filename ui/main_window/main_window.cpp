@@ -3,7 +3,6 @@
 #include <QAction>
 #include <QDockWidget>
 #include <QFileInfo>
-#include <QFileSystemWatcher>
 #include <QScreen>
 #include <QSignalBlocker>
 #include <QSplitter>
@@ -179,9 +178,7 @@ void MainWindow::connectSession() {
             for (const QString& note : notes) text += QStringLiteral("\n• ") + note;
             messages_->showMessage(MessageBar::Kind::Info, text);
           });
-  watcher_ = new QFileSystemWatcher(this);
-  connect(watcher_, &QFileSystemWatcher::fileChanged, this, &MainWindow::offerReload);
-  connect(session_, &Session::filesChanged, this, &MainWindow::watchFiles);
+  connectFileWatch();
   connect(session_, &Session::fileOpened, this, [this](const QString& path) {
     settings_->addRecentFile(path);
     fillRecentFiles();

@@ -11,7 +11,6 @@
 QT_BEGIN_NAMESPACE
 class QAction;
 class QDockWidget;
-class QFileSystemWatcher;
 class QMenu;
 class QSplitter;
 QT_END_NAMESPACE
@@ -20,6 +19,7 @@ namespace quantoscope::ui {
 
 class ClipCurvePlot;
 class ErrorHistogramPlot;
+class FileWatch;
 class MessageBar;
 class MetricsPanel;
 class Plot;
@@ -119,7 +119,7 @@ class MainWindow : public QMainWindow {
   void tellWhatIsMissing();
   void fillRecentFiles();
   void locate();
-  void watchFiles();
+  void connectFileWatch();
   void offerReload(const QString& path);
   void askAndExport(const QString& title, const QString& nameEnd, const QStringList& filters,
                     const QString& suffix, std::function<void(const QString&)> exportTo);
@@ -161,7 +161,7 @@ class MainWindow : public QMainWindow {
   SessionDocument* document_ = nullptr;
   PresetStore* presets_ = nullptr;
 
-  QFileSystemWatcher* watcher_ = nullptr;
+  FileWatch* watch_ = nullptr;
   QMenu* recentMenu_ = nullptr;
   QMenu* exportMenu_ = nullptr;
   QAction* openAction_ = nullptr;

@@ -21,18 +21,18 @@ QString text(const std::string& utf8) {
   return QString::fromStdString(utf8);
 }
 
-QString shapeText(const TensorInfo& info) {
-  QStringList parts;
-  for (const std::size_t size : info.shape) parts << QString::number(size);
-  return parts.isEmpty() ? QStringLiteral("scalar") : parts.join(QStringLiteral(" × "));
-}
-
 std::optional<double> sqnrOf(const TensorOverview& known) {
   return known.measure ? known.measure->sqnrDb : std::nullopt;
 }
 
 std::optional<double> bestRatioOf(const TensorOverview& known) {
   return known.measure ? known.measure->bestRatio : std::nullopt;
+}
+
+QString meaningsOf(const TensorInfo& info) {
+  QStringList meanings;
+  for (const TensorBadge& badge : badgesOf(info)) meanings << badge.meaning;
+  return meanings.join(QLatin1Char('\n'));
 }
 
 QString measuredText(const TensorOverview& known, const std::optional<double>& value,
@@ -47,14 +47,38 @@ QString measuredText(const TensorOverview& known, const std::optional<double>& v
 
 TensorListModel::TensorListModel(Session* session, QObject* parent)
     : QAbstractTableModel(parent), session_(session) {
-  rows_ = static_cast<int>(session->tensors().size());
-  connect(session, &Session::fileChanged, this, [this] {
-    beginResetModel();
-    ranks_.clear();
-    rows_ = static_cast<int>(session_->tensors().size());
-    endResetModel();
-  });
+  reset();
+  connect(session, &Session::fileChanged, this, &TensorListModel::reset);
+  connect(session, &Session::openingNamesChanged, this, &TensorListModel::reset);
   connect(session, &Session::overviewChanged, this, &TensorListModel::overviewChanged);
+}
+
+void TensorListModel::reset() {
+  beginResetModel();
+  ranks_.clear();
+  rows_ = static_cast<int>(namesOnly() ? static_cast<std::size_t>(session_->openingNames().size())
+                                       : session_->tensors().size());
+  endResetModel();
+}
+
+QVariant TensorListModel::nameOnly(const QModelIndex& index, int role) const {
+  const QString& name = session_->openingNames()[index.row()];
+  switch (role) {
+    case Qt::DisplayRole:
+    case SortRole:
+      return index.column() == Name ? name : QString();
+    case Qt::ToolTipRole:
+      return name + QLatin1Char('\n') + tr("What it is will be known in a moment");
+    case Qt::ForegroundRole:
+      return QGuiApplication::palette().brush(QPalette::Disabled, QPalette::Text);
+    case QuantizableRole:
+      return false;
+    case SearchRole:
+    case NameRole:
+      return name;
+    default:
+      return {};
+  }
 }
 
 int TensorListModel::rowCount(const QModelIndex& parent) const {
@@ -67,7 +91,8 @@ int TensorListModel::columnCount(const QModelIndex& parent) const {
 
 QVariant TensorListModel::data(const QModelIndex& index, int role) const {
   const auto row = static_cast<std::size_t>(index.row());
-  if (!index.isValid() || row >= session_->tensors().size()) return {};
+  if (!index.isValid() || index.row() >= rows_) return {};
+  if (namesOnly()) return nameOnly(index, role);
   const TensorInfo& info = session_->tensors()[row];
   const TensorOverview& known = session_->overview(row);
   const int column = index.column();
@@ -92,6 +117,10 @@ QVariant TensorListModel::data(const QModelIndex& index, int role) const {
       return text(info.name + "\n" + info.layer + "\n" + info.dtype);
     case NameRole:
       return text(info.name);
+    case BadgesRole:
+      return column == Type ? QVariant::fromValue(badgesOf(info)) : QVariant();
+    case Qt::AccessibleTextRole:
+      return column == Type ? meaningsOf(info) : displayed(info, known, column);
     default:
       return {};
   }
@@ -103,7 +132,7 @@ QVariant TensorListModel::displayed(const TensorInfo& info, const TensorOverview
     case Name:
       return text(info.name);
     case Shape:
-      return shapeText(info);
+      return shapeText(info.shape);
     case Type:
       return text(info.dtype);
     case Size:
@@ -141,6 +170,7 @@ QVariant TensorListModel::sorted(const TensorInfo& info, const TensorOverview& k
 QString TensorListModel::toolTip(const TensorInfo& info, const TensorOverview& known,
                                  int column) const {
   if (column >= Sqnr && !known.problem.isEmpty()) return known.problem;
+  if (column == Type) return meaningsOf(info);
   QString tip = text(info.name);
   if (!info.layer.empty()) tip += QLatin1Char('\n') + tr("Layer: %1").arg(text(info.layer));
   if (!info.quantizable) {
@@ -176,6 +206,7 @@ QVariant TensorListModel::headerData(int section, Qt::Orientation orientation, i
 }
 
 int TensorListModel::rowOf(const QString& tensor) const {
+  if (namesOnly()) return -1;
   const std::string name = tensor.toStdString();
   const auto& all = session_->tensors();
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -186,14 +217,17 @@ int TensorListModel::rowOf(const QString& tensor) const {
 
 int TensorListModel::nameRank(int row) const {
   if (ranks_.empty()) {
-    const auto& all = session_->tensors();
-    std::vector<int> order(all.size());
+    std::vector<std::string> names;
+    for (const QString& name : session_->openingNames()) names.push_back(name.toStdString());
+    if (names.empty()) {
+      for (const TensorInfo& info : session_->tensors()) names.push_back(info.name);
+    }
+    std::vector<int> order(names.size());
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-      return naturalLess(all[static_cast<std::size_t>(a)].name,
-                         all[static_cast<std::size_t>(b)].name);
+      return naturalLess(names[static_cast<std::size_t>(a)], names[static_cast<std::size_t>(b)]);
     });
-    ranks_.resize(all.size());
+    ranks_.resize(names.size());
     for (std::size_t i = 0; i < order.size(); ++i) {
       ranks_[static_cast<std::size_t>(order[i])] = static_cast<int>(i);
     }
@@ -202,6 +236,11 @@ int TensorListModel::nameRank(int row) const {
 }
 
 TensorFacts TensorListModel::factsOf(int row) const {
+  if (namesOnly()) {
+    TensorFacts facts;
+    facts.text = session_->openingNames()[row];
+    return facts;
+  }
   const auto i = static_cast<std::size_t>(row);
   const TensorInfo& info = session_->tensors()[i];
   const TensorOverview& known = session_->overview(i);
@@ -220,7 +259,7 @@ TensorFacts TensorListModel::factsOf(int row) const {
 }
 
 void TensorListModel::overviewChanged(int first, int last) {
-  if (rows_ == 0) return;
+  if (rows_ == 0 || namesOnly()) return;
   if (first < 0) last = rows_ - 1;
   Q_EMIT dataChanged(index(std::max(first, 0), Sqnr), index(last, BestRatio));
 }
@@ -240,10 +279,11 @@ void TensorFilterModel::setShowAll(bool on) {
 }
 
 bool TensorFilterModel::filterAcceptsRow(int row, const QModelIndex& parent) const {
-  const QModelIndex index = sourceModel()->index(row, 0, parent);
-  if (!showAll_ && !index.data(TensorListModel::QuantizableRole).toBool()) return false;
-  return text_.empty() ||
-         text_.matches(static_cast<const TensorListModel*>(sourceModel())->factsOf(row));
+  const auto* tensors = static_cast<const TensorListModel*>(sourceModel());
+  const QModelIndex index = tensors->index(row, 0, parent);
+  const bool listed =
+      showAll_ || tensors->namesOnly() || index.data(TensorListModel::QuantizableRole).toBool();
+  return listed && (text_.empty() || text_.matches(tensors->factsOf(row)));
 }
 
 bool TensorFilterModel::lessThan(const QModelIndex& left, const QModelIndex& right) const {

@@ -7,6 +7,7 @@
 #include <QSortFilterProxyModel>
 #include <QStringList>
 
+#include "ui/models/tensor_badges.h"
 #include "ui/models/tensor_filter.h"
 #include "ui/session/session.h"
 
@@ -14,7 +15,8 @@ namespace quantoscope::ui {
 
 /// One row a tensor in the file's order. SQNR and best ratio fill in as the session measures them;
 /// while they belong to a spec that has changed since, they are shown faintly. Rows that cannot be
-/// quantized are grey, with the reason as tooltip.
+/// quantized are grey, with the reason as tooltip. While a file is being opened, the names of its
+/// arrays as far as they are known, grey and with nothing else.
 class TensorListModel : public QAbstractTableModel {
   Q_OBJECT
 
@@ -25,6 +27,7 @@ class TensorListModel : public QAbstractTableModel {
     QuantizableRole,          ///< bool
     SearchRole,               ///< name, layer and dtype in one text
     NameRole,                 ///< the whole name, in any column
+    BadgesRole,               ///< std::vector<TensorBadge>, in the column Type
   };
 
   /// The session must outlive the model.
@@ -39,10 +42,14 @@ class TensorListModel : public QAbstractTableModel {
   int rowOf(const QString& tensor) const;
   /// The place of its name among all in natural order: layer2 stands before layer10.
   int nameRank(int row) const;
+  /// Whether only names are known.
+  bool namesOnly() const { return !session_->openingNames().isEmpty(); }
   /// What a filter looks at.
   TensorFacts factsOf(int row) const;
 
  private:
+  void reset();
+  QVariant nameOnly(const QModelIndex& index, int role) const;
   QVariant displayed(const TensorInfo& info, const TensorOverview& known, int column) const;
   QVariant sorted(const TensorInfo& info, const TensorOverview& known, int column) const;
   QString toolTip(const TensorInfo& info, const TensorOverview& known, int column) const;

@@ -12,10 +12,15 @@
 #include <QLineEdit>
 #include <QScopedValueRollback>
 #include <QSignalBlocker>
+#include <QSplitter>
 #include <QTableView>
+#include <QToolButton>
 #include <QVBoxLayout>
 
+#include "ui/panels/badge_delegate.h"
 #include "ui/panels/name_delegate.h"
+#include "ui/panels/tensor_details.h"
+#include "ui/panels/vertical_scroll_area.h"
 
 namespace quantoscope::ui {
 
@@ -29,6 +34,8 @@ TensorBrowser::TensorBrowser(Session* session, QWidget* parent)
       showAll_(new QCheckBox(tr("Show &all"), this)),
       table_(new QTableView(this)),
       note_(new QLabel(this)),
+      details_(new TensorDetails(this)),
+      showDetails_(new QToolButton(this)),
       names_(new NameDelegate(this)) {
   filter_->setSourceModel(model_);
   files_->setObjectName(QStringLiteral("files"));
@@ -63,8 +70,11 @@ TensorBrowser::TensorBrowser(Session* session, QWidget* parent)
   layout->setSpacing(6);
   layout->addWidget(files_);
   layout->addLayout(search);
-  layout->addWidget(table_, 1);
-  layout->addWidget(note_);
+  layout->addWidget(tableAndDetails(), 1);
+  auto* below = new QHBoxLayout;
+  below->addWidget(note_, 1);
+  below->addWidget(showDetails_, 0, Qt::AlignBottom);
+  layout->addLayout(below);
 
   connect(files_, &QComboBox::activated, session, &Session::setCurrentFile);
   connect(words_, &QLineEdit::textChanged, this, [this](const QString& text) {
@@ -85,10 +95,68 @@ TensorBrowser::TensorBrowser(Session* session, QWidget* parent)
     fitColumns();
     updateNote();
   });
+  connect(session, &Session::openingNamesChanged, this, [this] {
+    fitColumns();
+    showCurrentTensor();
+  });
   connect(session, &Session::tensorChanged, this, &TensorBrowser::showCurrentTensor);
   showFiles();
   showCurrentTensor();
   updateNote();
+}
+
+QWidget* TensorBrowser::tableAndDetails() {
+  auto* area = new VerticalScrollArea(details_, this);
+  auto* splitter = new QSplitter(Qt::Vertical, this);
+  splitter->setObjectName(QStringLiteral("tableAndDetails"));
+  splitter->addWidget(table_);
+  splitter->addWidget(area);
+  splitter->setChildrenCollapsible(false);
+  splitter->setStretchFactor(0, 1);
+  splitter->setStretchFactor(1, 0);
+  constexpr int kDetailLines = 9;
+  splitter->setSizes({1000, fontMetrics().height() * kDetailLines});
+  showDetails_->setObjectName(QStringLiteral("showDetails"));
+  showDetails_->setText(tr("Details"));
+  showDetails_->setToolTip(tr("Type, axes and storage of the array under the cursor"));
+  showDetails_->setAccessibleName(tr("Show details of the array"));
+  showDetails_->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+  showDetails_->setAutoRaise(true);
+  showDetails_->setCheckable(true);
+  showDetails_->setFocusPolicy(Qt::TabFocus);
+  const auto show = [this, area](bool on) {
+    area->setVisible(on);
+    showDetails_->setArrowType(on ? Qt::DownArrow : Qt::RightArrow);
+  };
+  connect(showDetails_, &QToolButton::toggled, this, show);
+  connect(details_, &TensorDetails::orientationChosen, session_, &Session::setOrientation);
+  connect(session_, &Session::orientationChanged, this, &TensorBrowser::updateDetails);
+  connect(details_, &TensorDetails::allowed, session_,
+          [this] { session_->reloadCurrentFile(true); });
+  show(false);
+  return splitter;
+}
+
+/// Of the row under the cursor, which need not be the tensor that is shown.
+void TensorBrowser::updateDetails() {
+  const QModelIndex current = table_->currentIndex();
+  const TensorInfo* info = session_->currentInfo();
+  if (model_->namesOnly()) {
+    info = nullptr;
+  } else if (current.isValid()) {
+    const auto row = static_cast<std::size_t>(filter_->mapToSource(current).row());
+    if (row < session_->tensors().size()) info = &session_->tensors()[row];
+  }
+  if (info == nullptr) {
+    details_->show(nullptr);
+    details_->setOrientation(Orientation::Auto, false);
+    return;
+  }
+  const Orientation orientation = session_->orientationOf(*info);
+  const TensorInfo read = oriented(*info, orientation);
+  details_->show(&read);
+  const bool shown = QString::fromStdString(info->name) == session_->currentTensor();
+  details_->setOrientation(orientation, shown && info->axes.order.size() > 1);
 }
 
 void TensorBrowser::setUpTable() {
@@ -108,6 +176,7 @@ void TensorBrowser::setUpTable() {
   table_->verticalHeader()->hide();
   table_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
   table_->setItemDelegateForColumn(TensorListModel::Name, names_);
+  table_->setItemDelegateForColumn(TensorListModel::Type, new BadgeDelegate(this));
   QHeaderView* header = table_->horizontalHeader();
   header->setAccessibleName(tr("Columns of the tensor table"));
   header->setHighlightSections(false);
@@ -208,6 +277,11 @@ void TensorBrowser::rowChosen(const QModelIndex& current) {
 }
 
 void TensorBrowser::updateNote() {
+  updateDetails();
+  if (model_->namesOnly()) {
+    note_->setText(tr("%1 arrays; reading what they are…").arg(model_->rowCount()));
+    return;
+  }
   const QModelIndex current = table_->currentIndex();
   if (current.isValid() && !current.data(TensorListModel::QuantizableRole).toBool()) {
     const auto row = static_cast<std::size_t>(filter_->mapToSource(current).row());
@@ -251,7 +325,12 @@ void TensorBrowser::fitColumns() {
 int TensorBrowser::widestName() const {
   constexpr std::size_t kMeasured = 32;
   std::vector<const std::string*> names;
-  for (const TensorInfo& info : session_->tensors()) names.push_back(&info.name);
+  std::vector<std::string> opening;
+  for (const QString& name : session_->openingNames()) opening.push_back(name.toStdString());
+  for (const std::string& name : opening) names.push_back(&name);
+  if (names.empty()) {
+    for (const TensorInfo& info : session_->tensors()) names.push_back(&info.name);
+  }
   const std::size_t count = std::min(kMeasured, names.size());
   std::partial_sort(
       names.begin(), names.begin() + static_cast<std::ptrdiff_t>(count), names.end(),

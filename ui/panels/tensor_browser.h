@@ -12,11 +12,13 @@ class QComboBox;
 class QLabel;
 class QLineEdit;
 class QTableView;
+class QToolButton;
 QT_END_NAMESPACE
 
 namespace quantoscope::ui {
 
 class NameDelegate;
+class TensorDetails;
 
 /// Open files (when there are several), a filter, the tensors of the current file and a line about
 /// what is shown. Moving through the table chooses tensors; Down and Enter lead from the filter
@@ -40,6 +42,8 @@ class TensorBrowser : public QWidget {
 
  private:
   void setUpTable();
+  QWidget* tableAndDetails();
+  void updateDetails();
   void showFiles();
   void showCurrentTensor();
   void rowChosen(const QModelIndex& current);
@@ -56,6 +60,8 @@ class TensorBrowser : public QWidget {
   QCheckBox* showAll_;
   QTableView* table_;
   QLabel* note_;
+  TensorDetails* details_;
+  QToolButton* showDetails_;
   NameDelegate* names_;
   bool following_ = false;  ///< the table follows the session, not the user
 };

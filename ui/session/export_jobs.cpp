@@ -58,7 +58,10 @@ ExportResult writeQuantized(const QuantizedExport& what, IoQueue& queue, const E
   auto writer = NativeFileWriter::create(what.path, {what.source->path(), *sha256});
   if (!writer) return writer.error();
   for (std::size_t i = 0; i < what.tensors.size(); ++i) {
-    const auto tensor = queue.load(what.source, what.tensors[i], quiet);
+    const auto chosen = what.orientations.find(what.tensors[i].name);
+    const auto tensor =
+        queue.load(what.source, what.tensors[i], quiet,
+                   chosen == what.orientations.end() ? Orientation::Auto : chosen->second);
     if (!tensor) return tensor.error();
     const auto made = quantizedTensor(*tensor, what.plan.specFor(what.tensors[i].name),
                                       what.withDequantized, executor, quiet);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,8 +35,9 @@ ExportJob neuralCompressorExport(std::string path, TuningPlan plan,
 struct QuantizedExport {
   std::string path;
   SharedSource source;
-  std::vector<TensorInfo> tensors;  ///< those to write; all quantizable
-  TuningPlan plan;                  ///< the spec of each
+  std::vector<TensorInfo> tensors;                  ///< those to write; all quantizable
+  TuningPlan plan;                                  ///< the spec of each
+  std::map<std::string, Orientation> orientations;  ///< of tensors that are read otherwise
   bool withDequantized = false;
 };
 

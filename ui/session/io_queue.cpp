@@ -49,16 +49,17 @@ void IoQueue::post(Priority priority, Job job) {
 }
 
 Result<WeightTensor> IoQueue::load(const SharedSource& source, const TensorInfo& info,
-                                   const TaskControl& control) {
+                                   const TaskControl& control, Orientation orientation) {
   auto promise = std::make_shared<std::promise<Result<WeightTensor>>>();
   auto future = promise->get_future();
-  post(Priority::Background, [promise, source, info, control](const CancelToken& closing) {
-    if (closing.cancelled() || control.cancel.cancelled()) {
-      promise->set_value(Error{ErrorCode::Cancelled, "cancelled"});
-    } else {
-      promise->set_value(source->load(info, Orientation::Auto, control));
-    }
-  });
+  post(Priority::Background,
+       [promise, source, info, control, orientation](const CancelToken& closing) {
+         if (closing.cancelled() || control.cancel.cancelled()) {
+           promise->set_value(Error{ErrorCode::Cancelled, "cancelled"});
+         } else {
+           promise->set_value(source->load(info, orientation, control));
+         }
+       });
   return future.get();
 }
 

@@ -31,7 +31,8 @@ class IoQueue {
   /// Loads a tensor at background priority and waits for it. Not from the GUI thread, and not from
   /// a job of this queue.
   Result<WeightTensor> load(const SharedSource& source, const TensorInfo& info,
-                            const TaskControl& control);
+                            const TaskControl& control,
+                            Orientation orientation = Orientation::Auto);
 
  private:
   struct State;

@@ -71,6 +71,7 @@ Session::Session(Environment environment, QObject* parent)
 
 Session::~Session() {
   outbox_->close();
+  openCancel_.cancel();
   loadCancel_.cancel();
   backgroundCancel_.cancel();
   exportCancel_.cancel();
@@ -112,11 +113,12 @@ void Session::openBeside(const QString& file) {
   open({.path = file, .show = false});
 }
 
-void Session::reloadCurrentFile(bool allowOutside) {
-  if (file() == nullptr) return;
+void Session::reloadFile(const QString& path, bool allowOutside) {
+  const auto index = openFiles().indexOf(path);
+  if (index < 0) return;
   OpenOptions options;
-  options.allowOutside = allowOutside || file()->allowOutside;
-  open({.path = file()->path, .show = true, .replace = true, .options = options});
+  options.allowOutside = allowOutside || files_[static_cast<std::size_t>(index)]->allowOutside;
+  open({.path = path, .show = index == current_, .replace = true, .options = options});
 }
 
 bool Session::refusesSomething() const {
@@ -126,6 +128,12 @@ bool Session::refusesSomething() const {
 
 void Session::open(Opening opening) {
   ++opening_;
+  if (openCancel_.cancelled()) openCancel_ = CancelToken();  // of those that were stopped before
+  openProgress_ = std::make_shared<ProgressCell>();
+  opening.options.control = {openCancel_, [cell = openProgress_](auto done, auto total) {
+                               cell->total = total;
+                               cell->done = done;
+                             }};
   openingName_ = QFileInfo(opening.path).fileName();
   halted_ = false;
   standBack();
@@ -133,6 +141,12 @@ void Session::open(Opening opening) {
             [outbox = outbox_, openIt = environment_.open, opening](const CancelToken& closing) {
               if (closing.cancelled()) return;
               Opening found = opening;
+              if (found.options.control.cancel.cancelled()) {
+                outbox->post([found](Session& session) {
+                  session.takeSource(found, Error{ErrorCode::Cancelled, "cancelled"});
+                });
+                return;
+              }
               if (found.path.contains(QLatin1String("::"))) {
                 const FileAndPath parts = splitFileAndPath(found.path.toStdString());
                 const std::size_t slash = parts.path.starts_with('/') ? 1 : 0;
@@ -140,6 +154,14 @@ void Session::open(Opening opening) {
                 if (!parts.path.empty()) found.tensor = text(parts.path.substr(slash));
               }
               found.path = QFileInfo(found.path).absoluteFilePath();
+              if (found.show) {
+                found.options.onNames = [outbox, path = found.path,
+                                         cancel = found.options.control.cancel](const auto& names) {
+                  outbox->post([path, names, cancel](Session& session) {
+                    if (!cancel.cancelled()) session.takeNames(path, names);
+                  });
+                };
+              }
               auto source = openIt(found.path.toStdString(), found.options);
               outbox->post([found, source = std::move(source)](Session& session) {
                 session.takeSource(found, source);
@@ -148,9 +170,19 @@ void Session::open(Opening opening) {
   Q_EMIT activityChanged();
 }
 
+void Session::takeNames(const QString& path, const std::vector<std::string>& names) {
+  // A file that is read again already shows more than names.
+  if (openFiles().contains(path)) return;
+  for (const std::string& name : names) openingNames_ << text(name);
+  Q_EMIT openingNamesChanged();
+}
+
 void Session::takeSource(const Opening& opening, Result<SharedSource> source) {
+  if (!std::exchange(openingNames_, {}).isEmpty()) Q_EMIT openingNamesChanged();
   if (!source) {
-    Q_EMIT failed(text(source.error().message));
+    if (!isCancelled(source.error())) Q_EMIT failed(text(source.error().message));
+  } else if (opening.options.control.cancel.cancelled()) {
+    // It was there before it could be stopped: nobody wants it any more.
   } else {
     Q_EMIT fileOpened(opening.path);
     addFile(opening, std::move(*source));
@@ -329,32 +361,34 @@ void Session::loadCurrentTensor() {
   loading_ = true;
   loadCancel_ = CancelToken();
   loadProgress_ = std::make_shared<ProgressCell>();
-  io_->post(IoQueue::Priority::Foreground,
-            [outbox = outbox_, source = file()->source, info = *info, cancel = loadCancel_,
-             progress = loadProgress_, epoch = epoch_](const CancelToken& closing) {
-              if (closing.cancelled() || cancel.cancelled()) return;
-              const auto tell = [progress](std::uint64_t done, std::uint64_t total) {
-                progress->done = done;
-                progress->total = total;
-              };
-              auto loaded = source->load(info, Orientation::Auto, {cancel, tell});
-              Result<SharedTensor> shared = Error{};
-              if (loaded) {
-                shared = SharedTensor(std::make_shared<WeightTensor>(std::move(*loaded)));
-              } else {
-                shared = loaded.error();
-              }
-              outbox->post([epoch, shared = std::move(shared)](Session& session) {
-                session.takeTensor(epoch, shared);
-              });
-            });
+  io_->post(
+      IoQueue::Priority::Foreground,
+      [outbox = outbox_, source = file()->source, info = *info, orientation = orientation(),
+       cancel = loadCancel_, progress = loadProgress_, epoch = epoch_](const CancelToken& closing) {
+        if (closing.cancelled() || cancel.cancelled()) return;
+        const auto tell = [progress](std::uint64_t done, std::uint64_t total) {
+          progress->done = done;
+          progress->total = total;
+        };
+        auto loaded = source->load(info, orientation, {cancel, tell});
+        Result<SharedTensor> shared = Error{};
+        if (loaded) {
+          shared = SharedTensor(std::make_shared<WeightTensor>(std::move(*loaded)));
+        } else {
+          shared = loaded.error();
+        }
+        outbox->post([epoch, orientation, shared = std::move(shared)](Session& session) {
+          session.takeTensor(epoch, orientation, shared);
+        });
+      });
   Q_EMIT activityChanged();
 }
 
-void Session::takeTensor(std::uint64_t epoch, Result<SharedTensor> tensor) {
+void Session::takeTensor(std::uint64_t epoch, Orientation readAs, Result<SharedTensor> tensor) {
   if (epoch != epoch_) return;
   loading_ = false;
   if (tensor) {
+    loadedAs_ = readAs;
     tensor_ = std::move(*tensor);
     requestAnalysis();
     return;
@@ -373,6 +407,7 @@ void Session::keepLastGoodTensor() {
     Q_EMIT groupChanged();
     Q_EMIT curveChanged();
   }
+  keepLastGoodOrientation();
   Q_EMIT resultChanged();
   pumpBackground();
   Q_EMIT activityChanged();
@@ -551,7 +586,8 @@ void Session::takeExport(const QString& what, const QString& path, ExportResult 
 
 void Session::exportQuantized(const QString& path, bool allTensors, bool withDequantized) {
   if (file() == nullptr) return;
-  QuantizedExport what{path.toStdString(), file()->source, {}, file()->plan, withDequantized};
+  QuantizedExport what{path.toStdString(), file()->source,       {},
+                       file()->plan,       file()->orientations, withDequantized};
   if (allTensors) {
     std::copy_if(tensors().begin(), tensors().end(), std::back_inserter(what.tensors),
                  [](const TensorInfo& info) { return info.quantizable; });

@@ -69,6 +69,9 @@ struct Activity {
   bool foreground() const { return !idle() && kind < Kind::Reporting; }
 };
 
+/// As the command line names it: "auto", "rows", "columns".
+QString orientationName(Orientation orientation);
+
 /// Opened files, the tensor that is looked at, the spec of every tensor, and what quantizing it
 /// leads to. Lives on the GUI thread and never blocks it: requests return at once, results arrive
 /// as signals. Reading happens on one thread, analyses on a second, and the clip curve and the
@@ -116,7 +119,9 @@ class Session : public QObject {
   /// Opens the current file again, as it is now, and keeps its choices and the chosen tensor where
   /// it is still there. `allowOutside`: what is refused by default is allowed from now on, see
   /// OpenOptions. Ends with fileOpened, or with failed and everything as before.
-  void reloadCurrentFile(bool allowOutside);
+  void reloadCurrentFile(bool allowOutside) { reloadFile(currentPath(), allowOutside); }
+  /// The same for any opened file, by its path; nothing where none is open under it.
+  void reloadFile(const QString& path, bool allowOutside);
   /// Whether something in the current file was refused that the user may allow.
   bool refusesSomething() const;
   /// Opens a file with the choices made for it earlier. Where it is open already, the plan is
@@ -128,6 +133,9 @@ class Session : public QObject {
   QStringList openFiles() const;  ///< paths in the order in which they were opened
   int currentFile() const;        ///< index into openFiles(); -1 when none is open
   void setCurrentFile(int index);
+  /// Names of the arrays of a file that is being opened to be shown, in no order, as soon as they
+  /// are known and until it is open or failed; else empty.
+  const QStringList& openingNames() const { return openingNames_; }
   QString currentPath() const;
   QString currentFormat() const;  ///< for people: "Keras 2 HDF5"
 
@@ -162,6 +170,14 @@ class Session : public QObject {
   /// A number for the steps of one drag; see editSpec().
   int newGesture() { return ++lastGesture_; }
   QUndoGroup* undoGroup() { return &undoGroup_; }
+
+  // ---- axes
+
+  /// How a tensor is read: Auto, as its file's layout says, unless the user chose otherwise.
+  Orientation orientation() const;
+  Orientation orientationOf(const TensorInfo& info) const;
+  /// Reads the current tensor otherwise from now on, as one undoable step.
+  void setOrientation(Orientation orientation);
 
   // ---- the group whose levels are shown
 
@@ -219,8 +235,10 @@ class Session : public QObject {
   void filesChanged();  ///< openFiles()
   void fileChanged();   ///< the current file and with it its tensors
   void fileOpened(const QString& path);
-  void tensorChanged();  ///< the chosen tensor
-  void specChanged();    ///< the current tensor's spec, or whether it is its own
+  void openingNamesChanged();
+  void tensorChanged();       ///< the chosen tensor
+  void specChanged();         ///< the current tensor's spec, or whether it is its own
+  void orientationChanged();  ///< of the current tensor
   void groupChanged();
   void resultChanged();  ///< result(), or whether it is current
   void detailChanged();
@@ -235,6 +253,7 @@ class Session : public QObject {
  private:
   struct OpenFile;
   class PlanCommand;
+  class OrientationCommand;
   using SharedTensor = std::shared_ptr<const WeightTensor>;
   using SharedOutbox = std::shared_ptr<Outbox<Session>>;
 
@@ -252,6 +271,7 @@ class Session : public QObject {
     std::optional<TuningPlan> plan = {};
   };
   void open(Opening opening);
+  void takeNames(const QString& path, const std::vector<std::string>& names);
   void takeSource(const Opening& opening, Result<SharedSource> source);
   void addFile(const Opening& opening, SharedSource source);
   void replaceFile(const Opening& opening, SharedSource source);
@@ -260,8 +280,10 @@ class Session : public QObject {
   void beginWithTensor(OpenFile& shown);
   void chooseTensor(OpenFile& file, const QString& name);
   void loadCurrentTensor();
-  void takeTensor(std::uint64_t epoch, Result<SharedTensor> tensor);
+  void takeTensor(std::uint64_t epoch, Orientation readAs, Result<SharedTensor> tensor);
   void keepLastGoodTensor();
+  void applyOrientation(std::uint64_t fileId, const QString& tensor, Orientation orientation);
+  void keepLastGoodOrientation();
 
   void pushPlan(TuningPlan plan, const QString& step, int gesture);
   void setPlan(std::uint64_t fileId, TuningPlan plan, const QString& tensor);
@@ -308,12 +330,16 @@ class Session : public QObject {
 
   int opening_ = 0;  ///< files that are being opened
   QString openingName_;
+  QStringList openingNames_;
+  CancelToken openCancel_;
   std::uint64_t epoch_ = 0;  ///< counts choices of a tensor: older answers are stale
   SharedTensor tensor_;      ///< the current tensor's weights, once loaded
+  Orientation loadedAs_ = Orientation::Auto;  ///< how tensor_ was read
   bool loading_ = false;
   CancelToken loadCancel_;
   struct ProgressCell;
   std::shared_ptr<ProgressCell> loadProgress_;
+  std::shared_ptr<ProgressCell> openProgress_;
 
   std::uint64_t lastRequest_ = 0;   ///< ids of analyses
   std::uint64_t firstOfEpoch_ = 1;  ///< the first request that is about the current tensor

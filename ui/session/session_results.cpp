@@ -153,7 +153,8 @@ bool Session::resultIsCurrent() const {
 void Session::recompute() {
   halted_ = false;
   if (file() == nullptr || file()->tensor.isEmpty()) return;
-  if (tensor_ && !loading_ && text(tensor_->info().name) == file()->tensor) {
+  if (tensor_ && !loading_ && text(tensor_->info().name) == file()->tensor &&
+      loadedAs_ == orientation()) {
     requestAnalysis();
   } else if (!loading_) {
     loadCurrentTensor();
@@ -165,6 +166,8 @@ void Session::cancel() {
   if (stopped.idle()) return;
   const bool wasLoading = loading_;
   halted_ = true;
+  openCancel_.cancel();
+  if (!std::exchange(openingNames_, {}).isEmpty()) Q_EMIT openingNamesChanged();
   abandonForeground();
   standBack();
   exportCancel_.cancel();
@@ -177,8 +180,9 @@ void Session::cancel() {
 // ---- the background
 
 QString Session::curveKey() const {
-  return QStringLiteral("%1 %2 %3")
+  return QStringLiteral("%1 %2 %3 %4")
       .arg(file()->id)
+      .arg(static_cast<int>(orientation()))
       .arg(file()->tensor, text(commandLineOptions(curveSpec(spec()))));
 }
 
@@ -219,8 +223,9 @@ void Session::pumpBackground() {
 }
 
 QString Session::detailKey() const {
-  return QStringLiteral("%1 %2 %3")
+  return QStringLiteral("%1 %2 %3 %4")
       .arg(file()->id)
+      .arg(static_cast<int>(orientation()))
       .arg(file()->tensor, text(commandLineOptions(spec())));
 }
 
@@ -301,12 +306,15 @@ bool Session::startMeasure() {
   if (!environment_.overview || shown.measured == shown.measurable) return false;
   const auto& all = tensors();
   std::vector<std::pair<int, QuantSpec>> wanted;
+  std::vector<Orientation> orientations;
   for (std::size_t i = 0; i < all.size() && wanted.size() < kMostInReport; ++i) {
     if (!all[i].quantizable || shown.overview[i].settled) continue;
     wanted.emplace_back(static_cast<int>(i), specOf(all[i]));
+    orientations.push_back(orientationOf(all[i]));
   }
   background_ = Activity::Kind::Surveying;
-  backgroundLane_->submit([fileId = shown.id, wanted = std::move(wanted), source = shown.source,
+  backgroundLane_->submit([fileId = shown.id, wanted = std::move(wanted),
+                           orientations = std::move(orientations), source = shown.source,
                            queue = io_, executor = patientExecutor_, cancel = backgroundCancel_,
                            outbox = outbox_](const CancelToken&) {
     const TaskControl control{cancel, {}};
@@ -314,7 +322,7 @@ bool Session::startMeasure() {
     std::vector<Survey> surveyed;
     for (const auto& [index, spec] : wanted) {
       const TensorInfo& info = source->tensors()[static_cast<std::size_t>(index)];
-      const auto tensor = queue->load(source, info, control);
+      const auto tensor = queue->load(source, info, control, orientations.at(surveyed.size()));
       surveyed.push_back({index, spec,
                           tensor ? measure(*tensor, spec, executor, control)
                                  : Result<TensorMeasure>(tensor.error())});
@@ -365,7 +373,11 @@ Activity Session::activity() const {
     }
   } else if (opening_ > 0) {
     now.kind = Activity::Kind::Opening;
-    now.text = tr("Opening %1").arg(openingName_);
+    now.text = openCancel_.cancelled() ? tr("Stopping to open %1").arg(openingName_)
+                                       : tr("Opening %1").arg(openingName_);
+    if (const auto done = openProgress_->done.load(); done > 0) {
+      now.text += QStringLiteral(": ") + tr("%1 arrays").arg(QLocale().toString(done));
+    }
   } else if (loading_) {
     now.kind = Activity::Kind::Loading;
     now.text = tr("Loading %1").arg(tensor);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,11 +31,16 @@ struct Session::OpenFile {
   TuningPlan plan;
   QString tensor;
   std::optional<GroupIndex> group;
+  std::map<std::string, Orientation> orientations;  ///< chosen by the user, by tensor
   std::vector<TensorOverview> overview;
   std::size_t measurable = 0;  ///< tensors that can be quantized
   std::size_t measured = 0;    ///< those of them whose overview is settled
   std::unique_ptr<QUndoStack> undo;
 
+  Orientation orientationOf(const std::string& name) const {
+    const auto chosen = orientations.find(name);
+    return chosen == orientations.end() ? Orientation::Auto : chosen->second;
+  }
   /// Takes another content, of which nothing is known yet.
   void adopt(SharedSource content) {
     source = std::move(content);

@@ -1,0 +1,103 @@
+#include "ui/models/tensor_badges.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <QStringList>
+
+namespace quantoscope::ui {
+
+namespace {
+
+QString tr(const char* text) {
+  return QCoreApplication::translate("TensorBadges", text);
+}
+
+QString shortDtype(const QString& dtype) {
+  static const std::pair<const char*, const char*> kShort[] = {
+      {"bfloat16", "bf16"}, {"float8_", ""}, {"float", "f"},
+      {"uint", "u"},        {"int", "i"},    {"complex", "c"}};
+  for (const auto& [begin, brief] : kShort) {
+    const QLatin1String longForm(begin);
+    if (dtype.startsWith(longForm)) return QLatin1String(brief) + dtype.mid(longForm.size());
+  }
+  return dtype.isEmpty() ? QStringLiteral("?") : dtype;
+}
+
+bool changesNoSize(const std::string& filter) {
+  return filter == "shuffle" || filter == "fletcher32" || filter == "bitshuffle";
+}
+
+QStringList namesOf(const std::vector<std::string>& filters) {
+  QStringList names;
+  for (const std::string& filter : filters) names << QString::fromStdString(filter);
+  return names;
+}
+
+/// The filter that compresses; of several that do not, the last.
+QString filterBadge(const std::vector<std::string>& filters) {
+  const auto found = std::find_if_not(filters.begin(), filters.end(), changesNoSize);
+  const std::string& shown = found != filters.end() ? *found : filters.back();
+  return shown == "gzip" ? QStringLiteral("gz") : QString::fromStdString(shown).toLower();
+}
+
+}  // namespace
+
+QString shapeText(const std::vector<std::size_t>& shape) {
+  QStringList parts;
+  for (const std::size_t size : shape) parts << QString::number(size);
+  return parts.isEmpty() ? QStringLiteral("scalar") : parts.join(QStringLiteral(" × "));
+}
+
+QString storageText(const TensorInfo& info) {
+  if (info.chunk.empty()) return tr("in one piece");
+  const QString chunks = tr("in chunks of %1").arg(shapeText(info.chunk));
+  if (info.filters.empty()) return chunks + tr(", not compressed");
+  return chunks + tr(", through %1").arg(namesOf(info.filters).join(QStringLiteral(", ")));
+}
+
+QString axesText(const TensorInfo& info) {
+  QStringList outputs;
+  QStringList inputs;
+  for (std::size_t i = 0; i < info.axes.order.size(); ++i) {
+    const auto axis = static_cast<std::size_t>(info.axes.order[i]);
+    if (axis >= info.shape.size()) return {};
+    (static_cast<int>(i) < info.axes.rowAxes ? outputs : inputs)
+        << tr("%1 (%2)").arg(axis).arg(info.shape[axis]);
+  }
+  if (outputs.isEmpty()) return {};
+  QString text = tr("output channels: axis %1").arg(outputs.join(QStringLiteral(", ")));
+  text += inputs.isEmpty() ? tr("; one input channel")
+                           : tr("; input channels: axis %1").arg(inputs.join(QStringLiteral(", ")));
+  if (info.axes.slice) text += tr("; matrix %1 of the stack along axis 0").arg(*info.axes.slice);
+  return text;
+}
+
+std::vector<TensorBadge> badgesOf(const TensorInfo& info) {
+  using Kind = TensorBadge::Kind;
+  const QString dtype = QString::fromStdString(info.dtype);
+  std::vector<TensorBadge> badges = {
+      {Kind::Dtype, shortDtype(dtype),
+       tr("Stored as %1").arg(dtype.isEmpty() ? tr("something unknown") : dtype)}};
+  if (!info.filters.empty()) {
+    badges.push_back({Kind::Filter, filterBadge(info.filters),
+                      tr("Stored %1; decoded when it is read").arg(storageText(info))});
+  } else if (!info.chunk.empty()) {
+    badges.push_back({Kind::Layout, tr("chunks"), tr("Stored %1").arg(storageText(info))});
+  }
+  if (info.quantizable && info.transposed) {
+    badges.push_back(
+        {Kind::Layout, QStringLiteral("T"), tr("Read transposed: %1").arg(axesText(info))});
+  }
+  if (info.refused) {
+    badges.push_back({Kind::Refusal, tr("refused"),
+                      tr("Refused: %1. It can be allowed for this file")
+                          .arg(QString::fromStdString(info.reason))});
+  } else if (!info.quantizable) {
+    badges.push_back({Kind::Refusal, tr("no weight"),
+                      tr("Cannot be quantized: %1").arg(QString::fromStdString(info.reason))});
+  }
+  return badges;
+}
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,52 @@
+// What is known of one array of a file, in full.
+#pragma once
+
+#include <QWidget>
+
+#include "core/tensor/tensor_info.h"
+
+QT_BEGIN_NAMESPACE
+class QComboBox;
+class QFormLayout;
+class QLabel;
+QT_END_NAMESPACE
+
+namespace quantoscope::ui {
+
+/// A short table that can be selected and copied: type, shape, axes, storage, size, and where the
+/// array cannot be shown, the reason and what can be done about it.
+class TensorDetails : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit TensorDetails(QWidget* parent = nullptr);
+
+  /// Null: nothing to tell.
+  void show(const TensorInfo* info);
+  /// How it is read, and whether the user may choose another way.
+  void setOrientation(Orientation orientation, bool choosable);
+  /// All of it as text, a line each.
+  QString text() const;
+
+ Q_SIGNALS:
+  /// The user allows for this file what was refused.
+  void allowed();
+  void orientationChosen(Orientation orientation);
+
+ private:
+  QLabel* addRow(const QString& name);
+
+  QFormLayout* form_;
+  QLabel* name_;
+  QLabel* layer_;
+  QLabel* type_;
+  QLabel* shape_;
+  QLabel* axes_;
+  QLabel* matrix_;
+  QLabel* storage_;
+  QLabel* size_;
+  QLabel* problem_;
+  QComboBox* orientation_;
+};
+
+}  // namespace quantoscope::ui
