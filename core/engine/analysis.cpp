@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/metrics/percentiles.h"
 #include "core/parallel/worker_pool.h"
 #include "core/quant/weighted_search.h"
 
@@ -11,18 +12,23 @@ namespace quantoscope {
 
 namespace {
 
-/// The group whose |scale| is the median: what most of the tensor looks like.
+/// The group whose |scale| is the median, the lower of two, the first of equals: what most of the
+/// tensor looks like. Counts instead of sorting: an order of the groups may be larger than the
+/// tensor.
 GroupIndex typicalGroup(const GroupParameters& parameters) {
-  std::vector<std::size_t> order(parameters.scale.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  const auto middle = order.begin() + static_cast<std::ptrdiff_t>(order.size() / 2);
-  std::nth_element(order.begin(), middle, order.end(), [&](std::size_t a, std::size_t b) {
-    const float x = std::fabs(parameters.scale[a]);
-    const float y = std::fabs(parameters.scale[b]);
-    return x != y ? x < y : a < b;
-  });
+  const std::span<const float> scales(parameters.scale);
+  MagnitudeCounts counts;
+  counts.add(scales);
+  const double half = 50;
+  const PercentileSearch search(counts, {&half, 1});
+  PercentileSearch::Table table = search.emptyTable();
+  search.add(scales, table);
+  const auto median = static_cast<float>(search.found(table)[0].value);
+  const auto at = std::find_if(scales.begin(), scales.end(),
+                               [=](float scale) { return std::fabs(scale) == median; });
+  const auto flat = static_cast<std::size_t>(at - scales.begin());
   const std::size_t perRow = parameters.layout.groupsPerRow();
-  return {*middle / perRow, *middle % perRow};
+  return {flat / perRow, flat % perRow};
 }
 
 /// Weights, codes and values of the group with this place in `parameters`.

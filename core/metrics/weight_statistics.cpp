@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/kernels/kernels.h"
+#include "core/parallel/shared_buffers.h"
 #include "core/parallel/worker_pool.h"
 
 namespace quantoscope {
@@ -19,8 +20,8 @@ Status forEachBlockOf(const WeightTensor& tensor, const Executor& executor,
   return executor.forEachBlock(
       blocks.count(),
       [&](std::size_t b) {
-        std::vector<float> scratch;
-        work(b, tensor.block(blocks.first(b), blocks.size(b), scratch).all());
+        SharedBuffers<RowBuffer>::Lease scratch;
+        work(b, tensor.block(blocks.first(b), blocks.size(b), scratch->values).all());
       },
       control);
 }

@@ -1,6 +1,7 @@
 #include "core/quant/clip_search.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/quant/fast_search.h"
 #include "core/quant/optimal_clip.h"
@@ -35,6 +36,15 @@ Result<ClipCurve> doubleQuantCurve(const WeightTensor& tensor, const QuantSpec& 
   curve.best = static_cast<std::size_t>(std::min_element(curve.mse.begin(), curve.mse.end()) -
                                         curve.mse.begin());
   return curve;
+}
+
+/// Refuses weights that no ratio fits, naming the group whose scale is no usable number.
+Result<ClipChoice> checkedChoice(ClipChoice choice, const WeightTensor& tensor,
+                                 const QuantSpec& spec, const Executor& executor,
+                                 const TaskControl& control) {
+  if (!std::isnan(choice.curve.bestMse())) return choice;
+  auto parameters = groupParametersOf(tensor, spec, choice.ratios, executor, control);
+  return parameters ? Result<ClipChoice>(std::move(choice)) : parameters.error();
 }
 
 }  // namespace
@@ -102,6 +112,7 @@ Result<ClipChoice> chooseClip(const WeightTensor& tensor, const QuantSpec& spec,
   const auto codec = tensorCodec(tensor, spec, executor, control);
   if (!codec) return codec.error();
   auto choice = searchPlainScales(tensor, spec, *codec, executor, control);
+  if (choice) choice = checkedChoice(std::move(*choice), tensor, spec, executor, control);
   if (choice && spec.doubleQuant) {  // rows and groups choose on plain scales, the curve does not
     auto curve = doubleQuantCurve(tensor, spec, executor, control);
     if (!curve) return curve.error();

@@ -44,6 +44,10 @@ struct ClipChoice {
 ///
 /// ClipPolicy::Kind::Optimal searches no grid: the answer carries the parameters themselves.
 ///
+/// Weights so large that a scale overflows at some ratios have the error NaN there, and the best of
+/// the others is the answer; DoesNotFit, naming the group, where none is left, and with double
+/// quantization or importance where any ratio is concerned.
+///
 /// `importance`, where it is not empty, has one weight a column: searches then minimise sum of h
 /// e^2. DoesNotFit where it has another length, a negative weight or one that is not finite, or
 /// none above 0.

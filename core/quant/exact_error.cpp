@@ -14,10 +14,12 @@ constexpr std::size_t kPieceElements = 4096;
 std::size_t ExactError::prepare(MatrixView w) {
   const kernels::BlockShape shape = shapeOf(w);
   const std::size_t groups = shape.rows * shape.groupsPerRow();
-  if (scale_.size() < groups) {
-    for (auto* values : {&least_, &most_, &scale_, &zeroPoint_}) values->resize(groups);
+  if (buffers_->scale.size() < groups) {
+    for (auto* of : {&buffers_->least, &buffers_->most, &buffers_->scale, &buffers_->zeroPoint}) {
+      of->resize(groups);
+    }
   }
-  values_.resize(std::max(values_.size(), w.rows * w.cols));
+  buffers_->values.resize(std::max(buffers_->values.size(), w.rows * w.cols));
   return groups;
 }
 
@@ -29,33 +31,38 @@ double ExactError::ofBlock(MatrixView w, double ratio) {
 
 void ExactError::ofBlock(MatrixView w, std::span<const double> ratios, double* sums) {
   const auto& kernels = kernels::activeKernels();
-  lanes_.assign(ratios.size(), {});
+  buffers_->lanes.assign(ratios.size(), {});
   const std::size_t piece =
       std::max<std::size_t>(1, kPieceElements / std::max<std::size_t>(1, w.cols));
   for (std::size_t first = 0; first < w.rows; first += piece) {
     const MatrixView rows{w.data + first * w.cols, std::min(piece, w.rows - first), w.cols};
     const kernels::BlockShape shape = shapeOf(rows);
     const std::size_t groups = prepare(rows);
-    kernels.groupExtremes(shape, rows.data, least_.data(), most_.data());
+    kernels.groupExtremes(shape, rows.data, buffers_->least.data(), buffers_->most.data());
     for (std::size_t i = 0; i < ratios.size(); ++i) {
-      kernels.parametersOfExtremes(codec_, groups, least_.data(), most_.data(), ratios[i],
-                                   scale_.data(), zeroPoint_.data());
-      kernels.addCodingSquaredErrors(codec_, shape, rows.data, scale_.data(), zeroPoint_.data(),
-                                     scale_.data(), values_.data(), lanes_[i]);
+      kernels.parametersOfExtremes(codec_, groups, buffers_->least.data(), buffers_->most.data(),
+                                   ratios[i], buffers_->scale.data(), buffers_->zeroPoint.data());
+      kernels.addCodingSquaredErrors(codec_, shape, rows.data, buffers_->scale.data(),
+                                     buffers_->zeroPoint.data(), buffers_->scale.data(),
+                                     buffers_->values.data(), buffers_->lanes[i]);
     }
   }
-  for (std::size_t i = 0; i < ratios.size(); ++i) sums[i] = kernels::ErrorLanes::total(lanes_[i]);
+  for (std::size_t i = 0; i < ratios.size(); ++i) {
+    sums[i] = kernels::ErrorLanes::total(buffers_->lanes[i]);
+  }
 }
 
 const std::vector<double>& ExactError::ofGroups(MatrixView w, double ratio) {
   const kernels::BlockShape shape = shapeOf(w);
-  groupErrors_.resize(prepare(w));
+  buffers_->groupErrors.resize(prepare(w));
   const auto& kernels = kernels::activeKernels();
-  kernels.groupParameters(codec_, shape, w.data, &ratio, 0, scale_.data(), zeroPoint_.data());
-  kernels.quantizeDequantize(codec_, shape, w.data, scale_.data(), zeroPoint_.data(), scale_.data(),
-                             values_.data());
-  kernels.groupSquaredErrors(shape, w.data, values_.data(), groupErrors_.data());
-  return groupErrors_;
+  kernels.groupParameters(codec_, shape, w.data, &ratio, 0, buffers_->scale.data(),
+                          buffers_->zeroPoint.data());
+  kernels.quantizeDequantize(codec_, shape, w.data, buffers_->scale.data(),
+                             buffers_->zeroPoint.data(), buffers_->scale.data(),
+                             buffers_->values.data());
+  kernels.groupSquaredErrors(shape, w.data, buffers_->values.data(), buffers_->groupErrors.data());
+  return buffers_->groupErrors;
 }
 
 }  // namespace quantoscope

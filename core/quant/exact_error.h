@@ -5,12 +5,13 @@
 #include <vector>
 
 #include "core/kernels/kernels.h"
+#include "core/parallel/shared_buffers.h"
 #include "core/tensor/weight_tensor.h"
 
 namespace quantoscope {
 
-/// Evaluates rows of weights on plain scales (no double quantization), with buffers that are kept
-/// from call to call. One thread each.
+/// Evaluates rows of weights on plain scales (no double quantization), with buffers that it borrows
+/// from the process. One thread each.
 class ExactError {
  public:
   ExactError(const Codec& codec, std::size_t groupSize) : codec_(codec), groupSize_(groupSize) {}
@@ -31,13 +32,21 @@ class ExactError {
 
   Codec codec_;
   std::size_t groupSize_;
-  std::vector<float> least_;
-  std::vector<float> most_;
-  std::vector<float> scale_;
-  std::vector<float> zeroPoint_;
-  std::vector<float> values_;
-  std::vector<double> groupErrors_;
-  std::vector<kernels::ErrorLanes::Lanes> lanes_;
+  struct Buffers {
+    std::vector<float> least;
+    std::vector<float> most;
+    std::vector<float> scale;
+    std::vector<float> zeroPoint;
+    std::vector<float> values;
+    std::vector<double> groupErrors;
+    std::vector<kernels::ErrorLanes::Lanes> lanes;
+    std::size_t bytes() const {
+      return (4 * scale.capacity() + values.capacity()) * sizeof(float) +
+             groupErrors.capacity() * sizeof(double) +
+             lanes.capacity() * sizeof(kernels::ErrorLanes::Lanes);
+    }
+  };
+  SharedBuffers<Buffers>::Lease buffers_;
 };
 
 }  // namespace quantoscope

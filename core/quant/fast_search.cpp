@@ -6,7 +6,6 @@
 #include <numeric>
 #include <optional>
 
-#include "core/parallel/worker_pool.h"
 #include "core/quant/exact_error.h"
 
 namespace quantoscope {
@@ -33,9 +32,16 @@ struct FirstSmallest {
   }
 };
 
+/// The first smallest of a curve, passing over NaN: the error at a ratio where a scale overflows.
+FirstSmallest firstSmallest(const double* errors, std::size_t count) {
+  FirstSmallest best;
+  for (std::size_t i = 0; i < count; ++i) best.offer(errors[i], i);
+  return best;
+}
+
 /// The largest error that may still be the smallest when it is evaluated exactly.
 double candidateLimit(const double* fast, std::size_t count, double energy) {
-  const double least = std::max(0.0, *std::min_element(fast, fast + count));
+  const double least = std::max(0.0, firstSmallest(fast, count).value);
   const double limit = std::sqrt(least) + kBound * std::sqrt(energy);
   return limit * limit * (1 + 1e-12);  // for the roundings of this line
 }
@@ -95,6 +101,7 @@ class PlainSearch {
   }
 
   Result<ClipChoice> run(const Executor& executor, const TaskControl& control) {
+    cancel_ = control.cancel;
     const Status status = executor.forEachBlock(
         blocks_.count(), [this](std::size_t b) { searchBlock(b); }, control);
     if (!status) return status.error();
@@ -111,8 +118,8 @@ class PlainSearch {
   }
 
   void searchBlock(std::size_t b) {
-    std::vector<float> scratch;
-    const MatrixView w = block(b, scratch);
+    SharedBuffers<RowBuffer>::Lease scratch;
+    const MatrixView w = block(b, scratch->values);
     ExactError exact(codec_, layout_.groupSize);
     double* errors = errors_.data() + b * ratios_.size();
     if (!fast()) {
@@ -130,6 +137,7 @@ class PlainSearch {
   void searchExactly(MatrixView w, std::size_t b, ExactError& exact, double* errors) {
     std::vector<FirstSmallest> best(chosen_.empty() ? 0 : segmentsOf(w));
     for (std::size_t i = 0; i < ratios_.size(); ++i) {
+      if (cancel_.cancelled()) return;  // a block of a large codebook takes long
       errors[i] = exact.ofBlock(w, ratios_[i]);
       if (kind_ == ClipPolicy::Kind::SearchRows) {
         for (std::size_t r = 0; r < w.rows; ++r)
@@ -139,7 +147,9 @@ class PlainSearch {
         for (std::size_t g = 0; g < groups.size(); ++g) best[g].offer(groups[g], i);
       }
     }
-    for (std::size_t s = 0; s < best.size(); ++s) chosen_[firstSegment(b) + s] = best[s].index;
+    for (std::size_t s = 0; s < best.size(); ++s) {
+      chosen_[firstSegment(b) + s] = static_cast<std::uint16_t>(best[s].index);
+    }
   }
 
   /// Adds the fast curve of some rows, in the grid's order; returns their sum of w^2.
@@ -155,12 +165,13 @@ class PlainSearch {
   void searchRows(MatrixView w, std::size_t b, ExactError& exact, double* errors) {
     std::vector<double> curve(ratios_.size());
     for (std::size_t r = 0; r < w.rows; ++r) {
+      if (cancel_.cancelled()) return;
       std::fill(curve.begin(), curve.end(), 0);
       const double energy = addCurve(rowOf(w, r), curve.data());
       energies_[b] += energy;
       for (std::size_t i = 0; i < curve.size(); ++i) errors[i] += curve[i];
-      chosen_[firstSegment(b) + r] = exactArgmin(
-          curve.data(), energy, [&](double ratio) { return exact.ofBlock(rowOf(w, r), ratio); });
+      chosen_[firstSegment(b) + r] = static_cast<std::uint16_t>(exactArgmin(
+          curve.data(), energy, [&](double ratio) { return exact.ofBlock(rowOf(w, r), ratio); }));
     }
   }
 
@@ -177,12 +188,15 @@ class PlainSearch {
       for (std::size_t i = 0; i < curve.size(); ++i) errors[original_[i]] += curve[i];
     }
     const std::uint32_t* next = chosen.data();
-    std::size_t* found = chosen_.data() + firstSegment(b);
+    std::uint16_t* found = chosen_.data() + firstSegment(b);
     for (std::size_t r = 0; r < w.rows; ++r) {
       for (std::size_t g = 0; g < perRow; ++g, ++next) {
+        if (cancel_.cancelled()) return;
         const MatrixView group{w.row(r).data() + layout_.begin(g), 1, layout_.length(g)};
-        *found++ = *next < kernels::kLeftOut ? original_[*next]
-                                             : searchGroup(group, b, *next, exact, errors);
+        const std::size_t index = *next < kernels::kLeftOut
+                                      ? original_[*next]
+                                      : searchGroup(group, b, *next, exact, errors);
+        *found++ = static_cast<std::uint16_t>(index);
       }
     }
   }
@@ -216,7 +230,7 @@ class PlainSearch {
     const std::size_t count = ratios_.size();
     const double limit = candidateLimit(fastCurve, count, energy);
     if (std::count_if(fastCurve, fastCurve + count, [=](double e) { return e <= limit; }) == 1) {
-      return static_cast<std::size_t>(std::min_element(fastCurve, fastCurve + count) - fastCurve);
+      return firstSmallest(fastCurve, count).index;
     }
     FirstSmallest best;
     for (std::size_t i = 0; i < count; ++i) {
@@ -271,13 +285,12 @@ class PlainSearch {
   Result<std::vector<double>> exactSums(const std::vector<double>& ratios, const Executor& executor,
                                         const TaskControl& control) const {
     std::vector<double> parts(blocks_.count() * ratios.size());
-    WorkerPool<ExactError> pool([this] { return ExactError(codec_, layout_.groupSize); });
     const Status status = executor.forEachBlock(
         blocks_.count(),
         [&](std::size_t b) {
-          std::vector<float> scratch;
-          WorkerPool<ExactError>::Lease exact(pool);
-          exact->ofBlock(block(b, scratch), ratios, parts.data() + b * ratios.size());
+          SharedBuffers<RowBuffer>::Lease scratch;
+          ExactError exact(codec_, layout_.groupSize);
+          exact.ofBlock(block(b, scratch->values), ratios, parts.data() + b * ratios.size());
         },
         control);
     if (!status) return status.error();
@@ -299,8 +312,9 @@ class PlainSearch {
                                     ? ClipRatios::Granularity::Row
                                     : ClipRatios::Granularity::Group;
     choice.ratios.values.clear();
+    choice.ratios.values.reserve(chosen_.size());
     choice.ratioCounts.assign(ratios_.size(), 0);
-    for (const std::size_t index : chosen_) {
+    for (const std::uint16_t index : chosen_) {
       choice.ratios.values.push_back(ratios_[index]);
       ++choice.ratioCounts[index];
     }
@@ -315,9 +329,10 @@ class PlainSearch {
   const std::vector<double> ratios_;
   std::vector<std::size_t> original_;  ///< the plan's order in the grid's; empty: exact throughout
   kernels::CurvePlan plan_;
-  std::vector<double> errors_;       ///< [block][ratio], in the grid's order
-  std::vector<double> energies_;     ///< sum of w^2 of each block
-  std::vector<std::size_t> chosen_;  ///< index of the ratio of each row or group
+  CancelToken cancel_;
+  std::vector<double> errors_;         ///< [block][ratio], in the grid's order
+  std::vector<double> energies_;       ///< sum of w^2 of each block
+  std::vector<std::uint16_t> chosen_;  ///< index of the ratio of each row or group
 };
 
 }  // namespace

@@ -8,8 +8,9 @@ namespace quantoscope {
 
 /// Searches as `spec.clip` says (per tensor, row or group), on plain scales. The ratios chosen are
 /// the float64 argmins of the exact errors, first of equals; so are the curve's best and the error
-/// at it, and the error unclipped. Other points of the curve may differ from the exact ones by 1e-5
-/// relative. Small tensors, formats beyond the
+/// at it, and the error unclipped. Other points of the curve are within 1e-6 of the weights' root
+/// mean square of the exact ones, both as root mean square errors; that is well within 1e-5 of the
+/// error, but for weights that lie on a grid all but exactly. Small tensors, formats beyond the
 /// published ones, and kernels without a fast way are searched exactly throughout. `codec` is that
 /// of tensorCodec.
 Result<ClipChoice> searchPlainScales(const WeightTensor& tensor, const QuantSpec& spec,

@@ -10,8 +10,9 @@ Result<ClipChoice> optimalClip(const WeightTensor& tensor, const QuantSpec& spec
   QuantSpec plain = spec;
   plain.clip = {};
   plain.doubleQuant.reset();
-  const auto unclipped = groupParametersOf(tensor, plain, ClipRatios::whole(1), executor, control);
+  auto unclipped = groupParametersOf(tensor, plain, ClipRatios::whole(1), executor, control);
   if (!unclipped) return unclipped.error();
+  unclipped->zeroPoint = {};  // of no use here, and as large as the scales
   auto optimal =
       groupParametersOf(tensor, spec, ClipRatios::whole(1), executor, control, importance);
   if (!optimal) return optimal.error();
@@ -19,6 +20,7 @@ Result<ClipChoice> optimalClip(const WeightTensor& tensor, const QuantSpec& spec
   ClipChoice choice;
   choice.ratios.granularity = ClipRatios::Granularity::Group;
   choice.ratios.values.clear();
+  choice.ratios.values.reserve(optimal->scale.size());
   for (std::size_t g = 0; g < optimal->scale.size(); ++g) {
     const double ratio = std::fabs(static_cast<double>(optimal->scale[g])) /
                          std::fabs(static_cast<double>(unclipped->scale[g]));

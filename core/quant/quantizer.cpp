@@ -7,6 +7,7 @@
 
 #include "core/base/text.h"
 #include "core/kernels/scale_formats.h"
+#include "core/parallel/shared_buffers.h"
 #include "core/parallel/worker_pool.h"
 #include "core/quant/double_quant.h"
 #include "core/quant/optimal_scale.h"
@@ -69,8 +70,8 @@ Result<float> largestMagnitude(const WeightTensor& tensor, const Executor& execu
   const Status status = executor.forEachBlock(
       blocks.count(),
       [&](std::size_t b) {
-        std::vector<float> scratch;
-        for (const float w : tensor.block(blocks.first(b), blocks.size(b), scratch).all()) {
+        SharedBuffers<RowBuffer>::Lease scratch;
+        for (const float w : tensor.block(blocks.first(b), blocks.size(b), scratch->values).all()) {
           parts[b] = std::max(parts[b], std::fabs(w));
         }
       },
@@ -79,20 +80,22 @@ Result<float> largestMagnitude(const WeightTensor& tensor, const Executor& execu
   return parts.empty() ? 0 : *std::max_element(parts.begin(), parts.end());
 }
 
-/// The parameters with the least error of the groups of some rows, the first of them `group`.
-void findOptimal(const Codec& codec, MatrixView w, std::size_t group,
-                 std::span<const float> importance, GroupParameters& parameters) {
-  OptimalScaleFinder finder(codec);
+/// The parameters with the least error of the groups of some rows, the first of them `group`. Ends
+/// early, with some left out, when it is cancelled: a group may take milliseconds.
+void findOptimal(OptimalScaleFinder& finder, bool hasZeroPoint, MatrixView w, std::size_t group,
+                 std::span<const float> importance, const CancelToken& cancel,
+                 GroupParameters& parameters) {
   const GroupLayout& layout = parameters.layout;
   for (std::size_t r = 0; r < w.rows; ++r) {
     for (std::size_t g = 0; g < layout.groupsPerRow(); ++g, ++group) {
+      if (cancel.cancelled()) return;
       const std::size_t begin = layout.begin(g);
       const std::size_t length = layout.length(g);
       const OptimalScale best =
           finder.find(w.row(r).subspan(begin, length),
                       importance.empty() ? importance : importance.subspan(begin, length));
       parameters.scale[group] = best.scale;
-      if (codec.hasZeroPoint()) parameters.zeroPoint[group] = best.zeroPoint;
+      if (hasZeroPoint) parameters.zeroPoint[group] = best.zeroPoint;
     }
   }
 }
@@ -130,9 +133,17 @@ void findParameters(const Codec& codec, const ClipRatios& ratios, std::size_t fi
       codec.hasZeroPoint() ? parameters.zeroPoint.data() + group : nullptr);
 }
 
+/// What a worker needs for a piece of a few rows.
+struct PieceBuffers {
+  std::vector<float> weights;
+  std::vector<float> values;
+  std::size_t bytes() const { return (weights.capacity() + values.capacity()) * sizeof(float); }
+};
+
 /// Calls work(block, first row, weights, room for as many values) on pieces of a few rows, those of
 /// one block in order and on one thread. Weights and values of a piece stay in a core's first
-/// cache.
+/// cache. Asks after each piece whether it is cancelled: with the optimal policy a block takes
+/// long.
 template <typename Work>
 Status forEachPiece(const WeightTensor& tensor, const Executor& executor,
                     const TaskControl& control, Work work) {
@@ -140,15 +151,10 @@ Status forEachPiece(const WeightTensor& tensor, const Executor& executor,
   const RowBlocks blocks = RowBlocks::of(tensor.rows(), tensor.cols());
   const std::size_t rows =
       std::max<std::size_t>(1, kPieceElements / std::max<std::size_t>(1, tensor.cols()));
-  struct Scratch {
-    std::vector<float> weights;
-    std::vector<float> values;
-  };
-  WorkerPool<Scratch> pool;
   const Status status = executor.forEachBlock(
       blocks.count(),
       [&](std::size_t b) {
-        typename WorkerPool<Scratch>::Lease scratch(pool);
+        SharedBuffers<PieceBuffers>::Lease scratch;
         scratch->values.resize(rows * tensor.cols());
         const std::size_t end = blocks.first(b) + blocks.size(b);
         for (std::size_t first = blocks.first(b); first < end; first += rows) {
@@ -166,25 +172,20 @@ Result<std::vector<Code>> codesOf(const WeightTensor& tensor, const Codec& codec
                                   const GroupParameters& parameters, const Executor& executor,
                                   const TaskControl& control) {
   const GroupLayout& layout = parameters.layout;
-  const RowBlocks blocks = RowBlocks::of(tensor.rows(), tensor.cols());
   std::vector<Code> codes(tensor.elements());
-  const Status status = executor.forEachBlock(
-      blocks.count(),
-      [&](std::size_t b) {
-        std::vector<float> scratch;
-        const std::size_t first = blocks.first(b);
-        const MatrixView w = tensor.block(first, blocks.size(b), scratch);
+  WorkerPool<std::vector<std::int32_t>> pool;
+  const Status status = forEachPiece(
+      tensor, executor, control, [&](std::size_t, std::size_t first, MatrixView w, float*) {
         const std::size_t group = first * layout.groupsPerRow();
-        std::vector<std::int32_t> wide(w.rows * w.cols);
+        WorkerPool<std::vector<std::int32_t>>::Lease wide(pool);
+        wide->resize(w.rows * w.cols);
         kernels::activeKernels().encode(
             codec, shapeOf(w, layout), w.data, parameters.scale.data() + group,
-            codec.hasZeroPoint() ? parameters.zeroPoint.data() + group : nullptr, wide.data());
-        std::copy(wide.begin(), wide.end(),
+            codec.hasZeroPoint() ? parameters.zeroPoint.data() + group : nullptr, wide->data());
+        std::copy(wide->begin(), wide->end(),
                   codes.begin() + static_cast<std::ptrdiff_t>(first * w.cols));
-      },
-      control);
+      });
   if (!status) return status.error();
-  if (auto intact = tensor.intact(); !intact) return intact.error();
   return codes;
 }
 
@@ -225,10 +226,13 @@ Result<GroupParameters> groupParametersOf(const WeightTensor& tensor, const Quan
   if (!prepared) return prepared.error();
   const Codec& codec = *prepared;
   GroupParameters parameters = emptyParameters(codec, layout);
+  WorkerPool<OptimalScaleFinder> finders([&] { return OptimalScaleFinder(codec); });
   const Status status = forEachPiece(
       tensor, executor, control, [&](std::size_t, std::size_t first, MatrixView w, float*) {
         if (optimal) {
-          findOptimal(codec, w, first * layout.groupsPerRow(), importance, parameters);
+          WorkerPool<OptimalScaleFinder>::Lease finder(finders);
+          findOptimal(*finder, codec.hasZeroPoint(), w, first * layout.groupsPerRow(), importance,
+                      control.cancel, parameters);
         } else {
           findParameters(codec, ratios, first, w, parameters);
         }

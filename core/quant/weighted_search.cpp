@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/base/text.h"
+#include "core/parallel/worker_pool.h"
 
 namespace quantoscope {
 
@@ -97,30 +98,35 @@ class WeightedSearch {
     const bool rows = spec_.clip.kind == ClipPolicy::Kind::SearchRows;
     GroupLayout layout = layoutOf(spec_, tensor_.rows(), tensor_.cols());
     if (rows) layout.groupSize = layout.cols;  // a row's error is that of one group
-    std::vector<double> errors(layout.groups());
-    std::vector<double> least(layout.groups(), std::numeric_limits<double>::infinity());
-    std::vector<std::size_t> best(layout.groups());
+    struct Best {
+      double error = std::numeric_limits<double>::infinity();
+      std::uint16_t ratio = 0;
+    };
+    std::vector<Best> best(layout.groups());
+    WorkerPool<std::vector<double>> buffers;
     for (std::size_t i = 0; i < ratios_.size(); ++i) {
       const Status status = evaluate(
           plain, ratios_[i], [&](std::size_t, std::size_t first, MatrixView w, const float* y) {
+            WorkerPool<std::vector<double>>::Lease errors(buffers);
+            errors->resize(w.rows * layout.groupsPerRow());
             kernels::weightedGroupSquaredErrors({w.rows, w.cols, layout.groupSize}, w.data, y,
-                                                importance_.data(),
-                                                errors.data() + first * layout.groupsPerRow());
+                                                importance_.data(), errors->data());
+            Best* group = best.data() + first * layout.groupsPerRow();
+            for (const double error : *errors) {
+              if (error < group->error) *group = {error, static_cast<std::uint16_t>(i)};
+              ++group;
+            }
           });
       if (!status) return status;
-      for (std::size_t g = 0; g < errors.size(); ++g) {
-        if (!(errors[g] < least[g])) continue;
-        least[g] = errors[g];
-        best[g] = i;
-      }
     }
     choice.ratios.granularity =
         rows ? ClipRatios::Granularity::Row : ClipRatios::Granularity::Group;
     choice.ratios.values.clear();
+    choice.ratios.values.reserve(best.size());
     choice.ratioCounts.assign(ratios_.size(), 0);
-    for (const std::size_t i : best) {
-      choice.ratios.values.push_back(ratios_[i]);
-      ++choice.ratioCounts[i];
+    for (const Best& group : best) {
+      choice.ratios.values.push_back(ratios_[group.ratio]);
+      ++choice.ratioCounts[group.ratio];
     }
     return ok();
   }

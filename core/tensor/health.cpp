@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/kernels/kernels.h"
+#include "core/parallel/shared_buffers.h"
 
 namespace quantoscope {
 
@@ -33,8 +34,8 @@ Result<WeightSurvey> surveyOf(const WeightTensor& tensor, const Executor& execut
   const Status status = executor.forEachBlock(
       blocks.count(),
       [&](std::size_t b) {
-        std::vector<float> scratch;
-        const auto values = block(b, scratch).all();
+        SharedBuffers<RowBuffer>::Lease scratch;
+        const auto values = block(b, scratch->values).all();
         kernels::activeKernels().summarize(values.data(), values.size(), parts[b]);
       },
       control);
