@@ -12,14 +12,16 @@
 
 namespace quantoscope {
 
-/// NormalFloat4: quantiles of the normal distribution (QLoRA; bitsandbytes' table).
+/// NormalFloat4: quantiles of the normal distribution. Sources: Dettmers et al. 2023, "QLoRA",
+/// arXiv:2305.14314, appendix E; bitsandbytes, functional.py; codes: neural-compressor, utility.py.
 const Codebook& nf4Codebook();
 
-/// "fp4" and "fp4_e2m1_bnb": bitsandbytes' 4-bit float, scaled to -12..12.
+/// "fp4" and "fp4_e2m1_bnb": bitsandbytes' 4-bit float, scaled to -12..12. Sources: bitsandbytes,
+/// csrc/kernels.cu; neural-compressor, utility.py.
 const Codebook& fp4Codebook();
 
 /// "fp4_e2m1" as neural-compressor has it: bitsandbytes' values scaled to -1..1. This is not the
-/// OCP e2m1 format.
+/// OCP e2m1 format. Source: neural-compressor, utility.py.
 const Codebook& fp4E2m1Codebook();
 
 // The small floats round to nearest, ties to the even bit pattern, and saturate. Codes are the bit
@@ -29,11 +31,11 @@ const Codebook& fp4E2m1Codebook();
 /// Source: OCP Microscaling Formats (MX) Specification 1.0, section 5.3.3.
 const Codebook& e2m1Codebook();
 
-/// fp8 e4m3 without infinity (OCP OFP8 revision 1.0; "e4m3fn" of ml_dtypes and torch): bias 7,
-/// largest 448, pattern S.1111.111 is NaN and never used; 253 levels.
+/// fp8 e4m3 without infinity (OCP 8-bit Floating Point Specification (OFP8) 1.0; "e4m3fn" of
+/// ml_dtypes and torch): bias 7, largest 448, pattern S.1111.111 is NaN and never used; 253 levels.
 const Codebook& fp8E4m3fnCodebook();
 
-/// fp8 e5m2 (OCP OFP8 revision 1.0): bias 15, largest finite 57344, exponent 11111 holds infinity
+/// fp8 e5m2 (the same specification): bias 15, largest finite 57344, exponent 11111 holds infinity
 /// and NaN and is never used; 247 levels.
 const Codebook& fp8E5m2Codebook();
 

@@ -35,19 +35,24 @@ Status checkFinite(const WeightTensor& tensor, const Executor& executor) {
   return health->finite() ? ok() : Status(notFiniteError(tensor.info().name, *health));
 }
 
+/// A number format by its name; a codebook of one's own has none.
+Result<Dtype> dtypeOf(std::string_view text) {
+  const auto dtype = parseDtype(text);
+  if (dtype && *dtype != Dtype::Codebook) return dtype;
+  std::vector<std::string> names;
+  for (const Dtype known : allDtypes()) names.emplace_back(nameOf(known));
+  return Error{ErrorCode::InvalidArgument,
+               "dtype " + std::string(text) + ": allowed are " + join(names, ", ")};
+}
+
 /// A spec from published arguments; scheme, bits and full_range do not matter to a codebook.
 Result<QuantSpec> specOf(int bits, long long groupSize, std::string_view scheme, double quantile,
                          std::string_view dtype, bool fullRange) {
-  QuantSpec spec;
-  auto parsedDtype = parseDtype(dtype);
-  if (!parsedDtype || !isPublished(*parsedDtype)) {
-    return Error{
-        ErrorCode::InvalidArgument,
-        "dtype " + std::string(dtype) + ": allowed are int, nf4, fp4, fp4_e2m1_bnb, fp4_e2m1"};
-  }
+  auto parsedDtype = dtypeOf(dtype);
+  if (!parsedDtype) return parsedDtype.error();
   auto parsedScheme = parseScheme(scheme);
   if (!parsedScheme) return parsedScheme.error();
-  spec.dtype = *parsedDtype;
+  QuantSpec spec = QuantSpec{}.withDtype(*parsedDtype);
   spec.groupSize = groupSize;
   spec.clip = ClipPolicy::fixed(quantile);
   if (!spec.isFloat()) {
@@ -60,6 +65,26 @@ Result<QuantSpec> specOf(int bits, long long groupSize, std::string_view scheme,
     return Error{ErrorCode::InvalidArgument, status.error().message};
   }
   return spec;
+}
+
+/// The same where each row is one group. A format that prescribes its group size takes rows of that
+/// size, or shorter ones; what is longer is refused by that size.
+Result<QuantSpec> rowSpecOf(std::size_t cols, int bits, std::string_view scheme, double quantile,
+                            std::string_view dtype, bool fullRange) {
+  const auto known = parseDtype(dtype);
+  const auto prescribed = known ? prescribedGroupSize(*known) : std::nullopt;
+  const bool fits = prescribed && cols <= static_cast<std::size_t>(*prescribed);
+  return specOf(bits, fits ? *prescribed : -1, scheme, quantile, dtype, fullRange);
+}
+
+/// Whether a whole spec suits functions that choose nothing: a ratio at most.
+Status checkFixed(const QuantSpec& spec) {
+  if (auto status = spec.validate(); !status) return status;
+  if (spec.clip.kind == ClipPolicy::Kind::None || spec.clip.kind == ClipPolicy::Kind::Ratio) {
+    return ok();
+  }
+  return Error{ErrorCode::InvalidArgument,
+               "clip " + spec.clip.text() + ": allowed are none and a ratio above 0 up to 1"};
 }
 
 Matrix floatsFromCodes(const QuantizedTensor::Codes& codes, std::size_t rows, std::size_t cols) {
@@ -79,7 +104,8 @@ Result<WeightOnlyResult> quantizeWith(const QuantSpec& spec, WeightView weight, 
   if (weight.rows() == 0 || weight.cols() == 0) return WeightOnlyResult{};
   const WeightTensor tensor = borrowed(weight, name);
   if (auto status = checkFinite(tensor, executor); !status) return status.error();
-  const ClipRatios ratios = ClipRatios::whole(spec.clip.ratio);
+  const bool clipped = spec.clip.kind == ClipPolicy::Kind::Ratio;
+  const ClipRatios ratios = ClipRatios::whole(clipped ? spec.clip.ratio : 1);
   auto parameters = groupParametersOf(tensor, spec, ratios, executor);
   if (!parameters) return parameters.error();
 
@@ -141,11 +167,12 @@ Result<WeightOnlyResult> quantize4bitWithScale(WeightView tensor, const QuantSpe
 
 Result<WeightOnlyResult> quantize_4bit(WeightView tensor, double quantile, std::string_view dtype,
                                        bool return_int, const Matrix* scale) {
-  auto spec = specOf(4, -1, "sym", quantile, dtype, false);
+  auto spec = rowSpecOf(tensor.cols(), 4, "sym", quantile, dtype, false);
   if (!spec) return spec.error();
-  if (!spec->isFloat()) {
+  if (!spec->isFloat() || spec->bits != 4) {
     return Error{ErrorCode::InvalidArgument,
-                 "dtype int: allowed are nf4, fp4, fp4_e2m1_bnb, fp4_e2m1"};
+                 "dtype " + std::string(dtype) +
+                     ": allowed are nf4, fp4, fp4_e2m1_bnb, fp4_e2m1, fp4_e2m1_ocp, mxfp4, nvfp4"};
   }
   if (scale != nullptr) return quantize4bitWithScale(tensor, *spec, return_int, *scale);
   return quantizeWith(*spec, tensor, "tensor", return_int, Executor(1));
@@ -164,7 +191,7 @@ Result<WeightOnlyResult> qdq_weight_sym(WeightView weight, int bits, double quan
 Result<WeightOnlyResult> qdq_weight_actor(WeightView weight, int bits, std::string_view scheme,
                                           double quantile, std::string_view dtype, bool return_int,
                                           bool full_range) {
-  auto spec = specOf(bits, -1, scheme, quantile, dtype, full_range);
+  auto spec = rowSpecOf(weight.cols(), bits, scheme, quantile, dtype, full_range);
   if (!spec) return spec.error();
   return quantizeWith(*spec, weight, "weight", return_int, Executor(1));
 }
@@ -189,14 +216,25 @@ Result<WeightOnlyResult> quant_tensor(WeightView weight, int bits, long long gro
   return quantizeWith(*spec, weight, "weight", return_int, executor);
 }
 
+Result<WeightOnlyResult> quant_tensor(WeightView weight, const QuantSpec& spec, bool return_int,
+                                      const Executor& executor) {
+  if (auto status = checkFixed(spec); !status) return status.error();
+  return quantizeWith(spec, weight, "weight", return_int, executor);
+}
+
 Result<ClipCurve> search_clip(WeightView m, int bits, long long group_size, std::string_view scheme,
                               std::string_view dtype, bool enable_full_range,
                               const Executor& executor) {
   auto spec = specOf(bits, group_size, scheme, 1.0, dtype, enable_full_range);
   if (!spec) return spec.error();
+  return search_clip(m, *spec, executor);
+}
+
+Result<ClipCurve> search_clip(WeightView m, const QuantSpec& spec, const Executor& executor) {
+  if (auto status = spec.validate(); !status) return status.error();
   const WeightTensor tensor = borrowed(m, "m");
   if (auto status = checkFinite(tensor, executor); !status) return status.error();
-  return clipCurveOf(tensor, *spec, executor);
+  return clipCurveOf(tensor, spec, executor);
 }
 
 Result<Matrix> quant_weight_w_scale(WeightView weight, const Matrix& scale,
@@ -204,7 +242,13 @@ Result<Matrix> quant_weight_w_scale(WeightView weight, const Matrix& scale,
                                     std::string_view dtype) {
   auto spec = specOf(4, group_size, "sym", 1.0, dtype, false);
   if (!spec) return spec.error();
-  const GroupLayout layout = GroupLayout::of(weight.rows(), weight.cols(), group_size);
+  return quant_weight_w_scale(weight, scale, zp, *spec);
+}
+
+Result<Matrix> quant_weight_w_scale(WeightView weight, const Matrix& scale,
+                                    const std::optional<Matrix>& zp, const QuantSpec& spec) {
+  if (auto status = spec.validate(); !status) return status.error();
+  const GroupLayout layout = layoutOf(spec, weight.rows(), weight.cols());
   if (auto status = checkScaleShape("scale", scale, layout); !status) return status.error();
   if (zp) {
     if (auto status = checkScaleShape("zero point", *zp, layout); !status) return status.error();
@@ -212,7 +256,7 @@ Result<Matrix> quant_weight_w_scale(WeightView weight, const Matrix& scale,
   const WeightTensor tensor = borrowed(weight, "weight");
   if (auto status = checkFinite(tensor, Executor(1)); !status) return status.error();
 
-  const Codec codec = codecOf(*spec);
+  const Codec codec = codecOf(spec);
   Matrix codes(weight.rows(), weight.cols());
   std::vector<float> scratch;
   for (std::size_t r = 0; r < codes.rows; ++r) {
