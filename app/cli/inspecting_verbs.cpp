@@ -81,6 +81,7 @@ Result<SharedDetail> detailOf(const AnalysisRequest& request, const SharedResult
   wanted.known = known;
   wanted.importance = request.importance;
   wanted.sizes.bins = request.bins;
+  wanted.sizes.mapRows = wanted.sizes.mapCols = 1;  // a map is not printed
   auto detail = analyseDetail(wanted, context.executor(), context.control("reporting"));
   context.clearProgress();
   return detail;

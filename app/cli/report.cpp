@@ -66,15 +66,59 @@ Json percentilesJson(const std::vector<Percentile>& percentiles) {
   return Json(std::move(array));
 }
 
-Json worstGroupsJson(const std::vector<GroupError>& groups) {
+/// Adds every metric of a tally to `json`.
+void setMetrics(Json& json, const ErrorTally& tally, std::size_t cols) {
+  json.set("mse", tally.mse());
+  json.set("rmse", tally.rmse());
+  json.set("sqnr_db", tally.sqnrDb());
+  json.set("max_abs_error", tally.maxAbsError);
+  json.set("max_abs_error_at",
+           Json::object({{"row", count(tally.maxAt / cols)}, {"col", count(tally.maxAt % cols)}}));
+  json.set("mean_error", tally.meanError());
+  json.set("cosine", tally.cosine());
+  json.set("relative_error", tally.relativeError());
+  json.set("clipping_squared_error", tally.clipping);
+  json.set("rounding_squared_error", tally.rounding());
+}
+
+Json worstGroupsJson(const std::vector<GroupError>& groups, std::size_t cols) {
   Json::Array array;
   for (const GroupError& group : groups) {
-    array.push_back(Json::object({{"row", count(group.row)},
-                                  {"group", count(group.group)},
-                                  {"mse", group.tally.mse()},
-                                  {"max_abs_error", group.tally.maxAbsError}}));
+    Json json = Json::object({{"row", count(group.row)}, {"group", count(group.group)}});
+    setMetrics(json, group.tally, cols);
+    array.push_back(std::move(json));
   }
   return Json(std::move(array));
+}
+
+/// One array a quantity, one element a point: neighbouring members that share a point are one
+/// tally.
+Json profileJson(const Profile& profile, std::size_t cols) {
+  const auto column = [&](auto value) {
+    Json::Array array;
+    array.reserve(profile.points.size());
+    for (const Profile::Point& point : profile.points) array.emplace_back(value(point));
+    return Json(std::move(array));
+  };
+  const auto tally = [&](auto metric) {
+    return column([&](const Profile::Point& point) { return metric(point.tally); });
+  };
+  using Point = Profile::Point;
+  return Json::object(
+      {{"members", count(profile.length)},
+       {"members_per_point", count(profile.perPoint)},
+       {"mse", tally([](const ErrorTally& t) { return t.mse(); })},
+       {"sqnr_db", tally([](const ErrorTally& t) { return t.sqnrDb(); })},
+       {"max_abs_error", tally([](const ErrorTally& t) { return t.maxAbsError; })},
+       {"max_abs_error_row", tally([&](const ErrorTally& t) { return count(t.maxAt / cols); })},
+       {"max_abs_error_col", tally([&](const ErrorTally& t) { return count(t.maxAt % cols); })},
+       {"mean_error", tally([](const ErrorTally& t) { return t.meanError(); })},
+       {"cosine", tally([](const ErrorTally& t) { return t.cosine(); })},
+       {"relative_error", tally([](const ErrorTally& t) { return t.relativeError(); })},
+       {"clipping_squared_error", tally([](const ErrorTally& t) { return t.clipping; })},
+       {"rounding_squared_error", tally([](const ErrorTally& t) { return t.rounding(); })},
+       {"worst", column([](const Point& point) { return count(point.worst); })},
+       {"worst_mse", column([](const Point& point) { return point.worstMse; })}});
 }
 
 Json outliersJson(const ChannelOutliers& outliers) {
@@ -113,9 +157,13 @@ std::string percent(double share) {
 }  // namespace
 
 Json toJson(const ErrorReport& report) {
-  Json json = Json::object({{"percentiles", percentilesJson(report.percentiles)},
-                            {"worst_groups", worstGroupsJson(report.worstGroups)},
-                            {"outlier_channels", outliersJson(report.outliers)}});
+  Json json =
+      Json::object({{"percentiles", percentilesJson(report.percentiles)},
+                    {"worst_groups", worstGroupsJson(report.worstGroups, report.map.layout.cols)},
+                    {"rows", profileJson(report.rows, report.map.layout.cols)},
+                    {"channels", profileJson(report.columns, report.map.layout.cols)},
+                    {"group_positions", profileJson(report.groupPositions, report.map.layout.cols)},
+                    {"outlier_channels", outliersJson(report.outliers)}});
   if (report.split) json.set("split", splitJson(*report.split));
   if (report.codes) json.set("codes", codesJson(*report.codes));
   if (report.weightedMse) json.set("weighted_mse", *report.weightedMse);

@@ -31,7 +31,7 @@ struct BlockRuns {
   }
 
   static constexpr std::size_t kMost = 64;
-  static constexpr std::size_t kPartBudget = std::size_t{16} << 20;
+  static constexpr std::size_t kPartBudget = std::size_t{8} << 20;
 };
 
 }  // namespace quantoscope

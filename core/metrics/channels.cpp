@@ -31,44 +31,71 @@ ColumnSums::ColumnSums(std::size_t cols)
     : squaredError_(cols),
       absError_(cols),
       squaredWeight_(cols),
+      error_(cols),
+      cross_(cols),
+      clipping_(cols),
       maxAbsError_(cols),
-      maxAbsWeight_(cols) {}
+      maxAbsWeight_(cols),
+      maxRow_(cols) {}
 
-void ColumnSums::add(MatrixView weights, const float* errors) {
+void ColumnSums::add(MatrixView weights, const float* errors, std::size_t firstRow,
+                     const float* clipped) {
+  const bool first = rows_ == 0;
   rows_ += weights.rows;
   for (std::size_t r = 0; r < weights.rows; ++r) {
     const float* w = weights.data + r * weights.cols;
     const float* e = errors + r * weights.cols;
+    const auto row = static_cast<std::uint32_t>(firstRow + r);
+    if (first && r == 0) std::fill(maxRow_.begin(), maxRow_.end(), row);
     for (std::size_t c = 0; c < weights.cols; ++c) {
       const double error = e[c];
       const double weight = w[c];
       squaredError_[c] += error * error;
       absError_[c] += std::fabs(error);
       squaredWeight_[c] += weight * weight;
+      error_[c] -= error;
+      cross_[c] += weight * error;
+      maxRow_[c] = std::fabs(e[c]) > maxAbsError_[c] ? row : maxRow_[c];
       maxAbsError_[c] = std::max(maxAbsError_[c], std::fabs(e[c]));
       maxAbsWeight_[c] = std::max(maxAbsWeight_[c], std::fabs(w[c]));
+    }
+    if (clipped == nullptr) continue;
+    const float* out = clipped + r * weights.cols;
+    for (std::size_t c = 0; c < weights.cols; ++c) {
+      const double error = out[c];
+      clipping_[c] += error * error;
     }
   }
 }
 
 void ColumnSums::append(const ColumnSums& next) {
-  rows_ += next.rows_;
   for (std::size_t c = 0; c < cols(); ++c) {
     squaredError_[c] += next.squaredError_[c];
     absError_[c] += next.absError_[c];
     squaredWeight_[c] += next.squaredWeight_[c];
+    error_[c] += next.error_[c];
+    cross_[c] += next.cross_[c];
+    clipping_[c] += next.clipping_[c];
+    if (rows_ == 0 || next.maxAbsError_[c] > maxAbsError_[c]) maxRow_[c] = next.maxRow_[c];
     maxAbsError_[c] = std::max(maxAbsError_[c], next.maxAbsError_[c]);
     maxAbsWeight_[c] = std::max(maxAbsWeight_[c], next.maxAbsWeight_[c]);
   }
+  rows_ += next.rows_;
 }
 
 ErrorTally ColumnSums::tally(std::size_t col) const {
-  return {rows_,
-          squaredError_[col],
-          absError_[col],
-          squaredWeight_[col],
-          maxAbsError_[col],
-          maxAbsWeight_[col]};
+  ErrorTally tally;
+  tally.count = rows_;
+  tally.squaredError = squaredError_[col];
+  tally.absError = absError_[col];
+  tally.squaredWeight = squaredWeight_[col];
+  tally.maxAbsError = maxAbsError_[col];
+  tally.maxAbsWeight = maxAbsWeight_[col];
+  tally.error = error_[col];
+  tally.cross = cross_[col];
+  tally.clipping = clipping_[col];
+  tally.maxAt = static_cast<std::uint64_t>(maxRow_[col]) * cols() + col;
+  return tally;
 }
 
 ChannelOutliers ChannelOutliers::of(const ColumnSums& columns, std::size_t limit) {

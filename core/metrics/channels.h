@@ -12,16 +12,19 @@
 
 namespace quantoscope {
 
-/// Sums of every column over some rows, added row after row; 32 bytes a column.
+/// Sums of every column over some rows, added row after row; 60 bytes a column.
 class ColumnSums {
  public:
-  static constexpr std::size_t kBytesPerColumn = 32;
+  static constexpr std::size_t kBytesPerColumn = 60;
 
   ColumnSums() = default;
   explicit ColumnSums(std::size_t cols);
 
-  /// Adds rows of weights with their errors float32(w - y), both [w.rows, w.cols].
-  void add(MatrixView weights, const float* errors);
+  /// Adds rows of weights, the first of them `firstRow` of the tensor, with their errors
+  /// float32(w - y) and, or null, with those errors where weights are clipped and 0 elsewhere; all
+  /// [w.rows, w.cols].
+  void add(MatrixView weights, const float* errors, std::size_t firstRow = 0,
+           const float* clipped = nullptr);
   /// Adds the sums over the rows that follow.
   void append(const ColumnSums& next);
 
@@ -34,8 +37,12 @@ class ColumnSums {
   std::vector<double> squaredError_;
   std::vector<double> absError_;
   std::vector<double> squaredWeight_;
+  std::vector<double> error_;
+  std::vector<double> cross_;
+  std::vector<double> clipping_;
   std::vector<float> maxAbsError_;
   std::vector<float> maxAbsWeight_;
+  std::vector<std::uint32_t> maxRow_;  ///< the first with maxAbsError_
 };
 
 /// An input channel that stands out from the others.

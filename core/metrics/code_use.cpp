@@ -75,9 +75,12 @@ void ErrorSplit::add(const ErrorSplit& next) {
   rounding += next.rounding;
 }
 
-ErrorSplit splitErrors(const Codec& codec, const kernels::BlockShape& shape, const float* weights,
-                       const float* errors, const float* scale, const float* zeroPoint) {
-  SplitLanes lanes;
+namespace {
+
+/// Calls fn(index in the block, its column, whether it is clipped) for every weight of a block.
+template <typename Fn>
+void forEachWeight(const Codec& codec, const kernels::BlockShape& shape, const float* weights,
+                   const float* scale, const float* zeroPoint, Fn fn) {
   std::size_t group = 0;
   for (std::size_t r = 0; r < shape.rows; ++r) {
     for (std::size_t begin = 0; begin < shape.cols; begin += shape.groupSize, ++group) {
@@ -86,13 +89,30 @@ ErrorSplit splitErrors(const Codec& codec, const kernels::BlockShape& shape, con
       const ClipLimits limits = ClipLimits::of(codec, zeroPoint == nullptr ? 0 : zeroPoint[group]);
       const std::size_t row = r * shape.cols;
       for (std::size_t c = begin; c < end; ++c) {
-        lanes.add(c % kernels::ErrorLanes::kLanes, errors[row + c],
-                  limits.clipped(weights[row + c] / by));
+        fn(row + c, c, limits.clipped(weights[row + c] / by));
       }
     }
   }
+}
+
+}  // namespace
+
+ErrorSplit splitErrors(const Codec& codec, const kernels::BlockShape& shape, const float* weights,
+                       const float* errors, const float* scale, const float* zeroPoint) {
+  SplitLanes lanes;
+  forEachWeight(codec, shape, weights, scale, zeroPoint,
+                [&](std::size_t i, std::size_t c, bool clipped) {
+                  lanes.add(c % kernels::ErrorLanes::kLanes, errors[i], clipped);
+                });
   return {shape.rows * shape.cols, lanes.clipped, kernels::ErrorLanes::total(lanes.clipping),
           kernels::ErrorLanes::total(lanes.rounding)};
+}
+
+void clippedErrors(const Codec& codec, const kernels::BlockShape& shape, const float* weights,
+                   const float* errors, const float* scale, const float* zeroPoint,
+                   float* clipped) {
+  forEachWeight(codec, shape, weights, scale, zeroPoint,
+                [&](std::size_t i, std::size_t, bool out) { clipped[i] = out ? errors[i] : 0; });
 }
 
 CodeCounter::CodeCounter(const Codec& codec) : codes_(codesOf(codec)) {

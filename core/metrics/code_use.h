@@ -52,6 +52,10 @@ struct ErrorSplit {
 ErrorSplit splitErrors(const Codec& codec, const kernels::BlockShape& shape, const float* weights,
                        const float* errors, const float* scale, const float* zeroPoint);
 
+/// The errors of clipped weights, and 0 in the place of all others; arguments as splitErrors.
+void clippedErrors(const Codec& codec, const kernels::BlockShape& shape, const float* weights,
+                   const float* errors, const float* scale, const float* zeroPoint, float* clipped);
+
 /// How often each code is used, ascending by what it decodes to (before a zero point).
 struct CodeUse {
   struct Code {

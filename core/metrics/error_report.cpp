@@ -41,6 +41,7 @@ struct Scratch {
   std::vector<float> weights;
   std::vector<float> values;
   std::vector<float> errors;
+  std::vector<float> clipped;  ///< errors of clipped weights, 0 elsewhere
   std::vector<std::int32_t> codes;
   UnitErrors unit;
 };
@@ -154,8 +155,10 @@ class Reporter {
                     BlockMapBuilder(mapping), WorstGroups(request_.sizes.worstGroups)};
           }
           addSums(block);
-          addGroups(block, part);
-          part.columns.add(block.weights, block.errors.data());
+          findClipped(block, scratch.clipped);
+          addGroups(block, scratch.clipped, part);
+          part.columns.add(block.weights, block.errors.data(), block.firstRow,
+                           request_.coding ? scratch.clipped.data() : nullptr);
           Counts::Lease mine(counts);
           mine->magnitudes.add(block.errors);
           if (!request_.coding) return;
@@ -189,15 +192,32 @@ class Reporter {
     sums_[block.index].add(lanes, peak, block.firstRow, block.errors.size());
   }
 
-  void addGroups(const Block& block, RunPart& part) const {
+  /// Leaves nothing where it is not known how the weights are coded.
+  void findClipped(const Block& block, std::vector<float>& clipped) const {
+    if (!request_.coding) return;
+    const Coding& coding = *request_.coding;
+    const std::size_t group = block.firstRow * request_.layout.groupsPerRow();
+    clipped.resize(block.errors.size());
+    clippedErrors(coding.codec, shapeOf(block), block.weights.data, block.errors.data(),
+                  coding.scale.data() + group,
+                  coding.zeroPoint.empty() ? nullptr : coding.zeroPoint.data() + group,
+                  clipped.data());
+  }
+
+  void addGroups(const Block& block, std::span<const float> clipped, RunPart& part) const {
     const GroupLayout& layout = request_.layout;
     for (std::size_t r = 0; r < block.weights.rows; ++r) {
       const auto weights = block.weights.row(r);
       const auto errors = block.errors.subspan(r * layout.cols, layout.cols);
       ErrorTally whole;
       for (std::size_t g = 0; g < layout.groupsPerRow(); ++g) {
-        const ErrorTally tally = tallyOf(weights.subspan(layout.begin(g), layout.length(g)),
-                                         errors.subspan(layout.begin(g), layout.length(g)));
+        const std::size_t begin = layout.begin(g);
+        const std::size_t length = layout.length(g);
+        const std::size_t inBlock = r * layout.cols + begin;
+        const ErrorTally tally =
+            tallyOf(weights.subspan(begin, length), errors.subspan(begin, length),
+                    clipped.empty() ? clipped : clipped.subspan(inBlock, length),
+                    block.firstRow * layout.cols + inBlock);
         part.map.add(block.firstRow + r, g, tally);
         part.worst.offer({block.firstRow + r, g, tally});
         whole.add(tally);

@@ -19,7 +19,8 @@
 
 namespace quantoscope {
 
-/// One group and its error.
+/// One group and its error; its tally knows the clipping part where the coding is known, as those
+/// of the profiles do.
 struct GroupError {
   std::size_t row = 0;
   std::size_t group = 0;  ///< its place in the row
@@ -74,7 +75,7 @@ struct ErrorReport {
 
 /// Makes a report of finite weights and finite values in two parallel passes over the tensor, the
 /// second for what needs the first one's extent (histograms, percentiles). The same bits for any
-/// number of threads. Memory besides the tensor and the values: up to 16 MiB of column sums (64
+/// number of threads. Memory besides the tensor and the values: up to 8 MiB of column sums (120
 /// bytes a column where that is more), 32 MiB of map, 8 MiB a thread (16 bytes a column and thread
 /// where rows are longer than 65536). Progress counts both passes; errors: Cancelled, and
 /// InvalidArgument for sizes beyond their limits. Thread-safe.

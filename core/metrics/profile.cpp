@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 
+#include "core/metrics/error_metrics.h"
+
 namespace quantoscope {
 
 namespace {
@@ -26,19 +28,43 @@ struct TallyLanes {
   std::array<double, kLanes> squaredError{};
   std::array<double, kLanes> absError{};
   std::array<double, kLanes> squaredWeight{};
+  std::array<double, kLanes> error{};
+  std::array<double, kLanes> cross{};
   std::array<float, kLanes> maxAbsError{};
   std::array<float, kLanes> maxAbsWeight{};
 
-  void add(std::size_t lane, float weight, float error) {
+  void add(std::size_t lane, float weight, float difference) {
     const double w = weight;
-    const double e = error;
+    const double e = difference;
     squaredError[lane] += e * e;
     absError[lane] += std::fabs(e);
     squaredWeight[lane] += w * w;
-    maxAbsError[lane] = larger(std::fabs(error), maxAbsError[lane]);
+    error[lane] -= e;
+    cross[lane] += w * e;
+    maxAbsError[lane] = larger(std::fabs(difference), maxAbsError[lane]);
     maxAbsWeight[lane] = larger(std::fabs(weight), maxAbsWeight[lane]);
   }
 };
+
+double plus(double a, double b) {
+  return a + b;
+}
+
+double squaresOf(std::span<const float> values) {
+  std::array<double, kLanes> lanes{};
+  const std::size_t whole = values.size() / kLanes * kLanes;
+  for (std::size_t i = 0; i < whole; i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      const double value = values[i + lane];
+      lanes[lane] += value * value;
+    }
+  }
+  for (std::size_t i = whole; i < values.size(); ++i) {
+    const double value = values[i];
+    lanes[i - whole] += value * value;
+  }
+  return folded(lanes, plus);
+}
 
 double mean(double sum, std::uint64_t count) {
   return count == 0 ? 0 : sum / static_cast<double>(count);
@@ -47,10 +73,17 @@ double mean(double sum, std::uint64_t count) {
 }  // namespace
 
 void ErrorTally::add(const ErrorTally& next) {
+  const bool equal = next.maxAbsError == maxAbsError;
+  if (count == 0 || next.maxAbsError > maxAbsError || (equal && next.maxAt < maxAt)) {
+    maxAt = next.maxAt;
+  }
   count += next.count;
   squaredError += next.squaredError;
   absError += next.absError;
   squaredWeight += next.squaredWeight;
+  error += next.error;
+  cross += next.cross;
+  clipping += next.clipping;
   maxAbsError = larger(next.maxAbsError, maxAbsError);
   maxAbsWeight = larger(next.maxAbsWeight, maxAbsWeight);
 }
@@ -63,11 +96,33 @@ double ErrorTally::meanAbs() const {
   return mean(absError, count);
 }
 
+double ErrorTally::rmse() const {
+  return std::sqrt(mse());
+}
+
+double ErrorTally::meanError() const {
+  return mean(error, count);
+}
+
+double ErrorTally::sqnrDb() const {
+  return decibels(squaredWeight, squaredError);
+}
+
+double ErrorTally::relativeError() const {
+  return std::sqrt(squaredError) / std::sqrt(squaredWeight);
+}
+
+double ErrorTally::cosine() const {
+  const double squaredValue = squaredWeight - 2 * cross + squaredError;  // y = w - e
+  return (squaredWeight - cross) / (std::sqrt(squaredWeight) * std::sqrt(squaredValue));
+}
+
 double ErrorTally::weightRms() const {
   return std::sqrt(mean(squaredWeight, count));
 }
 
-ErrorTally tallyOf(std::span<const float> weights, std::span<const float> errors) {
+ErrorTally tallyOf(std::span<const float> weights, std::span<const float> errors,
+                   std::span<const float> clipped, std::uint64_t first) {
   TallyLanes lanes;
   const std::size_t whole = weights.size() / kLanes * kLanes;
   for (std::size_t i = 0; i < whole; i += kLanes) {
@@ -77,13 +132,21 @@ ErrorTally tallyOf(std::span<const float> weights, std::span<const float> errors
   }
   for (std::size_t i = whole; i < weights.size(); ++i) lanes.add(i - whole, weights[i], errors[i]);
 
-  const auto plus = [](double a, double b) { return a + b; };
-  return {weights.size(),
-          folded(lanes.squaredError, plus),
-          folded(lanes.absError, plus),
-          folded(lanes.squaredWeight, plus),
-          folded(lanes.maxAbsError, larger),
-          folded(lanes.maxAbsWeight, larger)};
+  ErrorTally tally;
+  tally.count = weights.size();
+  tally.squaredError = folded(lanes.squaredError, plus);
+  tally.absError = folded(lanes.absError, plus);
+  tally.squaredWeight = folded(lanes.squaredWeight, plus);
+  tally.maxAbsError = folded(lanes.maxAbsError, larger);
+  tally.maxAbsWeight = folded(lanes.maxAbsWeight, larger);
+  tally.error = folded(lanes.error, plus);
+  tally.cross = folded(lanes.cross, plus);
+  tally.clipping = squaresOf(clipped);
+  const auto largest = std::find_if(errors.begin(), errors.end(), [&](float error) {
+    return std::fabs(error) == tally.maxAbsError;
+  });
+  tally.maxAt = first + static_cast<std::uint64_t>(largest - errors.begin());
+  return tally;
 }
 
 std::size_t Profile::membersPerPoint(std::size_t length, std::size_t limit) {

@@ -15,15 +15,28 @@ struct ErrorTally {
   double squaredWeight = 0;
   float maxAbsError = 0;
   float maxAbsWeight = 0;
+  double error = 0;         ///< of y - w
+  double cross = 0;         ///< of w e
+  double clipping = 0;      ///< of e^2 over clipped weights (see ClipLimits); 0 where unknown
+  std::uint64_t maxAt = 0;  ///< where maxAbsError is first, as row * cols + column of the tensor
 
   void add(const ErrorTally& next);
-  double mse() const;        ///< mean of e^2, in squared weight units; 0 where there is nothing
-  double meanAbs() const;    ///< mean of |e|, in weight units
-  double weightRms() const;  ///< root mean square of w
+  double mse() const;            ///< mean of e^2, in squared weight units; 0 where there is nothing
+  double rmse() const;           ///< its square root, in weight units
+  double meanAbs() const;        ///< mean of |e|, in weight units
+  double meanError() const;      ///< mean of y - w, in weight units
+  double sqnrDb() const;         ///< 10 log10(sum w^2 / sum e^2); +inf where the error is 0
+  double relativeError() const;  ///< |e| / |w| by Euclidean norm; NaN where both are 0
+  double cosine() const;         ///< of the angle between w and y; NaN where a norm is 0
+  double rounding() const { return squaredError - clipping; }  ///< the rest of the squared error
+  double weightRms() const;                                    ///< root mean square of w
 };
 
 /// The tally of a run of weights. Element i adds to lane i % 8; lanes are folded as a binary tree.
-ErrorTally tallyOf(std::span<const float> weights, std::span<const float> errors);
+/// `clipped`, where it is not empty, holds the errors of clipped weights and 0 for the others;
+/// `first` is the place of the first weight, see ErrorTally::maxAt.
+ErrorTally tallyOf(std::span<const float> weights, std::span<const float> errors,
+                   std::span<const float> clipped = {}, std::uint64_t first = 0);
 
 /// The tallies of `length` members (rows, input channels, groups), reduced to a size fit for
 /// plotting: each point stands for `perPoint` consecutive members, the last perhaps for fewer.

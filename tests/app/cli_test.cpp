@@ -161,6 +161,14 @@ class CliTest : public QObject {
     }
     QCOMPARE(coded, weights);
     QCOMPARE(json.find("detail")->find("percentiles")->asArray()->size(), std::size_t{4});
+    for (const char* side : {"rows", "channels", "group_positions"}) {
+      double clipped = 0;
+      for (const Json& part :
+           *json.find("detail")->find(side)->find("clipping_squared_error")->asArray()) {
+        clipped += part.asNumber(NAN);
+      }
+      QVERIFY2(std::fabs(clipped - clipping) <= 1e-12 * clipping, side);
+    }
     const Run words = run({"inspect", sample_, tensor_, "--detail"});
     QVERIFY2(words.out.contains("99.9 % of |error|"), words.out);
   }

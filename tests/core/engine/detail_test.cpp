@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <span>
 
 #include <QtTest>
 
@@ -39,6 +40,7 @@ struct Naive {
   std::size_t rows, cols;
   GroupLayout layout;
   std::vector<float> w, y;
+  std::vector<bool> clipped;  ///< of each weight; empty where there are no codes
 
   float error(std::size_t r, std::size_t c) const { return w[r * cols + c] - y[r * cols + c]; }
 
@@ -48,7 +50,12 @@ struct Naive {
     for (std::size_t r = r0; r < r1; ++r) {
       for (std::size_t c = c0; c < c1; ++c) {
         const double e = error(r, c);
+        const std::size_t at = r * cols + c;
+        if (sum.count == 0 || std::fabs(error(r, c)) > sum.maxAbsError) sum.maxAt = at;
         ++sum.count;
+        sum.error -= e;
+        sum.cross += w[at] * e;
+        if (!clipped.empty() && clipped[at]) sum.clipping += e * e;
         sum.squaredError += e * e;
         sum.absError += std::fabs(e);
         sum.squaredWeight += double{w[r * cols + c]} * w[r * cols + c];
@@ -80,7 +87,34 @@ bool same(const ErrorTally& found, const ErrorTally& expected) {
   return found.count == expected.count && close(found.squaredError, expected.squaredError) &&
          close(found.absError, expected.absError) &&
          close(found.squaredWeight, expected.squaredWeight) &&
-         found.maxAbsError == expected.maxAbsError && found.maxAbsWeight == expected.maxAbsWeight;
+         found.maxAbsError == expected.maxAbsError && found.maxAbsWeight == expected.maxAbsWeight &&
+         found.maxAt == expected.maxAt &&
+         std::fabs(found.error - expected.error) <= 1e-12 * expected.absError &&
+         std::fabs(found.cross - expected.cross) <= 1e-12 * expected.squaredWeight &&
+         close(found.clipping, expected.clipping);
+}
+
+/// The metrics of a tally against their formulas over its weights.
+void checkFormulas(const ErrorTally& tally, std::span<const float> w, std::span<const float> y) {
+  double ww = 0, yy = 0, wy = 0, ee = 0, bias = 0;
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    const double e = w[i] - y[i];
+    ww += double{w[i]} * w[i];
+    yy += double{y[i]} * y[i];
+    wy += double{w[i]} * y[i];
+    ee += e * e;
+    bias += double{y[i]} - w[i];
+  }
+  const auto n = static_cast<double>(w.size());
+  const auto equal = [](double a, double b) {
+    return a == b || close(a, b, 1e-6) || (a != a && b != b);
+  };
+  QVERIFY(equal(tally.rmse(), std::sqrt(ee / n)));
+  QVERIFY(equal(tally.sqnrDb(), decibels(ww, ee)));
+  QVERIFY(equal(tally.relativeError(), std::sqrt(ee / ww)));
+  QVERIFY(std::fabs(tally.meanError() - bias / n) <= 1e-6 * tally.meanAbs());
+  QVERIFY(equal(tally.cosine(), wy / std::sqrt(ww * yy)));
+  QVERIFY(tally.rounding() >= -1e-12 * ee && tally.rounding() <= ee * (1 + 1e-12));
 }
 
 template <typename Member>
@@ -156,6 +190,29 @@ void checkReport(const ErrorReport& report, const Naive& naive) {
                [&](std::size_t g) { return naive.position(g); });
   checkMap(report.map, naive);
   checkWorstGroups(report.worstGroups, naive);
+  for (const GroupError& group : report.worstGroups) {
+    const std::size_t begin = group.row * naive.cols + naive.layout.begin(group.group);
+    const std::size_t length = naive.layout.length(group.group);
+    checkFormulas(group.tally, std::span(naive.w).subspan(begin, length),
+                  std::span(naive.y).subspan(begin, length));
+  }
+}
+
+/// Whether each weight's code lies outside the codes there are, from the formulas of the format.
+std::vector<bool> clippedOf(const QuantSpec& spec, const Naive& naive,
+                            const GroupParameters& parameters) {
+  const Codec codec = codecOf(spec);
+  std::vector<bool> clipped;
+  for (std::size_t i = 0; i < naive.w.size(); ++i) {
+    const std::size_t g =
+        i / naive.cols * naive.layout.groupsPerRow() + i % naive.cols / naive.layout.groupSize;
+    const float t = naive.w[i] / parameters.scale[g];
+    const float code = std::nearbyintf(t) + (codec.hasZeroPoint() ? parameters.zeroPoint[g] : 0.0f);
+    clipped.push_back(codec.kind == CodecKind::Codebook
+                          ? std::fabs(t) > codec.codebook->levels.back() * (1 + 2.5e-7)
+                          : code < codec.minCode || code > codec.maxCode);
+  }
+  return clipped;
 }
 
 Naive naiveOf(const DetailRequest& request, const GroupParameters& parameters) {
@@ -163,8 +220,12 @@ Naive naiveOf(const DetailRequest& request, const GroupParameters& parameters) {
   const auto y = dequantized(*request.tensor, request.spec, parameters, one);
   std::vector<float> scratch;
   const auto w = request.tensor->block(0, request.tensor->rows(), scratch).all();
-  return {request.tensor->rows(), request.tensor->cols(), parameters.layout,
-          std::vector<float>(w.begin(), w.end()), y->values};
+  return {request.tensor->rows(),
+          request.tensor->cols(),
+          parameters.layout,
+          std::vector<float>(w.begin(), w.end()),
+          y->values,
+          {}};
 }
 
 /// Codes and clipping from the formulas of the format.
@@ -224,7 +285,8 @@ void checkDetail(const WeightTensor& tensor, const QuantSpec& spec) {
   QVERIFY(detail);
   const auto choice = chooseClip(tensor, spec, Executor(1));
   const auto parameters = groupParametersOf(tensor, spec, choice->ratios, Executor(1));
-  const Naive naive = naiveOf(request, *parameters);
+  Naive naive = naiveOf(request, *parameters);
+  naive.clipped = clippedOf(spec, naive, *parameters);
   checkReport((*detail)->report, naive);
   checkCodes(**detail, naive, *parameters);
 }
@@ -232,7 +294,8 @@ void checkDetail(const WeightTensor& tensor, const QuantSpec& spec) {
 void put(std::vector<double>& numbers, const ErrorTally& tally) {
   numbers.insert(numbers.end(),
                  {static_cast<double>(tally.count), tally.squaredError, tally.absError,
-                  tally.squaredWeight, tally.maxAbsError, tally.maxAbsWeight});
+                  tally.squaredWeight, tally.maxAbsError, tally.maxAbsWeight, tally.error,
+                  tally.cross, tally.clipping, static_cast<double>(tally.maxAt)});
 }
 
 /// The bits of every number in a report.
@@ -478,7 +541,7 @@ class DetailTest : public QObject {
     const auto comparison = compareTensors(request, Executor(2));
     QVERIFY(comparison);
     QCOMPARE((*comparison)->id, std::uint64_t{3});
-    const Naive naive{30, 50, GroupLayout{30, 50, 16}, normalValues(30 * 50, 10), other};
+    const Naive naive{30, 50, GroupLayout{30, 50, 16}, normalValues(30 * 50, 10), other, {}};
     checkReport((*comparison)->report, naive);
     QVERIFY(!(*comparison)->report.split && !(*comparison)->report.codes);
   }
