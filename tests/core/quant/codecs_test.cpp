@@ -10,6 +10,7 @@
 #include "core/kernels/scale_formats.h"
 #include "core/quant/clip_search.h"
 #include "core/quant/storage_cost.h"
+#include "core/quant/weight_only.h"
 #include "tests/support/test_data.h"
 
 using namespace quantoscope;
@@ -307,6 +308,62 @@ class CodecsTest : public QObject {
     }
   }
 
+  void theSevenFunctionsTakeEveryFormat() {
+    const Matrix w(6, 96, normalValues(6 * 96, 44));
+    const WeightTensor tensor = tensorOf(6, 96, w.values);
+    for (const QuantSpec& spec : newFormats()) {
+      const auto parameters = groupParametersOf(tensor, spec, {}, Executor(1));
+      const Matrix y = *dequantized(tensor, spec, *parameters, Executor(1));
+      const auto codes = quantized(tensor, spec, {}, Executor(1));
+      const auto values = quant_tensor(w.view(), spec);
+      const auto integers = quant_tensor(w.view(), spec, true);
+      QVERIFY(values && integers);
+      QCOMPARE(values->values.values, y.values);
+      QCOMPARE(values->scale.values, parameters->scale);
+      for (std::size_t i = 0; i < y.values.size(); ++i) {
+        QCOMPARE(static_cast<int>(integers->values.values[i]), codeAt(*codes, i));
+      }
+      const auto given = quant_weight_w_scale(w.view(), values->scale, std::nullopt, spec);
+      QVERIFY(given);
+      if (spec.isFloat()) QCOMPARE(given->values, integers->values.values);
+      QCOMPARE(search_clip(w.view(), spec)->mse, clipCurveOf(tensor, spec, Executor(1))->mse);
+      if (!spec.isFloat() || spec.dtype == Dtype::Codebook) continue;  // have no name
+
+      const std::string name = nameOf(spec.dtype);
+      const auto named = quant_tensor(w.view(), 4, spec.groupSize, "asym", 1.0, name);
+      QVERIFY2(named, name.c_str());
+      QCOMPARE(named->values.values, y.values);
+      QCOMPARE(search_clip(w.view(), 4, spec.groupSize, "asym", name)->mse,
+               search_clip(w.view(), spec)->mse);
+      QCOMPARE(
+          quant_weight_w_scale(w.view(), values->scale, std::nullopt, spec.groupSize, name)->values,
+          given->values);
+      // A group a row, as those functions have it that know rows only.
+      const auto size = static_cast<std::size_t>(spec.groupSize);
+      const Matrix rows(w.values.size() / size, size, w.values);
+      QCOMPARE(qdq_weight_actor(rows.view(), 4, "sym", 1.0, name)->values.values, y.values);
+      if (spec.bits == 4) {
+        QCOMPARE(quantize_4bit(rows.view(), 1.0, name)->values.values, y.values);
+      } else {
+        QVERIFY(!quantize_4bit(rows.view(), 1.0, name));
+      }
+    }
+    const auto refused = [](const auto& result, const char* why) {
+      return !result && result.error().code == ErrorCode::InvalidArgument &&
+             result.error().message.find(why) != std::string::npos;
+    };
+    QVERIFY(refused(quant_tensor(w.view(), 4, 64, "asym", 1.0, "mxfp4"), "32 for dtype mxfp4"));
+    QVERIFY(refused(qdq_weight_actor(w.view(), 4, "sym", 1.0, "mxfp4"), "32 for dtype mxfp4"));
+    QVERIFY(refused(quant_tensor(w.view(), 4, 32, "asym", 1.0, "codebook"), "fp8_e5m2"));
+    QuantSpec searching;
+    searching.clip.kind = ClipPolicy::Kind::Optimal;
+    QVERIFY(refused(quant_tensor(w.view(), searching), "clip optimal"));
+    QuantSpec clipped = specOf(Dtype::Fp8E5m2);
+    clipped.clip = ClipPolicy::fixed(0.75);
+    QCOMPARE(quant_tensor(w.view(), clipped)->values.values,
+             quant_tensor(w.view(), 4, 32, "asym", 0.75, "fp8_e5m2")->values.values);
+  }
+
   void storageCountsWhatEachFormatStores() {
     const auto cost = [](const QuantSpec& spec) { return storageCostOf(spec, 4, 64); };
     QCOMPARE(cost(specOf(Dtype::Fp4E2m1Ocp)).bitsPerWeight(), 4 + 16.0 / 32);
@@ -409,8 +466,9 @@ class CodecsTest : public QObject {
     QuantSpec own = QuantSpec{}.withDtype(Dtype::Codebook, someCodebook(4));
     QCOMPARE(describe(own), std::string("codebook steps g32"));
     own.codebook.source = "my levels.json";
-    QCOMPARE(commandLineOptions(own),
-             std::string("--dtype codebook --codebook 'my levels.json' --group-size 32 --clip none"));
+    QCOMPARE(
+        commandLineOptions(own),
+        std::string("--dtype codebook --codebook 'my levels.json' --group-size 32 --clip none"));
     QuantSpec half;
     half.scheme = Scheme::Sym;
     half.halfRange = true;
