@@ -6,6 +6,7 @@
 #include <numeric>
 #include <optional>
 
+#include "core/parallel/shared_buffers.h"
 #include "core/quant/exact_error.h"
 
 namespace quantoscope {
