@@ -22,7 +22,7 @@ namespace quantoscope {
 namespace {
 
 /// What is asked of a container at once: enough for several threads that decompress.
-constexpr std::size_t kPieceBytes = std::size_t{16} << 20;
+constexpr std::size_t kPieceBytes = std::size_t{24} << 20;
 
 /// What is put in place at once where the elements are in memory already.
 constexpr std::size_t kMappedPieceBytes = std::size_t{1} << 20;
