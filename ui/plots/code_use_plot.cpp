@@ -1,6 +1,7 @@
 #include "ui/plots/code_use_plot.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <QtGui/QPainter>
 #include <qcustomplot.h>
@@ -16,7 +17,7 @@ constexpr double kBarWidth = 0.8;  // of the room of a code
 
 }  // namespace
 
-CodeUsePlot::CodeUsePlot(QWidget* parent) : Plot(tr("Use of codes"), parent) {
+CodeUsePlot::CodeUsePlot(QWidget* parent) : BrushPlot(tr("Use of codes"), parent) {
   setEmptyText(tr("Open a file to see which codes its weights use"));
   canvas().xAxis->setLabel(tr("Code, by what it decodes to"));
   canvas().xAxis->setTickLabels(false);
@@ -30,6 +31,7 @@ CodeUsePlot::CodeUsePlot(QWidget* parent) : Plot(tr("Use of codes"), parent) {
       Layer::Caption, [this](QPainter& painter, const Frame&) { drawVerdict(painter); }, false);
   addDrawing(Layer::Hover,
              [this](QPainter& painter, const Frame& frame) { drawHover(painter, frame); });
+  addBrush();
   styleCanvas();
   dataChanged(false);
 }
@@ -50,15 +52,22 @@ double CodeUsePlot::shareOf(std::size_t code) const {
   return static_cast<double>(use().codes[code].count) / all;
 }
 
+std::uint64_t CodeUsePlot::selectedOf(std::size_t code) const {
+  if (selected() == nullptr || selected()->spec != detail_->spec) return 0;
+  return code < selected()->codes.size() ? selected()->codes[code] : 0;
+}
+
 Plot::Table CodeUsePlot::table() const {
   Table table{{QStringLiteral("code"), QStringLiteral("level"), QStringLiteral("count"),
                QStringLiteral("share")},
               {}};
   if (!hasData()) return table;
+  if (selected() != nullptr) table.header << QStringLiteral("selected");
   for (std::size_t i = 0; i < use().codes.size(); ++i) {
     const CodeUse::Code& code = use().codes[i];
     table.rows.append(
         {static_cast<double>(code.code), code.level, static_cast<double>(code.count), shareOf(i)});
+    if (selected() != nullptr) table.rows.last().append(static_cast<double>(selectedOf(i)));
   }
   return table;
 }
@@ -110,6 +119,15 @@ void CodeUsePlot::drawBars(QPainter& painter, const Frame& frame) const {
     }
     const double top = frame.yToPixel(100 * shareOf(i));
     painter.fillRect(QRectF(left, top, width, frame.area.bottom() + 1 - top), theme().weight);
+    if (selectedOf(i) == 0) continue;
+    // Narrower than the bar, and never less than can be seen.
+    const double share =
+        shareOf(i) * static_cast<double>(selectedOf(i)) / static_cast<double>(use().codes[i].count);
+    const double selectedTop = std::min(frame.yToPixel(100 * share), frame.area.bottom() - 2);
+    const double inset = width / 5;
+    painter.fillRect(QRectF(left + inset, selectedTop, std::max(1.0, width - 2 * inset),
+                            frame.area.bottom() + 1 - selectedTop),
+                     theme().selected);
   }
 }
 
@@ -133,6 +151,26 @@ void CodeUsePlot::clearHover() {
   showCode(std::nullopt);
 }
 
+std::optional<BrushPlot::Item> CodeUsePlot::itemAt(QPointF position, bool nearest) const {
+  const double x = std::floor(xAt(position.x()) + 0.5);
+  const auto last = static_cast<double>(use().codes.size()) - 1;
+  if (!nearest && (x < 0 || x > last)) return std::nullopt;
+  return Item(static_cast<int>(std::clamp(x, 0.0, last)), 0);
+}
+
+std::optional<BrushPlot::Item> CodeUsePlot::cursorItem() const {
+  if (!code_ || *code_ >= use().codes.size()) return std::nullopt;
+  return Item(static_cast<int>(*code_), 0);
+}
+
+std::optional<Selection> CodeUsePlot::selectionOf(Item first, Item last) const {
+  CodeSet set;
+  for (int i = first.x(); i <= last.x(); ++i) {
+    set.codes.push_back(use().codes[static_cast<std::size_t>(i)].code);
+  }
+  return set;
+}
+
 bool CodeUsePlot::stepCursor(int direction, Qt::KeyboardModifiers) {
   const auto last = static_cast<std::ptrdiff_t>(use().codes.size()) - 1;
   const auto next = code_ ? static_cast<std::ptrdiff_t>(*code_) + direction : 0;
@@ -154,9 +192,12 @@ void CodeUsePlot::showCode(std::optional<std::size_t> code) {
 
 QStringList CodeUsePlot::codeLines(std::size_t code) const {
   const CodeUse::Code& shown = use().codes[code];
-  return {tr("Code %1, level %2").arg(shown.code).arg(valueText(shown.level, locale())),
-          tr("%1 weights (%2)")
-              .arg(countText(shown.count, locale()), percentText(shareOf(code), locale()))};
+  QStringList lines = {
+      tr("Code %1, level %2").arg(shown.code).arg(valueText(shown.level, locale())),
+      tr("%1 weights (%2)")
+          .arg(countText(shown.count, locale()), percentText(shareOf(code), locale()))};
+  if (selectedOf(code) > 0) lines << selectedText(selectedOf(code));
+  return lines;
 }
 
 void CodeUsePlot::drawHover(QPainter& painter, const Frame& frame) const {

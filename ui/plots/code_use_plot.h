@@ -2,13 +2,13 @@
 #pragma once
 
 #include "core/engine/detail.h"
-#include "ui/plots/plot.h"
+#include "ui/plots/brush_plot.h"
 
 namespace quantoscope::ui {
 
 /// A bar for every code, ascending by what it decodes to. Codes that nothing uses are marked, and
 /// the entropy is held against the bits that a code takes.
-class CodeUsePlot : public Plot {
+class CodeUsePlot : public BrushPlot {
   Q_OBJECT
 
  public:
@@ -17,8 +17,9 @@ class CodeUsePlot : public Plot {
   /// Null: the empty state.
   void setDetail(SharedDetail detail);
 
-  /// One row a code: code, level, count, share.
+  /// One row a code: code, level, count, share, and where something is selected, how much of it.
   Table table() const override;
+  std::optional<std::size_t> cursorRow() const override { return code_; }
   QString summary() const override;
 
  protected:
@@ -31,10 +32,16 @@ class CodeUsePlot : public Plot {
   void clearHover() override;
   bool stepCursor(int direction, Qt::KeyboardModifiers modifiers) override;
   std::optional<double> cursorX() const override;
+  std::size_t valueColumn() const override { return 2; }
+  std::optional<Item> itemAt(QPointF position, bool nearest) const override;
+  std::optional<Item> cursorItem() const override;
+  std::optional<Selection> selectionOf(Item first, Item last) const override;
 
  private:
   const CodeUse& use() const { return *detail_->report.codes; }
   double shareOf(std::size_t code) const;
+  /// How many of the weights with the code are selected.
+  std::uint64_t selectedOf(std::size_t code) const;
   void showCode(std::optional<std::size_t> code);
   QStringList codeLines(std::size_t code) const;
   QString verdict() const;

@@ -183,6 +183,17 @@ QString ErrorHistogramPlot::summary() const {
   return text;
 }
 
+Histogram ErrorHistogramPlot::selectedBins(const SelectedWeights& selected) const {
+  const Histogram& errors = selected.errorsByUnit[static_cast<std::size_t>(unit_)];
+  return magnitudes_ ? folded(errors) : errors;
+}
+
+std::optional<Selection> ErrorHistogramPlot::selectionOf(Item first, Item last) const {
+  return ErrorRange{unit_, magnitudes_,
+                    BinRange::of(histogram(), static_cast<std::size_t>(first.x()),
+                                 static_cast<std::size_t>(last.x()))};
+}
+
 // Drawing ----------------------------------------------------------------------------------------
 
 void ErrorHistogramPlot::applyTheme() {
@@ -242,7 +253,7 @@ void ErrorHistogramPlot::drawPercentiles(QPainter& painter, const Frame& frame) 
 }
 
 void ErrorHistogramPlot::drawErrorLegend(QPainter& painter) const {
-  QVector<LegendEntry> entries = overlayLegend();
+  QVector<LegendEntry> entries = selectedLegend() + overlayLegend();
   if (const ErrorDistribution* known = distribution()) {
     const double share =
         static_cast<double>(known->clipped.total()) / static_cast<double>(known->all.total());

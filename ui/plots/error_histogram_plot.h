@@ -45,6 +45,8 @@ class ErrorHistogramPlot : public HistogramPlot {
 
  protected:
   void applyTheme() override;
+  Histogram selectedBins(const SelectedWeights& selected) const override;
+  std::optional<Selection> selectionOf(Item first, Item last) const override;
 
  private:
   void createActions();

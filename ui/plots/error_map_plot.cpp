@@ -1,7 +1,6 @@
 #include "ui/plots/error_map_plot.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include <QtGui/QKeyEvent>
@@ -11,33 +10,14 @@
 #include <qcustomplot.h>
 
 #include "ui/plots/axis_tickers.h"
+#include "ui/plots/map_image.h"
 #include "ui/plots/series.h"
 
 namespace quantoscope::ui {
 
 namespace {
 
-constexpr int kBigStep = 10;  // cells, with Shift
-constexpr int kShades = 256;
-
-/// Cividis (Nunez, Anderton and Renslow 2018): rises evenly in lightness and looks the same to
-/// people with and without colour-blindness. Its own colours at six places, straight lines between.
-const std::array<QRgb, kShades>& shades() {
-  static const std::array<QRgb, kShades> table = [] {
-    constexpr std::array<QRgb, 6> kAnchors = {0xff00224e, 0xff35456c, 0xff666970,
-                                              0xff948e77, 0xffc8b866, 0xfffee838};
-    std::array<QRgb, kShades> made{};
-    for (int i = 0; i < kShades; ++i) {
-      const double at = static_cast<double>(i) / (kShades - 1) * (kAnchors.size() - 1);
-      const auto left = std::min<std::size_t>(static_cast<std::size_t>(at), kAnchors.size() - 2);
-      const QColor color =
-          mixed(QColor(kAnchors[left + 1]), QColor(kAnchors[left]), at - static_cast<double>(left));
-      made[static_cast<std::size_t>(i)] = color.rgb();
-    }
-    return made;
-  }();
-  return table;
-}
+constexpr int kBigStep = 10;  // cells, with Ctrl
 
 QString rangeText(const QString& one, const QString& many, IndexRange range,
                   const QLocale& locale) {
@@ -47,7 +27,7 @@ QString rangeText(const QString& one, const QString& many, IndexRange range,
 
 }  // namespace
 
-ErrorMapPlot::ErrorMapPlot(QWidget* parent) : Plot(tr("Error map"), parent) {
+ErrorMapPlot::ErrorMapPlot(QWidget* parent) : BrushPlot(tr("Error map"), parent) {
   setEmptyText(tr("Open a file to see where in a tensor the errors are"));
   canvas().xAxis->setLabel(tr("Group"));
   canvas().xAxis->setTicker(countTicker());
@@ -59,11 +39,14 @@ ErrorMapPlot::ErrorMapPlot(QWidget* parent) : Plot(tr("Error map"), parent) {
   addDrawing(Layer::Data,
              [this](QPainter& painter, const Frame& frame) { drawMap(painter, frame); });
   addDrawing(Layer::Cursor,
+             [this](QPainter& painter, const Frame& frame) { drawRegion(painter, frame); });
+  addDrawing(Layer::Cursor,
              [this](QPainter& painter, const Frame& frame) { drawChosen(painter, frame); });
   addDrawing(
       Layer::Caption, [this](QPainter& painter, const Frame&) { drawScale(painter); }, false);
   addDrawing(Layer::Hover,
              [this](QPainter& painter, const Frame& frame) { drawHover(painter, frame); });
+  addBrush();
   styleCanvas();
   dataChanged(false);
 }
@@ -82,6 +65,7 @@ void ErrorMapPlot::setMeasure(Measure measure) {
 }
 
 void ErrorMapPlot::showPlane(bool keepZoom) {
+  selectedChanged();
   largest_ = hasData() ? *std::max_element(plane().begin(), plane().end()) : 0;
   dataChanged(keepZoom);
   redraw();
@@ -107,6 +91,8 @@ Plot::Table ErrorMapPlot::table() const {
                QStringLiteral("mean_abs_error")},
               {}};
   if (!hasData()) return table;
+  const bool withSelected = !lit_.empty();
+  if (withSelected) table.header << QStringLiteral("selected");
   for (std::size_t row = 0; row < map().cellRows; ++row) {
     for (std::size_t col = 0; col < map().cellCols; ++col) {
       const IndexRange rows = map().rowsOf(row);
@@ -116,6 +102,7 @@ Plot::Table ErrorMapPlot::table() const {
           {static_cast<double>(rows.first), static_cast<double>(rows.first + rows.size - 1),
            static_cast<double>(groups.first), static_cast<double>(groups.first + groups.size - 1),
            map().maximum[i], map().rms[i], map().mean[i]});
+      if (withSelected) table.rows.last().append(static_cast<double>(selected()->cells[i]));
     }
   }
   return table;
@@ -149,47 +136,6 @@ void ErrorMapPlot::fitVertically(double, double) {
   canvas().yAxis->setRange(0, static_cast<double>(map().layout.rows));
 }
 
-/// Each pixel gets the largest of the cells that it meets, so that none is lost between two.
-QImage ErrorMapPlot::render(QSize pixels, double lower, double upper) const {
-  QImage image(pixels, QImage::Format_RGB32);
-  const auto& values = plane();
-  const double scale = largest_ > 0 ? (kShades - 1) / static_cast<double>(largest_) : 0;
-  const auto cellsUnder = [](int pixel, int count, double from, double to, double perCell,
-                             std::size_t cells) {
-    const double begin = (from + (to - from) * pixel / count) / perCell;
-    const double end = (from + (to - from) * (pixel + 1) / count) / perCell;
-    const auto last = static_cast<std::ptrdiff_t>(cells) - 1;
-    const auto first =
-        std::clamp(static_cast<std::ptrdiff_t>(std::floor(begin)), std::ptrdiff_t{0}, last);
-    const auto past = std::clamp(static_cast<std::ptrdiff_t>(std::ceil(end)), first + 1, last + 1);
-    return std::pair{static_cast<std::size_t>(first), static_cast<std::size_t>(past)};
-  };
-  std::vector<std::pair<std::size_t, std::size_t>> across;
-  for (int x = 0; x < pixels.width(); ++x) {
-    across.push_back(cellsUnder(x, pixels.width(), lower, upper,
-                                static_cast<double>(map().groupsPerCell), map().cellCols));
-  }
-  std::vector<float> columns(map().cellCols);
-  for (int y = 0; y < pixels.height(); ++y) {
-    const auto [firstRow, pastRow] =
-        cellsUnder(y, pixels.height(), 0, static_cast<double>(map().layout.rows),
-                   static_cast<double>(map().rowsPerCell), map().cellRows);
-    std::fill(columns.begin(), columns.end(), 0.0F);
-    for (std::size_t row = firstRow; row < pastRow; ++row) {
-      const float* cells = values.data() + row * map().cellCols;
-      for (std::size_t c = 0; c < columns.size(); ++c) columns[c] = std::max(columns[c], cells[c]);
-    }
-    auto* line = reinterpret_cast<QRgb*>(image.scanLine(y));
-    for (int x = 0; x < pixels.width(); ++x) {
-      const auto [first, past] = across[static_cast<std::size_t>(x)];
-      const float worst = *std::max_element(columns.begin() + static_cast<std::ptrdiff_t>(first),
-                                            columns.begin() + static_cast<std::ptrdiff_t>(past));
-      line[x] = shades()[static_cast<std::size_t>(worst * scale)];
-    }
-  }
-  return image;
-}
-
 void ErrorMapPlot::drawMap(QPainter& painter, const Frame& frame) const {
   const auto [lowest, highest] = fullRange();
   const double lower = std::max(lowest, canvas().xAxis->range().lower);
@@ -201,7 +147,52 @@ void ErrorMapPlot::drawMap(QPainter& painter, const Frame& frame) const {
   const QSize pixels(std::max(1, qRound(target.width() * ratio)),
                      std::max(1, qRound(target.height() * ratio)));
   painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
-  painter.drawImage(target, render(pixels, lower, upper));
+  const MapView view{&map(), pixels, lower, upper};
+  QImage image = shadedImage(view, reducedPlane(view, plane()), largest_);
+  if (!lit_.empty()) fade(image, reducedPlane(view, lit_), theme().background);
+  painter.drawImage(target, image);
+}
+
+/// Cells with selected weights keep their colour, the more of them the better; the others fade.
+void ErrorMapPlot::selectedChanged() {
+  lit_.clear();
+  const SelectedWeights* chosen = selected();
+  if (chosen == nullptr || chosen->count == 0 || !hasData()) return;
+  if (chosen->cells.size() != map().maximum.size() || chosen->spec != detail_->spec) return;
+  const std::uint64_t most = *std::max_element(chosen->cells.begin(), chosen->cells.end());
+  constexpr float kLeast = 0.4F;  // of a cell with a single one
+  for (const std::uint64_t count : chosen->cells) {
+    const float share = static_cast<float>(count) / static_cast<float>(most);
+    lit_.push_back(count == 0 ? 0 : kLeast + (1 - kLeast) * std::sqrt(share));
+  }
+}
+
+/// The frame of a selection by place.
+void ErrorMapPlot::drawRegion(QPainter& painter, const Frame& frame) const {
+  const auto* region = selection() ? std::get_if<Region>(&*selection()) : nullptr;
+  if (region == nullptr) return;
+  const GroupLayout& layout = map().layout;
+  const std::vector<IndexRange> allRows = {{0, layout.rows}};
+  const std::vector<IndexRange> allColumns = {{0, layout.cols}};
+  const auto& rows = region->rows.empty() ? allRows : region->rows;
+  const auto& columns = region->columns.empty() ? allColumns : region->columns;
+  constexpr std::size_t kMostFrames = 64;  // more would only hide the map
+  if (rows.size() * columns.size() > kMostFrames) return;
+  painter.setBrush(Qt::NoBrush);
+  const auto across = [&](std::size_t column) {
+    return frame.xToPixel(static_cast<double>(column) / static_cast<double>(layout.groupSize));
+  };
+  for (const IndexRange& r : rows) {
+    for (const IndexRange& c : columns) {
+      const QRectF box(
+          QPointF(across(c.first), frame.yToPixel(static_cast<double>(r.first))),
+          QPointF(across(c.first + c.size), frame.yToPixel(static_cast<double>(r.first + r.size))));
+      painter.setPen(QPen(theme().background, 3));
+      painter.drawRect(box);
+      painter.setPen(QPen(theme().selected, 1.5));
+      painter.drawRect(box);
+    }
+  }
 }
 
 void ErrorMapPlot::drawChosen(QPainter& painter, const Frame& frame) const {
@@ -242,9 +233,9 @@ void ErrorMapPlot::drawScale(QPainter& painter) const {
   };
   write(QStringLiteral("0"));
   for (int i = 0; i < kWidth; ++i) {
-    const int shade = i * (kShades - 1) / (static_cast<int>(kWidth) - 1);
+    const int shade = i * (kMapShades - 1) / (static_cast<int>(kWidth) - 1);
     painter.fillRect(QRectF(x + i, strip.center().y() - kHeight / 2, 1.5, kHeight),
-                     QColor(shades()[static_cast<std::size_t>(shade)]));
+                     QColor(mapShades()[static_cast<std::size_t>(shade)]));
   }
   x += kWidth + kGap;
   const QString what = measure_ == Measure::Maximum ? tr("largest |error|")
@@ -256,14 +247,9 @@ void ErrorMapPlot::drawScale(QPainter& painter) const {
 // The cursor -------------------------------------------------------------------------------------
 
 std::optional<ErrorMapPlot::Cell> ErrorMapPlot::cellAt(QPointF position) const {
-  const double group = std::floor(xAt(position.x()));
-  const double row = std::floor(canvas().yAxis->pixelToCoord(position.y()));
-  if (!(group >= 0 && row >= 0)) return std::nullopt;
-  if (group >= fullRange().second || row >= static_cast<double>(map().layout.rows)) {
-    return std::nullopt;
-  }
-  return Cell{static_cast<std::size_t>(row) / map().rowsPerCell,
-              static_cast<std::size_t>(group) / map().groupsPerCell};
+  const auto item = itemAt(position, false);
+  if (!item) return std::nullopt;
+  return Cell{static_cast<std::size_t>(item->y()), static_cast<std::size_t>(item->x())};
 }
 
 void ErrorMapPlot::hoverAt(QPointF position) {
@@ -275,8 +261,51 @@ void ErrorMapPlot::clearHover() {
 }
 
 bool ErrorMapPlot::stepCursor(int direction, Qt::KeyboardModifiers modifiers) {
-  moveCursor(direction * (modifiers.testFlag(Qt::ShiftModifier) ? kBigStep : 1), 0);
+  moveCursor(direction * (modifiers.testFlag(Qt::ControlModifier) ? kBigStep : 1), 0);
   return true;
+}
+
+bool ErrorMapPlot::stepCursorDown(int direction, Qt::KeyboardModifiers modifiers) {
+  moveCursor(0, direction * (modifiers.testFlag(Qt::ControlModifier) ? kBigStep : 1));
+  return true;
+}
+
+std::optional<BrushPlot::Item> ErrorMapPlot::itemAt(QPointF position, bool nearest) const {
+  const double group = std::floor(xAt(position.x()));
+  const double row = std::floor(canvas().yAxis->pixelToCoord(position.y()));
+  const double lastGroup = fullRange().second - 1;
+  const double lastRow = static_cast<double>(map().layout.rows) - 1;
+  if (!nearest && (group < 0 || row < 0 || group > lastGroup || row > lastRow)) {
+    return std::nullopt;
+  }
+  const auto place = [](double index, double last, std::size_t perCell) {
+    return static_cast<int>(static_cast<std::size_t>(std::clamp(index, 0.0, last)) / perCell);
+  };
+  return Item(place(group, lastGroup, map().groupsPerCell), place(row, lastRow, map().rowsPerCell));
+}
+
+std::optional<BrushPlot::Item> ErrorMapPlot::cursorItem() const {
+  if (!cell_ || !hasData()) return std::nullopt;
+  return Item(static_cast<int>(cell_->col), static_cast<int>(cell_->row));
+}
+
+BrushPlot::Item ErrorMapPlot::itemOfRow(std::size_t row) const {
+  return {static_cast<int>(row % map().cellCols), static_cast<int>(row / map().cellCols)};
+}
+
+std::optional<std::size_t> ErrorMapPlot::cursorRow() const {
+  if (!cell_ || !hasData()) return std::nullopt;
+  return indexOf(*cell_);
+}
+
+std::optional<Selection> ErrorMapPlot::selectionOf(Item first, Item last) const {
+  const auto joined = [](IndexRange from, IndexRange to) {
+    return IndexRange{from.first, to.first + to.size - from.first};
+  };
+  const auto row = [](Item item) { return static_cast<std::size_t>(item.y()); };
+  const auto col = [](Item item) { return static_cast<std::size_t>(item.x()); };
+  return Region{{joined(map().rowsOf(row(first)), map().rowsOf(row(last)))},
+                {joined(map().columnsOf(col(first)), map().columnsOf(col(last)))}};
 }
 
 void ErrorMapPlot::moveCursor(int across, int down) {
@@ -321,6 +350,7 @@ QStringList ErrorMapPlot::cellLines(Cell cell) const {
     lines << tr("worst in row %1, group %2")
                  .arg(countText(worst.row, locale()), countText(worst.group, locale()));
   }
+  if (!lit_.empty() && selected()->cells[i] > 0) lines << selectedText(selected()->cells[i]);
   return lines;
 }
 
@@ -344,34 +374,23 @@ void ErrorMapPlot::chooseCell(Cell cell) {
 }
 
 void ErrorMapPlot::keyPressEvent(QKeyEvent* event) {
-  const int step = event->modifiers().testFlag(Qt::ShiftModifier) ? kBigStep : 1;
-  const bool usable = hasData() && failure().isEmpty();
-  switch (event->key()) {
-    case Qt::Key_Up:
-    case Qt::Key_Down:
-      if (!usable) break;
-      return moveCursor(0, event->key() == Qt::Key_Up ? -step : step);
-    case Qt::Key_Return:
-    case Qt::Key_Enter:
-      if (!usable || !cell_) break;
-      return chooseCell(*cell_);
-    default:
-      break;
-  }
-  Plot::keyPressEvent(event);
+  const bool enter = event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter;
+  if (enter && isShowing() && cell_) return chooseCell(*cell_);
+  BrushPlot::keyPressEvent(event);
 }
 
 void ErrorMapPlot::mousePressEvent(QMouseEvent* event) {
   pressedAt_ = event->position();
-  Plot::mousePressEvent(event);
+  BrushPlot::mousePressEvent(event);
 }
 
 void ErrorMapPlot::mouseReleaseEvent(QMouseEvent* event) {
-  Plot::mouseReleaseEvent(event);
+  BrushPlot::mouseReleaseEvent(event);
   const QPointF position = onCanvas(event->position());
   const double moved = QLineF(event->position(), pressedAt_).length();
   if (event->button() != Qt::LeftButton || moved >= QApplication::startDragDistance()) return;
-  if (!hasData() || !failure().isEmpty() || !plottedArea().contains(position)) return;
+  if (!isShowing() || !plottedArea().contains(position)) return;
+  if (event->modifiers().testFlag(Qt::ShiftModifier)) return;  // chose weights
   if (const auto cell = cellAt(position)) chooseCell(*cell);
 }
 

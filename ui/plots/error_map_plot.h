@@ -2,16 +2,18 @@
 #pragma once
 
 #include "core/engine/detail.h"
-#include "ui/plots/plot.h"
+#include "ui/plots/brush_plot.h"
 
 namespace quantoscope::ui {
 
 /// |e| as an image, rows down and groups across, dark blue for 0 and yellow for the largest. A
 /// pixel shows the largest value of all that it stands for, so the worst group is always seen.
 ///
-/// A click, or Enter at the keyboard cursor (all four arrow keys; with Shift ten cells), chooses
-/// the worst group under it. The wheel and dragging zoom across; all rows stay in view.
-class ErrorMapPlot : public Plot {
+/// A click, or Enter at the keyboard cursor (all four arrow keys; with Ctrl ten cells), goes to the
+/// worst group under it. The wheel and dragging zoom across; all rows stay in view. With Shift,
+/// dragging, a click or the arrow keys select the weights of cells, as does Space; while weights
+/// are selected, cells without them are faint.
+class ErrorMapPlot : public BrushPlot {
   Q_OBJECT
 
  public:
@@ -27,8 +29,10 @@ class ErrorMapPlot : public Plot {
   /// The group that is framed.
   void setChosenGroup(std::optional<GroupIndex> group);
 
-  /// One row a cell: row_from, row_to, group_from, group_to (inclusive), max, rms, mean.
+  /// One row a cell: row_from, row_to, group_from, group_to (inclusive), max, rms, mean,
+  /// and where something is selected, how many of the cell's weights.
   Table table() const override;
+  std::optional<std::size_t> cursorRow() const override;
   QString summary() const override;
 
  Q_SIGNALS:
@@ -43,6 +47,14 @@ class ErrorMapPlot : public Plot {
   void hoverAt(QPointF position) override;
   void clearHover() override;
   bool stepCursor(int direction, Qt::KeyboardModifiers modifiers) override;
+  bool stepCursorDown(int direction, Qt::KeyboardModifiers modifiers) override;
+  std::size_t valueColumn() const override { return 4 + static_cast<std::size_t>(measure_); }
+  std::optional<Item> itemAt(QPointF position, bool nearest) const override;
+  std::optional<Item> cursorItem() const override;
+  std::optional<Selection> selectionOf(Item first, Item last) const override;
+  Item itemOfRow(std::size_t row) const override;
+  bool isMap() const override { return true; }
+  void selectedChanged() override;
   std::optional<double> cursorX() const override;
 
   void keyPressEvent(QKeyEvent* event) override;
@@ -65,15 +77,16 @@ class ErrorMapPlot : public Plot {
   void showCell(std::optional<Cell> cell);
   void chooseCell(Cell cell);
   QStringList cellLines(Cell cell) const;
-  QImage render(QSize pixels, double lower, double upper) const;
   void drawMap(QPainter& painter, const Frame& frame) const;
+  void drawRegion(QPainter& painter, const Frame& frame) const;
   void drawChosen(QPainter& painter, const Frame& frame) const;
   void drawScale(QPainter& painter) const;
   void drawHover(QPainter& painter, const Frame& frame) const;
 
   SharedDetail detail_;
   Measure measure_ = Measure::Maximum;
-  float largest_ = 0;  ///< of the plane
+  float largest_ = 0;       ///< of the plane
+  std::vector<float> lit_;  ///< 0..1 for each cell: what is selected; empty for nothing
   std::optional<GroupIndex> chosen_;
   std::optional<Cell> cell_;
   QPointF pressedAt_;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kFillOpacity = 0.75;
 constexpr double kSidePadding = 0.02;     // of the data's width
-constexpr int kBigStep = 10;              // bins, with Shift
+constexpr int kBigStep = 10;              // bins, with Ctrl
 constexpr std::size_t kMostSteps = 2048;  // more than a plot has pixels would only take time
 
 QVector<double> asVector(const std::vector<double>& values) {
@@ -26,10 +26,11 @@ QVector<double> asVector(const std::vector<double>& values) {
 
 HistogramPlot::HistogramPlot(const QString& title, const QString& quantity, const QString& column,
                              const QString& axisLabel, QWidget* parent)
-    : Plot(title, parent), quantity_(quantity), column_(column) {
+    : BrushPlot(title, parent), quantity_(quantity), column_(column) {
   graph_ = canvas().addGraph();
   partGraph_ = canvas().addGraph();
-  for (QCPGraph* graph : {graph_, partGraph_}) {
+  selectedGraph_ = canvas().addGraph();
+  for (QCPGraph* graph : {graph_, partGraph_, selectedGraph_}) {
     graph->setLineStyle(QCPGraph::lsStepLeft);
     graph->setAntialiased(false);
     // Steps have no slopes to smooth, and hard edges keep narrow bins at their full height.
@@ -48,6 +49,7 @@ HistogramPlot::HistogramPlot(const QString& title, const QString& quantity, cons
 
   addDrawing(Layer::Hover,
              [this](QPainter& painter, const Frame& frame) { drawHover(painter, frame); });
+  addBrush();
 }
 
 void HistogramPlot::setLogCounts(bool on) {
@@ -70,6 +72,8 @@ void HistogramPlot::updateCountAxis() {
 void HistogramPlot::setHistogram(Histogram histogram, bool symmetric, bool keepZoom) {
   histogram_ = std::move(histogram);
   symmetric_ = symmetric;
+  selectedBins_ = {};
+  if (selected() != nullptr) selectedBins_ = selectedBins(*selected());
   dataChanged(keepZoom);
 }
 
@@ -89,12 +93,28 @@ bool HistogramPlot::hasPart() const {
   return !part_.counts.empty() && part_.counts.size() == histogram_.counts.size();
 }
 
+bool HistogramPlot::hasSelected() const {
+  return !selectedBins_.counts.empty() && selectedBins_.lo == histogram_.lo &&
+         selectedBins_.hi == histogram_.hi &&
+         selectedBins_.counts.size() == histogram_.counts.size();
+}
+
+void HistogramPlot::selectedChanged() {
+  selectedBins_ = {};
+  if (selected() != nullptr) selectedBins_ = selectedBins(*selected());
+  if (isShowing()) fitVertically(canvas().xAxis->range().lower, canvas().xAxis->range().upper);
+}
+
 void HistogramPlot::updateGraph(double lower, double upper) {
   const StepSeries steps = stepSeries(histogram_, logCounts_, lower, upper, kMostSteps);
   graph_->setData(asVector(steps.x), asVector(steps.y), true);
   const StepSeries part =
       hasPart() ? stepSeries(part_, logCounts_, lower, upper, kMostSteps) : StepSeries{};
   partGraph_->setData(asVector(part.x), asVector(part.y), true);
+  const StepSeries chosen = hasSelected()
+                                ? stepSeries(selectedBins_, logCounts_, lower, upper, kMostSteps)
+                                : StepSeries{};
+  selectedGraph_->setData(asVector(chosen.x), asVector(chosen.y), true);
 }
 
 void HistogramPlot::setOverlays(std::vector<Overlay> overlays) {
@@ -160,6 +180,8 @@ void HistogramPlot::setSeriesColor(const QColor& color) {
   graph_->setBrush(fill);
   // The outline shows bins that are narrower than a pixel, which a fill without smoothing may miss.
   graph_->setPen(QPen(fill, 1));
+  selectedGraph_->setBrush(theme().selected);
+  selectedGraph_->setPen(QPen(theme().selected, 1));
 }
 
 void HistogramPlot::setPartColor(const QColor& color) {
@@ -167,11 +189,26 @@ void HistogramPlot::setPartColor(const QColor& color) {
   partGraph_->setPen(QPen(color, 1));
 }
 
-/// "1,234 of 65,536 (1.88 %)", and how much of that is the part.
+/// "1,234 of 65,536 (1.88 %)", and how much of that is the part, and selected.
 QString HistogramPlot::countAt(std::size_t bin) const {
-  const QString text = binCountText(histogram_, bin, locale());
-  if (!hasPart()) return text;
-  return tr("%1, %2 %3").arg(text, countText(part_.counts[bin], locale()), partName_);
+  QString text = binCountText(histogram_, bin, locale());
+  if (hasPart()) {
+    text = tr("%1, %2 %3").arg(text, countText(part_.counts[bin], locale()), partName_);
+  }
+  if (hasSelected() && selectedBins_.counts[bin] > 0) {
+    text += QStringLiteral(", ") + selectedText(selectedBins_.counts[bin]);
+  }
+  return text;
+}
+
+QStringList HistogramPlot::notesAt(double) const {
+  return {};
+}
+
+QVector<HistogramPlot::LegendEntry> HistogramPlot::selectedLegend() const {
+  if (!hasSelected()) return {};
+  return {{LegendEntry::Kind::Area, theme().selected,
+           tr("selected: %1").arg(countText(selected()->count, locale()))}};
 }
 
 Plot::Table HistogramPlot::table() const {
@@ -180,11 +217,13 @@ Plot::Table HistogramPlot::table() const {
       {}};
   if (!hasData()) return table;
   if (hasPart()) table.header << partName_;
+  if (hasSelected()) table.header << QStringLiteral("selected");
   const std::vector<double> edges =
       histogram_.hi > histogram_.lo ? histogram_.edges() : std::vector<double>(2, histogram_.lo);
   for (std::size_t bin = 0; bin < histogram_.counts.size(); ++bin) {
     table.rows.append({edges[bin], edges[bin + 1], static_cast<double>(histogram_.counts[bin])});
     if (hasPart()) table.rows.last().append(static_cast<double>(part_.counts[bin]));
+    if (hasSelected()) table.rows.last().append(static_cast<double>(selectedBins_.counts[bin]));
   }
   return table;
 }
@@ -244,7 +283,7 @@ bool HistogramPlot::stepCursor(int direction, Qt::KeyboardModifiers modifiers) {
     showBin(middle.value_or(static_cast<std::size_t>(last / 2)));
     return true;
   }
-  const int step = direction * (modifiers.testFlag(Qt::ShiftModifier) ? kBigStep : 1);
+  const int step = direction * (modifiers.testFlag(Qt::ControlModifier) ? kBigStep : 1);
   const long long next = std::clamp(static_cast<long long>(*bin_) + step, 0LL, last);
   showBin(static_cast<std::size_t>(next));
   return true;
@@ -256,13 +295,27 @@ std::optional<double> HistogramPlot::cursorX() const {
   return (edges[*bin_] + edges[*bin_ + 1]) / 2;
 }
 
+std::optional<BrushPlot::Item> HistogramPlot::itemAt(QPointF position, bool nearest) const {
+  const double x = xAt(position.x());
+  if (const auto bin = binAt(histogram_, x)) return Item(static_cast<int>(*bin), 0);
+  if (!nearest) return std::nullopt;
+  const bool before = x < drawnEdges(histogram_).front();
+  return Item(before ? 0 : static_cast<int>(histogram_.counts.size()) - 1, 0);
+}
+
+std::optional<BrushPlot::Item> HistogramPlot::cursorItem() const {
+  if (!bin_ || *bin_ >= histogram_.counts.size()) return std::nullopt;
+  return Item(static_cast<int>(*bin_), 0);
+}
+
 void HistogramPlot::showBin(std::optional<std::size_t> bin) {
   if (bin == bin_ && bin.has_value() != hoverText().isEmpty()) return;
   bin_ = bin;
   redraw(Layer::Hover);
-  setHoverText(bin ? binText(quantity_, histogram_, *bin, locale()) + QStringLiteral(": ") +
-                         countAt(*bin)
-                   : QString());
+  if (!bin) return setHoverText({});
+  const QString text =
+      binText(quantity_, histogram_, *bin, locale()) + QStringLiteral(": ") + countAt(*bin);
+  setHoverText((QStringList{text} + notesAt(*cursorX())).join(QStringLiteral(", ")));
 }
 
 void HistogramPlot::drawHover(QPainter& painter, const Frame& frame) const {
@@ -282,7 +335,8 @@ void HistogramPlot::drawHover(QPainter& painter, const Frame& frame) const {
   painter.setBrush(theme().text);
   painter.drawEllipse(peak, 4, 4);
   drawCallout(painter, frame.area, peak,
-              {binText(quantity_, histogram_, *bin_, locale()), countAt(*bin_)});
+              QStringList{binText(quantity_, histogram_, *bin_, locale()), countAt(*bin_)} +
+                  notesAt(*cursorX()));
 }
 
 void HistogramPlot::drawLegend(QPainter& painter, const QVector<LegendEntry>& entries) const {

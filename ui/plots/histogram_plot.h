@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "core/engine/analysis.h"
-#include "ui/plots/plot.h"
+#include "ui/plots/brush_plot.h"
 #include "ui/plots/series.h"
 
 class QCPGraph;
@@ -13,8 +13,9 @@ class QCPGraph;
 namespace quantoscope::ui {
 
 /// A histogram as a filled step graph, with counts on a linear or a logarithmic axis. Left and
-/// Right move from bin to bin (with Shift ten at a time).
-class HistogramPlot : public Plot {
+/// Right move from bin to bin (with Ctrl ten at a time). Its items are the bins; selected weights
+/// are bars in front of the others.
+class HistogramPlot : public BrushPlot {
   Q_OBJECT
 
  public:
@@ -31,8 +32,10 @@ class HistogramPlot : public Plot {
 
   bool logCounts() const { return logCounts_; }
 
-  /// One row a bin: its borders, its count, and how much of that is the part, if there is one.
+  /// One row a bin: its borders, its count, and how much of that is the part, if there is one, and
+  /// how much is selected, where something is.
   Table table() const override;
+  std::optional<std::size_t> cursorRow() const override { return bin_; }
 
  Q_SIGNALS:
   /// By setLogCounts() or from the context menu.
@@ -59,6 +62,11 @@ class HistogramPlot : public Plot {
   const Histogram& part() const { return part_; }
   void setPartColor(const QColor& color);
 
+  /// What the selected weights count in the bins of the histogram, whatever is shown now.
+  virtual Histogram selectedBins(const SelectedWeights& selected) const = 0;
+  /// More to say about a value, a line each.
+  virtual QStringList notesAt(double value) const;
+
   /// One line of a legend: how a mark looks and what it means.
   struct LegendEntry {
     enum class Kind { Line, Dashes, Area };
@@ -71,6 +79,8 @@ class HistogramPlot : public Plot {
 
   /// A line for each overlay.
   QVector<LegendEntry> overlayLegend() const;
+  /// What the selected weights are drawn as; none where there are none.
+  QVector<LegendEntry> selectedLegend() const;
   /// Pens of the overlays; for applyTheme().
   void styleOverlays();
 
@@ -82,6 +92,10 @@ class HistogramPlot : public Plot {
   void clearHover() override;
   bool stepCursor(int direction, Qt::KeyboardModifiers modifiers) override;
   std::optional<double> cursorX() const override;
+  std::size_t valueColumn() const override { return 2; }
+  std::optional<Item> itemAt(QPointF position, bool nearest) const override;
+  std::optional<Item> cursorItem() const override;
+  void selectedChanged() override;
 
  private:
   void showBin(std::optional<std::size_t> bin);
@@ -92,6 +106,7 @@ class HistogramPlot : public Plot {
   void updateCountAxis();
   bool hasPart() const;
   QString countAt(std::size_t bin) const;
+  bool hasSelected() const;
 
   QString quantity_;
   QString column_;
@@ -104,6 +119,8 @@ class HistogramPlot : public Plot {
   QAction* logAction_ = nullptr;
   QCPGraph* graph_ = nullptr;
   QCPGraph* partGraph_ = nullptr;
+  QCPGraph* selectedGraph_ = nullptr;
+  Histogram selectedBins_;  ///< empty, or with the bins of the histogram
   std::vector<Overlay> overlays_;
   std::vector<QCPGraph*> overlayGraphs_;
 };

@@ -6,8 +6,6 @@
 
 #include <QtGui/QAccessible>
 #include <QtGui/QAction>
-#include <QtGui/QClipboard>
-#include <QtGui/QGuiApplication>
 #include <QtGui/QPainter>
 #include <QtGui/QScreen>
 #include <QtGui/QWindow>
@@ -152,46 +150,6 @@ void Plot::createCanvas() {
   canvas_->layer(QStringLiteral("mask"))->setVisible(false);
 }
 
-void Plot::createActions() {
-  const auto add = [this](const QString& text, const QKeySequence& shortcut, auto slot) {
-    auto* action = new QAction(text, this);
-    action->setShortcut(shortcut);
-    action->setShortcutContext(Qt::WidgetShortcut);
-    connect(action, &QAction::triggered, this, slot);
-    addAction(action);
-    dataActions_.append(action);
-    return action;
-  };
-  const auto addSeparator = [this] {
-    auto* separator = new QAction(this);
-    separator->setSeparator(true);
-    addAction(separator);
-  };
-
-  firstCommonAction_ = add(tr("&Reset view"), Qt::Key_Home, &Plot::resetView);
-  addSeparator();
-  add(tr("&Copy image"), QKeySequence::Copy,
-      [this] { QGuiApplication::clipboard()->setImage(image(size(), devicePixelRatioF())); });
-  add(tr("Copy &data (TSV)"), Qt::CTRL | Qt::SHIFT | Qt::Key_C,
-      [this] { QGuiApplication::clipboard()->setText(tableAsTsv()); });
-  addSeparator();
-  add(tr("&Save image…"), {}, [this] {
-    saveByDialog(tr("Save image"),
-                 {tr("PNG image (*.png)"), tr("SVG drawing (*.svg)"), tr("PDF page (*.pdf)")},
-                 QStringLiteral("png"),
-                 [this](const QString& path) { return exportImage(path, size(), 2); });
-  });
-  add(tr("Save data as CS&V…"), {}, [this] {
-    saveByDialog(tr("Save data"), {tr("Comma-separated values (*.csv)")}, QStringLiteral("csv"),
-                 [this](const QString& path) { return exportTable(path); });
-  });
-}
-
-void Plot::addPlotAction(QAction* action) {
-  action->setShortcutContext(Qt::WidgetShortcut);
-  insertAction(firstCommonAction_, action);
-}
-
 // What is shown ----------------------------------------------------------------------------------
 
 void Plot::setSubject(const QString& subject) {
@@ -260,7 +218,7 @@ void Plot::updateState() {
   if (showing && !estimateDelay_.isActive()) tag = estimate_;
   if (hazy) tag = QStringLiteral("updating…");
   canvas_->setVisible(showing);
-  for (QAction* action : std::as_const(dataActions_)) action->setEnabled(showing);
+  updateActions();
   veil_->setVisible(!showing || !tag.isEmpty());
   veil_->setHazy(hazy, tag);
   veil_->raise();
@@ -269,11 +227,13 @@ void Plot::updateState() {
 
 void Plot::tellAssistiveTools() {
   setAccessibleDescription(summary());
+  Q_EMIT tableChanged();
 }
 
 void Plot::setHoverText(const QString& text) {
   if (text == hoverText_) return;
   hoverText_ = text;
+  updateActions();
   Q_EMIT hovered(text);
   QAccessibleInterface* const interface = QAccessible::queryAccessibleInterface(this);
   if (!QAccessible::isActive() || !interface || !interface->valueInterface()) return;
@@ -457,7 +417,14 @@ void Plot::followScreen() {
 
 bool Plot::event(QEvent* event) {
   if (event->type() == QEvent::ScreenChangeInternal) followScreen();
-  return QWidget::event(event);
+  if (event->type() != QEvent::ContextMenu) return QWidget::event(event);
+  // The menu takes the pointer away; what it was on is what is meant.
+  menuRow_ = cursorRow();
+  updateActions();
+  const bool handled = QWidget::event(event);
+  menuRow_.reset();
+  updateActions();
+  return handled;
 }
 
 void Plot::changeEvent(QEvent* event) {

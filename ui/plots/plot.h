@@ -31,8 +31,10 @@ namespace quantoscope::ui {
 ///
 /// Mouse: the wheel zooms the horizontal axis about the pointer (with Shift, or sideways, it pans);
 /// dragging marks the range to zoom into; dragging with the middle button pans; a double click
-/// resets. Keyboard: Left and Right move a cursor, `+` and `-` zoom about it, Home resets, Escape
-/// removes it; the menu key opens the context menu. The vertical axis fits what is in view.
+/// resets. Keyboard: Left and Right move a cursor, `+` and `-` zoom about it, Page Up and Page Down
+/// move the view, Home resets, Escape removes the cursor; `T` shows the data as a table, Ctrl+C
+/// copies the value under the cursor; the menu key opens the context menu. The vertical axis fits
+/// what is in view.
 ///
 /// It is in one of three states: empty (a text says how to get something to see), failed (a text
 /// says why there is nothing), or showing data, which may be stale.
@@ -68,8 +70,18 @@ class Plot : public QWidget {
   virtual Table table() const = 0;
   /// The same as text: tab-separated or comma-separated (RFC 4180), numbers in the C locale with
   /// full precision.
-  QString tableAsTsv() const;
+  QString tableAsTsv() const { return asTsv(table()); }
   QString tableAsCsv() const;
+  static QString asTsv(const Table& numbers);
+
+  /// The row of table() that the pointer or the keyboard cursor is on.
+  virtual std::optional<std::size_t> cursorRow() const { return std::nullopt; }
+  /// That row's value (see valueColumn()), alone, with full precision in the C locale, and the row
+  /// below the header, tab-separated; empty without a cursor.
+  QString valueAsText() const;
+  QString rowAsTsv() const;
+  /// Opens the table in a window of its own, which follows the plot; again: brings it to the front.
+  void showAsTable();
 
   /// Marks what is shown as not yet the answer to the newest question: dimmed, with a small tag.
   /// Seen after a short delay, so that quick answers do not flicker. Showing new data does not
@@ -117,6 +129,8 @@ class Plot : public QWidget {
   QSize minimumSizeHint() const override;
 
  Q_SIGNALS:
+  /// table() is another one.
+  void tableChanged();
   /// The value under the mouse or the keyboard cursor, "" when there is none.
   void hovered(const QString& text);
   /// A file was written from the context menu, or could not be.
@@ -168,6 +182,8 @@ class Plot : public QWidget {
   void drawCallout(QPainter& painter, const QRectF& area, QPointF anchor,
                    const QStringList& lines) const;
 
+  /// Whether there are data to see, and no failure in their place.
+  bool isShowing() const;
   QRectF plottedArea() const;
   /// Room for one line of text over the plotted area, from its left end to the canvas's right one.
   QRectF topStrip() const;
@@ -189,6 +205,10 @@ class Plot : public QWidget {
   virtual void clearHover() = 0;
   /// Left (-1) or Right (+1) was pressed; false where it means nothing.
   virtual bool stepCursor(int direction, Qt::KeyboardModifiers modifiers) = 0;
+  /// Up (-1) or Down (+1) likewise.
+  virtual bool stepCursorDown(int direction, Qt::KeyboardModifiers modifiers);
+  /// The column of table() that holds what is plotted.
+  virtual std::size_t valueColumn() const { return 0; }
   /// Where the keyboard zooms about; nothing: the middle.
   virtual std::optional<double> cursorX() const = 0;
 
@@ -213,13 +233,15 @@ class Plot : public QWidget {
 
   void createCanvas();
   void createActions();
+  void updateActions();
+  std::optional<std::size_t> rowToCopy() const;
   void followPalette();
   void followScreen();
   void updateState();
   void tellAssistiveTools();
   void setView(double lower, double upper);
   void zoomAbout(double x, double factor);
-  bool isShowing() const;
+  void panBy(double share);
   void reveal(double x);
   void endDrag();
   void drawZoomBand(QPainter& painter, const Frame& frame) const;
@@ -241,6 +263,8 @@ class Plot : public QWidget {
   Veil* veil_ = nullptr;
   QAction* firstCommonAction_ = nullptr;
   QVector<QAction*> dataActions_;
+  QVector<QAction*> cursorActions_;     ///< those that need a cursor
+  std::optional<std::size_t> menuRow_;  ///< where the context menu was opened
   QTimer staleDelay_;
   bool stale_ = false;
   QTimer estimateDelay_;

@@ -140,8 +140,7 @@ Status Plot::exportImage(const QString& path, QSize size, double scale) const {
   return writeWhole(path, *bytes);
 }
 
-QString Plot::tableAsTsv() const {
-  const Table numbers = table();
+QString Plot::asTsv(const Table& numbers) {
   QString text = numbers.header.join(QLatin1Char('\t')) + QLatin1Char('\n');
   for (const QVector<double>& row : numbers.rows) {
     text += QString::fromStdString(join(texts(row), "\t")) + QLatin1Char('\n');

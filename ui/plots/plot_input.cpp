@@ -16,6 +16,7 @@ namespace {
 
 constexpr double kWheelFactor = 0.85;
 constexpr double kKeyFactor = 0.7;
+constexpr double kPageShare = 0.5;  // of the range in view
 
 }  // namespace
 
@@ -29,6 +30,14 @@ void Plot::keyPressEvent(QKeyEvent* event) {
       if (!stepCursor(event->key() == Qt::Key_Left ? -1 : 1, event->modifiers())) break;
       if (const auto x = cursorX()) reveal(*x);
       return;
+    case Qt::Key_Up:
+    case Qt::Key_Down:
+      if (!stepCursorDown(event->key() == Qt::Key_Up ? -1 : 1, event->modifiers())) break;
+      return;
+    case Qt::Key_PageUp:
+      return panBy(-kPageShare);
+    case Qt::Key_PageDown:
+      return panBy(kPageShare);
     case Qt::Key_Home:
       return resetView();
     case Qt::Key_Plus:
@@ -44,6 +53,15 @@ void Plot::keyPressEvent(QKeyEvent* event) {
       break;
   }
   QWidget::keyPressEvent(event);
+}
+
+bool Plot::stepCursorDown(int, Qt::KeyboardModifiers) {
+  return false;
+}
+
+void Plot::panBy(double share) {
+  const QCPRange range = canvas_->xAxis->range();
+  setView(range.lower + share * range.size(), range.upper + share * range.size());
 }
 
 void Plot::mousePressEvent(QMouseEvent* event) {

@@ -15,7 +15,7 @@ namespace quantoscope::ui {
 
 namespace {
 
-constexpr int kBigStep = 10;          // points, with Shift
+constexpr int kBigStep = 10;          // points, with Ctrl
 constexpr double kFillOpacity = 0.4;  // of the common error below the worst
 constexpr std::size_t kNamedOutliers = 5;
 
@@ -29,7 +29,7 @@ double worstOf(const Profile::Point& point) {
 
 }  // namespace
 
-ProfilePlot::ProfilePlot(QWidget* parent) : Plot(tr("Error profile"), parent) {
+ProfilePlot::ProfilePlot(QWidget* parent) : BrushPlot(tr("Error profile"), parent) {
   setEmptyText(tr("Open a file to see which rows and channels err most"));
   mean_ = canvas().addGraph();
   worst_ = canvas().addGraph();
@@ -47,6 +47,9 @@ ProfilePlot::ProfilePlot(QWidget* parent) : Plot(tr("Error profile"), parent) {
   sortAction_->setShortcut(Qt::Key_S);
   connect(sortAction_, &QAction::toggled, this, &ProfilePlot::setSorted);
   addPlotAction(sortAction_);
+  addDrawing(Layer::Marks,
+             [this](QPainter& painter, const Frame& frame) { drawSelected(painter, frame); });
+  addBrush();
   addDrawing(
       Layer::Caption, [this](QPainter& painter, const Frame&) { drawOutliers(painter); }, false);
   addDrawing(Layer::Hover,
@@ -130,11 +133,13 @@ Plot::Table ProfilePlot::table() const {
   Table table{{QStringLiteral("first"), QStringLiteral("last"), QStringLiteral("rms_error"),
                QStringLiteral("worst"), QStringLiteral("worst_rms_error")},
               {}};
+  if (selected() != nullptr) table.header << QStringLiteral("selected");
   for (std::size_t place = 0; place < order_.size(); ++place) {
     const Profile::Point& point = pointAt(place);
     table.rows.append({static_cast<double>(point.first),
                        static_cast<double>(point.first + point.members - 1), rmsOf(point),
                        static_cast<double>(point.worst), worstOf(point)});
+    if (selected() != nullptr) table.rows.last().append(static_cast<double>(selectedAt(place)));
   }
   return table;
 }
@@ -199,9 +204,80 @@ void ProfilePlot::clearHover() {
   showPlace(std::nullopt);
 }
 
+std::optional<BrushPlot::Item> ProfilePlot::itemAt(QPointF position, bool nearest) const {
+  const double place = std::floor(xAt(position.x()) / static_cast<double>(profile().perPoint));
+  const auto last = static_cast<double>(order_.size()) - 1;
+  if (!nearest && (place < 0 || place > last)) return std::nullopt;
+  return Item(static_cast<int>(std::clamp(place, 0.0, last)), 0);
+}
+
+std::optional<BrushPlot::Item> ProfilePlot::cursorItem() const {
+  if (!place_ || *place_ >= order_.size()) return std::nullopt;
+  return Item(static_cast<int>(*place_), 0);
+}
+
+/// Sorted, neighbours are members from everywhere.
+std::optional<Selection> ProfilePlot::selectionOf(Item first, Item last) const {
+  std::vector<IndexRange> members;
+  for (int place = first.x(); place <= last.x(); ++place) {
+    const Profile::Point& point = pointAt(static_cast<std::size_t>(place));
+    members.push_back({point.first, point.members});
+  }
+  std::sort(members.begin(), members.end(),
+            [](const IndexRange& a, const IndexRange& b) { return a.first < b.first; });
+  std::vector<IndexRange> joined;
+  for (const IndexRange& range : members) {
+    if (!joined.empty() && joined.back().first + joined.back().size == range.first) {
+      joined.back().size += range.size;
+    } else {
+      joined.push_back(range);
+    }
+  }
+  if (side_ == Side::Rows) return Region{std::move(joined), {}};
+  if (side_ == Side::GroupPositions) {
+    const GroupLayout& layout = detail_->report.map.layout;
+    for (IndexRange& range : joined) {
+      const std::size_t end = std::min(layout.cols, layout.begin(range.first + range.size));
+      range = {layout.begin(range.first), end - layout.begin(range.first)};
+    }
+  }
+  return Region{{}, std::move(joined)};
+}
+
+std::uint64_t ProfilePlot::selectedAt(std::size_t place) const {
+  if (selected() == nullptr || selected()->spec != detail_->spec) return 0;
+  const SelectedWeights& chosen = *selected();
+  const auto& counts = side_ == Side::Rows             ? chosen.rows
+                       : side_ == Side::GroupPositions ? chosen.groupPositions
+                                                       : chosen.columns;
+  const std::size_t point = order_[place];
+  return counts.size() == order_.size() ? counts[point] : 0;
+}
+
+/// A mark at the foot of each point that holds selected weights, the higher the more of its weights
+/// are selected.
+void ProfilePlot::drawSelected(QPainter& painter, const Frame& frame) const {
+  if (selected() == nullptr) return;
+  constexpr double kLeast = 4;
+  constexpr double kMost = 18;
+  painter.setRenderHint(QPainter::Antialiasing, false);
+  for (std::size_t place = 0; place < order_.size(); ++place) {
+    const std::uint64_t count = selectedAt(place);
+    if (count == 0) continue;
+    const double share =
+        static_cast<double>(count) / static_cast<double>(pointAt(place).tally.count);
+    const double height = kLeast + (kMost - kLeast) * share;
+    const double left = frame.xToPixel(xOf(place));
+    const double right = frame.xToPixel(xOf(place) + static_cast<double>(profile().perPoint));
+    painter.fillRect(
+        QRectF(left, frame.area.bottom() - height, std::max(1.0, right - left), height + 1),
+        theme().selected);
+  }
+}
+
 bool ProfilePlot::stepCursor(int direction, Qt::KeyboardModifiers modifiers) {
   const auto last = static_cast<std::ptrdiff_t>(order_.size()) - 1;
-  const int step = direction * (modifiers.testFlag(Qt::ShiftModifier) ? kBigStep : 1);
+  const int step = direction * (modifiers.testFlag(Qt::ControlModifier) ? kBigStep : 1);
   const auto next = place_ ? static_cast<std::ptrdiff_t>(*place_) + step : 0;
   showPlace(static_cast<std::size_t>(std::clamp(next, std::ptrdiff_t{0}, last)));
   return true;
@@ -222,14 +298,24 @@ void ProfilePlot::showPlace(std::optional<std::size_t> place) {
 
 QStringList ProfilePlot::placeLines(std::size_t place) const {
   const Profile::Point& point = pointAt(place);
+  const QString chosen = selectedText(selectedAt(place));
+  const QStringList more = chosen.isEmpty() ? QStringList() : QStringList(chosen);
+  const QString peak = tr("largest |error| %1, of %2 weights")
+                           .arg(valueText(static_cast<double>(point.tally.maxAbsError), locale()),
+                                countText(point.tally.count, locale()));
   if (point.members == 1) {
-    return {memberName(point.first), tr("RMS error %1").arg(valueText(rmsOf(point), locale()))};
+    return QStringList{memberName(point.first),
+                       tr("RMS error %1").arg(valueText(rmsOf(point), locale())), peak} +
+           more;
   }
-  return {
-      tr("%1 to %2")
-          .arg(memberName(point.first), countText(point.first + point.members - 1, locale())),
-      tr("RMS error %1 together").arg(valueText(rmsOf(point), locale())),
-      tr("%1 of %2, the worst").arg(valueText(worstOf(point), locale()), memberName(point.worst))};
+  return QStringList{tr("%1 to %2")
+                         .arg(memberName(point.first),
+                              countText(point.first + point.members - 1, locale())),
+                     tr("RMS error %1 together").arg(valueText(rmsOf(point), locale())),
+                     tr("%1 of %2, the worst")
+                         .arg(valueText(worstOf(point), locale()), memberName(point.worst)),
+                     peak} +
+         more;
 }
 
 void ProfilePlot::drawHover(QPainter& painter, const Frame& frame) const {

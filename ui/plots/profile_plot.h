@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/engine/detail.h"
-#include "ui/plots/plot.h"
+#include "ui/plots/brush_plot.h"
 
 QT_BEGIN_NAMESPACE
 class QAction;
@@ -14,7 +14,7 @@ namespace quantoscope::ui {
 /// The RMS error of each row, of the groups at each place of a row, or of each input channel; in
 /// order, or sorted with the worst first. Where there are more members than points, the line shows
 /// a point's worst member and the fill their common RMS. Outlier input channels are named.
-class ProfilePlot : public Plot {
+class ProfilePlot : public BrushPlot {
   Q_OBJECT
 
  public:
@@ -29,8 +29,10 @@ class ProfilePlot : public Plot {
   void setSorted(bool on);
   bool isSorted() const { return sorted_; }
 
-  /// One row a point: first, last (members, inclusive), rms_error, worst, worst_rms_error.
+  /// One row a point: first, last (members, inclusive), rms_error, worst, worst_rms_error, and
+  /// where something is selected, how many of the point's weights.
   Table table() const override;
+  std::optional<std::size_t> cursorRow() const override { return place_; }
   QString summary() const override;
 
  Q_SIGNALS:
@@ -46,11 +48,17 @@ class ProfilePlot : public Plot {
   void clearHover() override;
   bool stepCursor(int direction, Qt::KeyboardModifiers modifiers) override;
   std::optional<double> cursorX() const override;
+  std::size_t valueColumn() const override { return 2; }
+  std::optional<Item> itemAt(QPointF position, bool nearest) const override;
+  std::optional<Item> cursorItem() const override;
+  std::optional<Selection> selectionOf(Item first, Item last) const override;
 
  private:
   const Profile& profile() const;
   const Profile::Point& pointAt(std::size_t place) const;
   double xOf(std::size_t place) const;
+  std::uint64_t selectedAt(std::size_t place) const;
+  void drawSelected(QPainter& painter, const Frame& frame) const;
   void arrange();
   void showPlace(std::optional<std::size_t> place);
   QStringList placeLines(std::size_t place) const;

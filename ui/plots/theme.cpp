@@ -92,6 +92,8 @@ PlotTheme PlotTheme::from(const QPalette& palette) {
   theme.curve = blue;
   theme.optimum = warm;
   theme.cursor = purple;
+  // Yellow is the one of the eight that is left; as an amber it shows on light ground, too.
+  theme.selected = theme.dark ? QColor(0xF0, 0xE4, 0x42) : QColor(0x8F, 0x5A, 0x00);
   return theme;
 }
 

@@ -15,14 +15,15 @@ struct PlotTheme {
   QColor axis;
   QColor grid;
   QColor zeroLine;
-  QColor error;    ///< the error histogram
-  QColor weight;   ///< the weight histogram
-  QColor level;    ///< quantization levels
-  QColor curve;    ///< MSE over the clip ratio
-  QColor optimum;  ///< the optimum of that curve
-  QColor cursor;   ///< what the user moves: the current ratio
-  QColor band;     ///< shaded ranges; translucent
-  QColor focus;    ///< the frame of the plot that has the keyboard
+  QColor error;     ///< the error histogram
+  QColor weight;    ///< the weight histogram
+  QColor level;     ///< quantization levels
+  QColor curve;     ///< MSE over the clip ratio
+  QColor optimum;   ///< the optimum of that curve
+  QColor cursor;    ///< what the user moves: the current ratio
+  QColor selected;  ///< weights that were chosen, in front of all others
+  QColor band;      ///< shaded ranges; translucent
+  QColor focus;     ///< the frame of the plot that has the keyboard
   bool dark = false;
   bool highContrast = false;
 

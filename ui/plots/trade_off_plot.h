@@ -28,6 +28,7 @@ class TradeOffPlot : public Plot {
 
   /// One row a configuration: bits_per_weight, sqnr_db.
   Table table() const override;
+  std::optional<std::size_t> cursorRow() const override { return point_; }
   QString summary() const override;
 
  protected:
@@ -40,6 +41,7 @@ class TradeOffPlot : public Plot {
   void clearHover() override;
   bool stepCursor(int direction, Qt::KeyboardModifiers modifiers) override;
   std::optional<double> cursorX() const override;
+  std::size_t valueColumn() const override { return 1; }
 
  private:
   void showPoint(std::optional<std::size_t> point);

@@ -50,6 +50,31 @@ void WeightHistogramPlot::applyTheme() {
   setSeriesColor(theme().weight);
 }
 
+Histogram WeightHistogramPlot::selectedBins(const SelectedWeights& selected) const {
+  return selected.weights;
+}
+
+std::optional<Selection> WeightHistogramPlot::selectionOf(Item first, Item last) const {
+  return WeightRange{BinRange::of(histogram(), static_cast<std::size_t>(first.x()),
+                                  static_cast<std::size_t>(last.x()))};
+}
+
+/// What the shown group makes of such a weight.
+QStringList WeightHistogramPlot::notesAt(double value) const {
+  if (!result_ || !result_->group || result_->group->levels.empty()) return {};
+  const std::vector<float>& levels = result_->group->levels;
+  const auto nearest = std::min_element(levels.begin(), levels.end(), [&](float a, float b) {
+    return std::abs(static_cast<double>(a) - value) < std::abs(static_cast<double>(b) - value);
+  });
+  return {tr("nearest level %1 of %2: %3")
+              .arg(countText(static_cast<std::uint64_t>(nearest - levels.begin()) + 1, locale()),
+                   countText(levels.size(), locale()),
+                   valueText(static_cast<double>(*nearest), locale())),
+          tr("%1, scale %2")
+              .arg(groupText(*result_, locale()),
+                   valueText(static_cast<double>(result_->group->scale), locale()))};
+}
+
 void WeightHistogramPlot::drawGroupRange(QPainter& painter, const Frame& frame) const {
   if (!result_->group) return;
   const double left = frame.xToPixel(static_cast<double>(result_->group->min));
@@ -84,9 +109,12 @@ void WeightHistogramPlot::drawLevels(QPainter& painter, const Frame& frame) cons
 void WeightHistogramPlot::drawLevelLegend(QPainter& painter) const {
   if (!result_->group) return;
   const QString group = groupText(*result_, locale());
-  drawLegend(painter, {{LegendEntry::Kind::Line, theme().level, tr("levels of %1").arg(group)},
-                       {LegendEntry::Kind::Area, mixed(theme().text, theme().background, 0.18),
-                        tr("range of its weights")}});
+  drawLegend(painter,
+             selectedLegend() +
+                 QVector<LegendEntry>{
+                     {LegendEntry::Kind::Line, theme().level, tr("levels of %1").arg(group)},
+                     {LegendEntry::Kind::Area, mixed(theme().text, theme().background, 0.18),
+                      tr("range of its weights")}});
 }
 
 }  // namespace quantoscope::ui

@@ -20,6 +20,9 @@ class WeightHistogramPlot : public HistogramPlot {
 
  protected:
   void applyTheme() override;
+  Histogram selectedBins(const SelectedWeights& selected) const override;
+  std::optional<Selection> selectionOf(Item first, Item last) const override;
+  QStringList notesAt(double value) const override;
 
  private:
   void drawGroupRange(QPainter& painter, const Frame& frame) const;
