@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/engine/analysis.h"
 #include "core/engine/selection_matcher.h"
 
 namespace quantoscope {
@@ -51,6 +52,12 @@ double BinRange::from() const {
 
 double BinRange::to() const {
   return borderOf(*this, last + 1);
+}
+
+WeightFacts factsOf(const GroupDetail& group, std::size_t place) {
+  return {group.index.row,      group.firstColumn + place,
+          group.weights[place], group.weights[place] - group.values[place],
+          group.codingScale,    group.codes[place]};
 }
 
 bool selects(const Selection& selection, const WeightFacts& weight) {

@@ -67,6 +67,11 @@ struct WeightFacts {
   std::int32_t code = 0;
 };
 
+struct GroupDetail;
+
+/// Those of a weight in a group, by its place in it.
+WeightFacts factsOf(const GroupDetail& group, std::size_t place);
+
 /// Whether a weight is selected. For a few weights; selectWeights() is the same for a tensor.
 bool selects(const Selection& selection, const WeightFacts& weight);
 

@@ -9,6 +9,7 @@
 #include <QStatusBar>
 #include <QVBoxLayout>
 
+#include "ui/main_window/brushing.h"
 #include "ui/main_window/workbench.h"
 #include "ui/panels/activity_bar.h"
 #include "ui/panels/error_histogram_frame.h"
@@ -16,6 +17,7 @@
 #include "ui/panels/message_bar.h"
 #include "ui/panels/metrics_panel.h"
 #include "ui/panels/plot_frame.h"
+#include "ui/panels/selection_bar.h"
 #include "ui/panels/spec_panel.h"
 #include "ui/panels/tensor_browser.h"
 #include "ui/panels/vertical_scroll_area.h"
@@ -144,6 +146,7 @@ void MainWindow::createMessageBars() {
   auto* center = static_cast<QVBoxLayout*>(centralWidget()->layout());
   center->insertWidget(0, hints_);
   center->insertWidget(1, messages_);
+  center->addWidget(new SelectionBar(session_));
   connect(hints_, &MessageBar::dismissed, this, [this] { settings_->setHintsDismissed(true); });
   if (!settings_->hintsDismissed()) showHints();
 }
@@ -190,6 +193,7 @@ void MainWindow::connectSession() {
   connect(session_, &Session::fileChanged, this, &MainWindow::showTitle);
   connect(session_, &Session::resultChanged, this, &MainWindow::showResult);
   connect(session_, &Session::curveChanged, this, &MainWindow::showCurve);
+  connect(session_, &Session::selectionChanged, this, &MainWindow::updateActions);
   connect(session_, &Session::specChanged, this, [this] {
     // What it said was about the state before; but not that another of several files failed.
     // What it offers stays until it is taken or put away.
@@ -205,6 +209,7 @@ void MainWindow::connectSession() {
 }
 
 void MainWindow::connectPlots() {
+  new Brushing(session_, plots(), this);
   connect(workbench_->pins(), &PinStore::refused, this, [this](const QString& message) {
     messages_->showMessage(MessageBar::Kind::Info, message);
   });
@@ -321,6 +326,11 @@ void MainWindow::updateActions() {
   bestAction_->setEnabled(session_->bestRatio().has_value());
   defaultAction_->setEnabled(session_->hasOwnSpec());
   cancelAction_->setEnabled(!session_->activity().idle());
+  // Esc clears a selection before it stops anything.
+  const bool selected = session_->selection().has_value();
+  unselectAction_->setEnabled(selected);
+  cancelAction_->setShortcut(selected ? QKeySequence() : QKeySequence(Qt::Key_Escape));
+  unselectAction_->setShortcut(selected ? QKeySequence(Qt::Key_Escape) : QKeySequence());
 }
 
 void MainWindow::setLogCounts(bool on) {

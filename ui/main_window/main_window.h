@@ -172,6 +172,7 @@ class MainWindow : public QMainWindow {
   QAction* undoAction_ = nullptr;
   QAction* redoAction_ = nullptr;
   QAction* cancelAction_ = nullptr;
+  QAction* unselectAction_ = nullptr;
   QAction* bestAction_ = nullptr;
   QAction* defaultAction_ = nullptr;
   QAction* logAction_ = nullptr;

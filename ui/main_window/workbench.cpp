@@ -12,6 +12,7 @@
 #include "ui/plots/code_use_plot.h"
 #include "ui/plots/error_histogram_plot.h"
 #include "ui/plots/error_map_plot.h"
+#include "ui/plots/group_plot.h"
 #include "ui/plots/profile_plot.h"
 #include "ui/plots/trade_off_plot.h"
 
@@ -49,14 +50,14 @@ Workbench::Workbench(Session* session, Settings* settings, ErrorHistogramPlot* e
       comparison_(new ComparisonPanel(session, pins_)),
       map_(new ErrorMapPlot),
       profile_(new ProfilePlot),
-      codes_(new CodeUsePlot) {
+      codes_(new CodeUsePlot),
+      group_(new GroupPanel(session)) {
   addDock(QStringLiteral("mapDock"), tr("Error Map"), padded(mapFrame()));
   addDock(QStringLiteral("profileDock"), tr("Profile"), padded(profileFrame()));
   addDock(QStringLiteral("codesDock"), tr("Codes"), padded(new PlotFrame(codes_)));
-  auto* group = new GroupPanel(session);
-  group->setAutoFillBackground(true);
-  group->setBackgroundRole(QPalette::Base);
-  addDock(QStringLiteral("groupDock"), tr("Group"), group);
+  group_->setAutoFillBackground(true);
+  group_->setBackgroundRole(QPalette::Base);
+  addDock(QStringLiteral("groupDock"), tr("Group"), group_);
 
   addDock(QStringLiteral("comparisonDock"), tr("Comparison"), comparison_);
   pins_->restoreText(settings->pins());
@@ -120,7 +121,7 @@ QWidget* Workbench::profileFrame() {
 }
 
 std::vector<Plot*> Workbench::plots() const {
-  return {map_, profile_, codes_, comparison_->plot()};
+  return {map_, profile_, codes_, comparison_->plot(), group_->plot()};
 }
 
 void Workbench::arrange() {

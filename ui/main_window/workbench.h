@@ -21,6 +21,7 @@ class CodeUsePlot;
 class ComparisonPanel;
 class ErrorHistogramPlot;
 class ErrorMapPlot;
+class GroupPanel;
 class Plot;
 class ProfilePlot;
 
@@ -36,7 +37,7 @@ class Workbench : public QObject {
   const std::vector<QDockWidget*>& docks() const { return docks_; }
   PinStore* pins() const { return pins_; }
   QAction* pinAction() const;
-  /// Error map, error profile, use of codes, error against bits.
+  /// Error map, error profile, use of codes, error against bits, weights of the group.
   std::vector<Plot*> plots() const;
   /// As it was made: error map, profile and codes as tabs, the group beside them.
   void arrange();
@@ -59,6 +60,7 @@ class Workbench : public QObject {
   ErrorMapPlot* map_;
   ProfilePlot* profile_;
   CodeUsePlot* codes_;
+  GroupPanel* group_;
   std::vector<QDockWidget*> docks_;
 };
 

@@ -1,5 +1,6 @@
 #include "ui/models/group_model.h"
 
+#include <QColor>
 #include <QLocale>
 
 namespace quantoscope::ui {
@@ -9,6 +10,22 @@ void GroupModel::setResult(SharedResult result) {
   beginResetModel();
   result_ = std::move(result);
   endResetModel();
+}
+
+void GroupModel::setSelection(const std::optional<Selection>& selection) {
+  if (selection == selection_) return;
+  selection_ = selection;
+  if (rowCount() > 0) Q_EMIT dataChanged(index(0, 0), index(rowCount() - 1, kColumns - 1));
+}
+
+bool GroupModel::isSelected(int row) const {
+  return selection_ && selects(*selection_, factsOf(*group(), static_cast<std::size_t>(row)));
+}
+
+int GroupModel::selectedRows() const {
+  int count = 0;
+  for (int row = 0; row < rowCount(); ++row) count += isSelected(row) ? 1 : 0;
+  return count;
 }
 
 const GroupDetail* GroupModel::group() const {
@@ -45,6 +62,14 @@ QVariant GroupModel::data(const QModelIndex& index, int role) const {
   if (!index.isValid() || group() == nullptr) return {};
   if (role == Qt::TextAlignmentRole) return int(Qt::AlignRight | Qt::AlignVCenter);
   if (role == NumberRole) return numberAt(index.row(), index.column());
+  if (role == SelectedRole) return isSelected(index.row());
+  if (role == Qt::BackgroundRole && isSelected(index.row())) {
+    return QColor(0xE6, 0x9F, 0x00, 90);  // shows on light and dark ground
+  }
+  if (role == Qt::AccessibleDescriptionRole && isSelected(index.row())) return tr("selected");
+  if (role == Qt::DisplayRole && index.column() == Channel && isSelected(index.row())) {
+    return QStringLiteral("● ") + textAt(index.row(), Channel, 6);
+  }
   if (role == Qt::DisplayRole) return textAt(index.row(), index.column(), 6);
   // Nine digits tell any two float32 apart.
   if (role == Qt::ToolTipRole) return textAt(index.row(), index.column(), 9);

@@ -4,22 +4,30 @@
 #include <QAbstractTableModel>
 
 #include "core/engine/analysis.h"
+#include "core/engine/selection.h"
 
 namespace quantoscope::ui {
 
 /// A row for each weight: input channel, weight, code, decoded value, error (value - weight).
 /// Numbers stand with six digits, and in their tooltip with all; sorting is left to a proxy.
+/// Selected weights have a dot before the channel and a ground of their own.
 class GroupModel : public QAbstractTableModel {
   Q_OBJECT
 
  public:
   enum Column { Channel, Weight, Code, Value, Error, kColumns };
-  static constexpr int NumberRole = Qt::UserRole;  ///< to sort by and to copy
+  enum Role {
+    NumberRole = Qt::UserRole,  ///< to sort by and to copy
+    SelectedRole                ///< bool: the weight is selected
+  };
 
   explicit GroupModel(QObject* parent = nullptr) : QAbstractTableModel(parent) {}
 
   /// Null, or without a group: empty.
   void setResult(SharedResult result);
+  /// Which weights stand out.
+  void setSelection(const std::optional<Selection>& selection);
+  int selectedRows() const;
 
   int rowCount(const QModelIndex& parent = {}) const override;
   int columnCount(const QModelIndex& parent = {}) const override;
@@ -31,7 +39,10 @@ class GroupModel : public QAbstractTableModel {
   double numberAt(int row, int column) const;
   QString textAt(int row, int column, int digits) const;
 
+  bool isSelected(int row) const;
+
   SharedResult result_;
+  std::optional<Selection> selection_;
 };
 
 }  // namespace quantoscope::ui

@@ -49,6 +49,7 @@ class ClipCurvePlot : public Plot {
 
   /// One row a ratio: ratio, mse, gain_db (against no clipping).
   Table table() const override;
+  std::optional<std::size_t> cursorRow() const override { return point_; }
   QString summary() const override;
 
  Q_SIGNALS:
@@ -69,6 +70,7 @@ class ClipCurvePlot : public Plot {
   void clearHover() override;
   bool stepCursor(int direction, Qt::KeyboardModifiers modifiers) override;
   std::optional<double> cursorX() const override;
+  std::size_t valueColumn() const override { return 1; }
 
   void keyPressEvent(QKeyEvent* event) override;
   void keyReleaseEvent(QKeyEvent* event) override;
