@@ -66,6 +66,7 @@ class ModelsTest : public QObject {
   void namesSortNaturally();
   void numbersSortAsNumbers();
   void metricsEqualTheResult();
+  void everyMetricHasItsDefinitionAndFormula();
   void metricsOfRowsShowTheSpread();
   void metricsOfABrokenTensorShowItsHealth();
   void aResultLikeTheLastKeepsTheRows();
@@ -227,6 +228,29 @@ void ModelsTest::metricsEqualTheResult() {
   QVERIFY(model.index(sqnr, 0).data(Qt::ToolTipRole).toString().contains(QStringLiteral("log")));
   model.setResult(nullptr);
   QCOMPARE(model.rowCount(), 0);
+}
+
+void ModelsTest::everyMetricHasItsDefinitionAndFormula() {
+  QuantSpec rows;
+  rows.clip.kind = ClipPolicy::Kind::SearchRows;
+  for (const QuantSpec& spec : {QuantSpec{}, rows}) {
+    MetricsModel model;
+    model.setResult(resultOf(test::fakeWeights(64, 5), 4, spec));
+    int metrics = 0;
+    for (int row = 0; row < model.rowCount(); ++row) {
+      const QModelIndex index = model.index(row, MetricsModel::Name);
+      if (index.data(MetricsModel::SectionRole).toBool()) continue;
+      ++metrics;
+      const QString tip = index.data(Qt::ToolTipRole).toString();
+      const QString value = index.siblingAtColumn(MetricsModel::Value).data().toString();
+      const bool place = value.startsWith(QStringLiteral("row "));
+      // A sentence, then the formula on a line of its own.
+      QVERIFY2(place ? tip.size() > 20 : tip.indexOf(QLatin1Char('\n')) > 10,
+               qPrintable(index.data().toString() + tip));
+      QVERIFY(place || tip.size() > tip.lastIndexOf(QLatin1Char('\n')) + 4);
+    }
+    QVERIFY(metrics > 20);
+  }
 }
 
 void ModelsTest::metricsOfRowsShowTheSpread() {

@@ -560,9 +560,9 @@ void PlotsTest::clipboardGetsDataAndImage() {
     }
     QFAIL("no such action");
   };
-  trigger("Copy data");
+  trigger("Copy Table");
   QCOMPARE(QGuiApplication::clipboard()->text(), plot.tableAsTsv());
-  trigger("Copy image");
+  trigger("Copy Picture");
   QVERIFY(!QGuiApplication::clipboard()->image().isNull());
   trigger("Log counts");
   QVERIFY(plot.logCounts());
@@ -626,7 +626,7 @@ void PlotsTest::keyboardMovesFromBinToBin() {
                                  binCountText(histogram, middle, plot.locale()));
   QTest::keyClick(&plot, Qt::Key_Left);
   QVERIFY(plot.hoverText().startsWith(binText("Error", histogram, middle - 1, plot.locale())));
-  QTest::keyClick(&plot, Qt::Key_Right, Qt::ShiftModifier);
+  QTest::keyClick(&plot, Qt::Key_Right, Qt::ControlModifier);
   QVERIFY(plot.hoverText().startsWith(binText("Error", histogram, middle + 9, plot.locale())));
   QTest::keyClick(&plot, Qt::Key_Escape);
   QCOMPARE(plot.hoverText(), QString());

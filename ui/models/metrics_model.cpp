@@ -83,7 +83,8 @@ class MetricsModel::Builder {
     if (!result.metrics) return;
     const std::vector<double>& ratios = result.clip.ratios.values;
     const QString tip =
-        tr("Share of each group's range that is kept: weights beyond it are clipped to its ends");
+        tr("Share of each group's range that is kept: weights beyond it are clipped to its ends.\n"
+           "range that the levels cover / range of the weights");
     addSection(tr("Clipping"));
     if (result.clip.ratios.granularity == ClipRatios::Granularity::Tensor) {
       addNumber(QStringLiteral("clip_ratio"), tr("Clip ratio"), ratios.front(), {}, tip, 6);
@@ -120,7 +121,8 @@ class MetricsModel::Builder {
       addLater(QStringLiteral("abs_error_p%1").arg(percent),
                tr("%1 % of |error| up to").arg(numberText(percent, 4)), value, tr("weight"),
                tr("So many of the weights have an error no larger than this; exact, by nearest "
-                  "rank"));
+                  "rank.\n|w − y| at place ⌈%1/100 · n⌉ of n in ascending order")
+                   .arg(numberText(percent, 4)));
     }
   }
 
@@ -135,9 +137,11 @@ class MetricsModel::Builder {
       share = all > 0 ? 100 * split.clipping / all : 0;
     }
     addLater(QStringLiteral("clipped_percent"), tr("Clipped weights"), clipped, tr("%"),
-             tr("Weights beyond the outermost levels of their group"));
+             tr("Weights beyond the outermost levels of their group, by more than rounding.\n"
+                "100·clipped / all"));
     addLater(QStringLiteral("clipping_error_percent"), tr("Error by clipping"), share, tr("%"),
-             tr("The part of the squared error that clipped weights have; the rest is rounding"));
+             tr("The part of the squared error that clipped weights have; the rest is rounding.\n"
+                "100·Σ(w − y)² of clipped weights / Σ(w − y)² of all"));
   }
 
   void addStorage(const AnalysisResult& result) {
@@ -145,17 +149,21 @@ class MetricsModel::Builder {
     addSection(tr("Storage"));
     addNumber(QStringLiteral("bits_per_weight"), tr("Bits per weight"), cost.bitsPerWeight(),
               tr("bit"),
-              tr("Codes, scales (16 bits each unless quantized), zero points, by weight"));
+              tr("Codes, scales (16 bits each unless quantized), zero points, by weight.\n"
+                 "8·quantized size / number of weights"));
     addCount(QStringLiteral("bytes"), tr("Quantized size"), cost.bytes(), tr("B"),
-             tr("Bytes of codes %1, scales %2, zero points %3, second level %4")
+             tr("Bytes of all that decoding needs.\n"
+                "codes %1 + scales %2 + zero points %3 + second level %4")
                  .arg(countText(cost.codeBits / 8), countText(cost.scaleBits / 8),
                       countText(cost.zeroPointBits / 8), countText(cost.doubleQuantBits / 8)));
     addCount(QStringLiteral("stored_bytes"), tr("Stored size"), result.info.bytes, tr("B"),
-             tr("Bytes of the tensor as it is stored, uncompressed"));
+             tr("Bytes of the tensor as it is stored, uncompressed.\n"
+                "number of weights · bytes of the stored type"));
     if (cost.bytes() > 0) {
-      addNumber(QStringLiteral("compression"), tr("Compression"),
-                static_cast<double>(result.info.bytes) / static_cast<double>(cost.bytes()), tr("×"),
-                tr("Stored size / quantized size"));
+      addNumber(
+          QStringLiteral("compression"), tr("Compression"),
+          static_cast<double>(result.info.bytes) / static_cast<double>(cost.bytes()), tr("×"),
+          tr("How many times smaller the quantized tensor is.\nstored size / quantized size"));
     }
   }
 
@@ -163,10 +171,15 @@ class MetricsModel::Builder {
     const WeightStatistics& weights = result.statistics;
     const QString unit = tr("weight");
     addSection(tr("Weights"));
-    addCount(QStringLiteral("count"), tr("Number"), weights.count, {}, tr("Finite weights"));
-    addNumber(QStringLiteral("min"), tr("Smallest"), weights.min, unit, {});
-    addNumber(QStringLiteral("max"), tr("Largest"), weights.max, unit, {});
-    addNumber(QStringLiteral("mean"), tr("Mean"), weights.mean, unit, {});
+    addCount(
+        QStringLiteral("count"), tr("Number"), weights.count, {},
+        tr("Finite weights, which all that follows is about.\nrows · columns − NaN − infinite"));
+    addNumber(QStringLiteral("min"), tr("Smallest"), weights.min, unit,
+              tr("The smallest weight.\nmin(w)"));
+    addNumber(QStringLiteral("max"), tr("Largest"), weights.max, unit,
+              tr("The largest weight.\nmax(w)"));
+    addNumber(QStringLiteral("mean"), tr("Mean"), weights.mean, unit,
+              tr("The average weight.\nmean(w)"));
     addNumber(QStringLiteral("std"), tr("Standard deviation"), weights.std, unit,
               tr("Of the population.\n√mean((w − mean)²)"));
     addNumber(QStringLiteral("kurtosis"), tr("Kurtosis"), weights.kurtosis, {},
@@ -178,15 +191,17 @@ class MetricsModel::Builder {
     const TensorHealth& health = result.health;
     addSection(tr("Health"));
     addCount(QStringLiteral("nan"), tr("NaN"), health.nan, {},
-             tr("Elements that are not a number"));
-    addCount(QStringLiteral("inf"), tr("Infinite"), health.inf, {}, {});
+             tr("Elements that are not a number.\n#{w = NaN}"));
+    addCount(QStringLiteral("inf"), tr("Infinite"), health.inf, {},
+             tr("Elements without a finite value.\n#{|w| = ∞}"));
     if (health.firstNonFinite) {
       addText(QStringLiteral("first_non_finite_at"), tr("    first at"),
               positionText(*health.firstNonFinite), tr("Row and column counted from 0"));
     }
-    addCount(QStringLiteral("zero"), tr("Zero"), health.zero, {}, {});
+    addCount(QStringLiteral("zero"), tr("Zero"), health.zero, {},
+             tr("Weights that are exactly zero, of either sign.\n#{w = 0}"));
     addCount(QStringLiteral("subnormal"), tr("Subnormal"), health.subnormal, {},
-             tr("Numbers so small that float32 keeps them with fewer digits"));
+             tr("Numbers so small that float32 keeps them with fewer digits.\n#{0 < |w| < 2⁻¹²⁶}"));
   }
 
   std::vector<Row> rows_;

@@ -18,7 +18,10 @@ void BrushPlot::setSelected(const std::optional<Selection>& selection, SharedSel
   selection_ = selection;
   selected_ = std::move(selected);
   selectedChanged();
-  if (isShowing()) redraw();
+  if (isShowing()) {
+    setHoverText(cursorText());
+    redraw();
+  }
   Q_EMIT tableChanged();
 }
 

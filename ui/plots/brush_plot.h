@@ -45,6 +45,8 @@ class BrushPlot : public Plot {
   /// The item at a position on the canvas; `nearest`: the one nearest to it where there is none.
   virtual std::optional<Item> itemAt(QPointF position, bool nearest) const = 0;
   virtual std::optional<Item> cursorItem() const = 0;
+  /// The hover text at the cursor; empty without one.
+  virtual QString cursorText() const = 0;
   /// The weights in the items from one to another, which is not before it in either direction.
   virtual std::optional<Selection> selectionOf(Item first, Item last) const = 0;
   virtual Item itemOfRow(std::size_t row) const { return {static_cast<int>(row), 0}; }

@@ -187,7 +187,11 @@ void CodeUsePlot::showCode(std::optional<std::size_t> code) {
   if (code == code_ && code.has_value() != hoverText().isEmpty()) return;
   code_ = code;
   redraw(Layer::Hover);
-  setHoverText(code ? codeLines(*code).join(QStringLiteral(", ")) : QString());
+  setHoverText(cursorText());
+}
+
+QString CodeUsePlot::cursorText() const {
+  return cursorItem() ? codeLines(*code_).join(QStringLiteral(", ")) : QString();
 }
 
 QStringList CodeUsePlot::codeLines(std::size_t code) const {

@@ -178,6 +178,7 @@ void ErrorMapPlot::drawRegion(QPainter& painter, const Frame& frame) const {
   const auto& columns = region->columns.empty() ? allColumns : region->columns;
   constexpr std::size_t kMostFrames = 64;  // more would only hide the map
   if (rows.size() * columns.size() > kMostFrames) return;
+  painter.setRenderHint(QPainter::Antialiasing, false);
   painter.setBrush(Qt::NoBrush);
   const auto across = [&](std::size_t column) {
     return frame.xToPixel(static_cast<double>(column) / static_cast<double>(layout.groupSize));
@@ -187,9 +188,9 @@ void ErrorMapPlot::drawRegion(QPainter& painter, const Frame& frame) const {
       const QRectF box(
           QPointF(across(c.first), frame.yToPixel(static_cast<double>(r.first))),
           QPointF(across(c.first + c.size), frame.yToPixel(static_cast<double>(r.first + r.size))));
-      painter.setPen(QPen(theme().background, 3));
+      painter.setPen(QPen(theme().background, 4));
       painter.drawRect(box);
-      painter.setPen(QPen(theme().selected, 1.5));
+      painter.setPen(QPen(theme().selected, 2));
       painter.drawRect(box);
     }
   }
@@ -333,7 +334,11 @@ void ErrorMapPlot::showCell(std::optional<Cell> cell) {
   if (cell == cell_ && cell.has_value() != hoverText().isEmpty()) return;
   cell_ = cell;
   redraw(Layer::Hover);
-  setHoverText(cell ? cellLines(*cell).join(QStringLiteral(", ")) : QString());
+  setHoverText(cursorText());
+}
+
+QString ErrorMapPlot::cursorText() const {
+  return cursorItem() ? cellLines(*cell_).join(QStringLiteral(", ")) : QString();
 }
 
 QStringList ErrorMapPlot::cellLines(Cell cell) const {

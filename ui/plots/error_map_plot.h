@@ -51,6 +51,7 @@ class ErrorMapPlot : public BrushPlot {
   std::size_t valueColumn() const override { return 4 + static_cast<std::size_t>(measure_); }
   std::optional<Item> itemAt(QPointF position, bool nearest) const override;
   std::optional<Item> cursorItem() const override;
+  QString cursorText() const override;
   std::optional<Selection> selectionOf(Item first, Item last) const override;
   Item itemOfRow(std::size_t row) const override;
   bool isMap() const override { return true; }

@@ -208,7 +208,11 @@ void GroupPlot::showPlace(std::optional<std::size_t> place) {
   if (place == place_ && place.has_value() != hoverText().isEmpty()) return;
   place_ = place;
   redraw(Layer::Hover);
-  setHoverText(place ? placeLines(*place).join(QStringLiteral(", ")) : QString());
+  setHoverText(cursorText());
+}
+
+QString GroupPlot::cursorText() const {
+  return cursorItem() ? placeLines(*place_).join(QStringLiteral(", ")) : QString();
 }
 
 QStringList GroupPlot::placeLines(std::size_t place) const {

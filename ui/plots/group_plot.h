@@ -37,6 +37,7 @@ class GroupPlot : public BrushPlot {
   std::size_t valueColumn() const override { return 2; }
   std::optional<Item> itemAt(QPointF position, bool nearest) const override;
   std::optional<Item> cursorItem() const override;
+  QString cursorText() const override;
   std::optional<Selection> selectionOf(Item first, Item last) const override;
 
  private:

@@ -312,10 +312,14 @@ void HistogramPlot::showBin(std::optional<std::size_t> bin) {
   if (bin == bin_ && bin.has_value() != hoverText().isEmpty()) return;
   bin_ = bin;
   redraw(Layer::Hover);
-  if (!bin) return setHoverText({});
+  setHoverText(cursorText());
+}
+
+QString HistogramPlot::cursorText() const {
+  if (!bin_ || *bin_ >= histogram_.counts.size()) return {};
   const QString text =
-      binText(quantity_, histogram_, *bin, locale()) + QStringLiteral(": ") + countAt(*bin);
-  setHoverText((QStringList{text} + notesAt(*cursorX())).join(QStringLiteral(", ")));
+      binText(quantity_, histogram_, *bin_, locale()) + QStringLiteral(": ") + countAt(*bin_);
+  return (QStringList{text} + notesAt(*cursorX())).join(QStringLiteral(", "));
 }
 
 void HistogramPlot::drawHover(QPainter& painter, const Frame& frame) const {

@@ -95,6 +95,7 @@ class HistogramPlot : public BrushPlot {
   std::size_t valueColumn() const override { return 2; }
   std::optional<Item> itemAt(QPointF position, bool nearest) const override;
   std::optional<Item> cursorItem() const override;
+  QString cursorText() const override;
   void selectedChanged() override;
 
  private:

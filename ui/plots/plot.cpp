@@ -462,7 +462,8 @@ void Plot::paintEvent(QPaintEvent*) {
 
 void Plot::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
-  const QRect inside = rect().adjusted(kFrameWidth, kFrameWidth, -kFrameWidth, -kFrameWidth);
+  QRect inside = rect().adjusted(kFrameWidth, kFrameWidth, -kFrameWidth, -kFrameWidth);
+  inside.setSize(inside.size().expandedTo({1, 1}));  // a canvas of no size cannot be painted
   canvas_->setGeometry(inside);
   veil_->setGeometry(inside);
 }

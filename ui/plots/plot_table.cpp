@@ -6,6 +6,7 @@
 #include <QtGui/QAction>
 #include <QtGui/QClipboard>
 #include <QtGui/QGuiApplication>
+#include <QtGui/QKeyEvent>
 #include <QtWidgets/QDialogButtonBox>
 #include <QtWidgets/QHeaderView>
 #include <QtWidgets/QLabel>
@@ -79,14 +80,16 @@ PlotTable::PlotTable(Plot* plot)
   summary_->setAccessibleName(tr("Summary"));
 
   auto* copy = new QAction(tr("&Copy Rows"), view_);
-  copy->setShortcut(QKeySequence::Copy);
-  copy->setShortcutContext(Qt::WidgetShortcut);
+  // The key is caught by eventFilter(): a view takes it itself, for a single cell.
+  copy->setText(copy->text() + QLatin1Char('\t') +
+                QKeySequence(QKeySequence::Copy).toString(QKeySequence::NativeText));
   connect(copy, &QAction::triggered, this, &PlotTable::copyRows);
   auto* copyAll = new QAction(tr("Copy &Table"), view_);
   connect(copyAll, &QAction::triggered, this,
           [this] { QGuiApplication::clipboard()->setText(plot_->tableAsTsv()); });
   view_->addActions({copy, copyAll});
   view_->setContextMenuPolicy(Qt::ActionsContextMenu);
+  view_->installEventFilter(this);
 
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, this);
   auto* copyButton = buttons->addButton(tr("Copy &Table"), QDialogButtonBox::ActionRole);
@@ -103,7 +106,9 @@ PlotTable::PlotTable(Plot* plot)
   connect(view_, &QTableView::activated, this, [this] {
     auto* brushed = qobject_cast<BrushPlot*>(plot_);
     const std::vector<std::size_t> rows = chosenRows();
-    if (brushed != nullptr && !rows.empty()) brushed->chooseRows(rows.front(), rows.back());
+    // Sorted by a number, rows beside each other may be items far apart.
+    const bool together = !rows.empty() && rows.back() - rows.front() + 1 == rows.size();
+    if (brushed != nullptr && together) brushed->chooseRows(rows.front(), rows.back());
   });
 }
 
@@ -116,6 +121,15 @@ void PlotTable::showEvent(QShowEvent* event) {
     view_->scrollTo(index);
   }
   view_->setFocus();
+}
+
+bool PlotTable::eventFilter(QObject* watched, QEvent* event) {
+  const bool key = event->type() == QEvent::KeyPress;
+  if (!key || !static_cast<QKeyEvent*>(event)->matches(QKeySequence::Copy)) {
+    return QDialog::eventFilter(watched, event);
+  }
+  copyRows();
+  return true;
 }
 
 /// A map has a quarter of a million rows: they are only made while somebody looks.

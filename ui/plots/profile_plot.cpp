@@ -293,7 +293,11 @@ void ProfilePlot::showPlace(std::optional<std::size_t> place) {
   if (place == place_ && place.has_value() != hoverText().isEmpty()) return;
   place_ = place;
   redraw(Layer::Hover);
-  setHoverText(place ? placeLines(*place).join(QStringLiteral(", ")) : QString());
+  setHoverText(cursorText());
+}
+
+QString ProfilePlot::cursorText() const {
+  return cursorItem() ? placeLines(*place_).join(QStringLiteral(", ")) : QString();
 }
 
 QStringList ProfilePlot::placeLines(std::size_t place) const {
