@@ -17,9 +17,12 @@
 #include <QTextStream>
 
 #include "app/picture.h"
+#include "core/kernels/kernels.h"
 #include "ui/main_window/main_window.h"
 #include "ui/panels/appearance.h"
+#include "ui/panels/text_size.h"
 #include "ui/session/autosave.h"
+#include "ui/session/log_file.h"
 #include "ui/session/session.h"
 #include "ui/session/session_document.h"
 #include "ui/session/settings.h"
@@ -29,6 +32,8 @@ namespace quantoscope {
 namespace {
 
 constexpr int kWrongUsage = 2;
+/// For app/run: leaves with 0 where a window could be shown; Qt aborts where none can.
+constexpr auto kCheckDisplay = "--check-display";
 constexpr auto kSample = "samples/sample_transformer.h5";
 
 /// What the command line asks for.
@@ -38,6 +43,7 @@ struct Arguments {
   QString picture;
   std::optional<QSize> size;
   std::optional<ui::Appearance> appearance;
+  std::optional<ui::MainWindow::Perspective> perspective;
 };
 
 std::optional<QSize> parseSize(const QString& text) {
@@ -53,6 +59,16 @@ std::optional<QSize> parseSize(const QString& text) {
 [[noreturn]] void refuse(const QString& message) {
   QTextStream(stderr) << "quantoscope: " << message << '\n';
   std::exit(kWrongUsage);
+}
+
+ui::MainWindow::Perspective parsePerspective(const QString& name) {
+  static const QStringList kNames = {QStringLiteral("inspect"), QStringLiteral("tune"),
+                                     QStringLiteral("compare")};
+  const auto number = kNames.indexOf(name);
+  if (number < 0) {
+    refuse(QStringLiteral("--perspective %1: allowed are inspect, tune and compare").arg(name));
+  }
+  return static_cast<ui::MainWindow::Perspective>(number);
 }
 
 Arguments parseArguments(const QApplication& application) {
@@ -72,7 +88,13 @@ Arguments parseArguments(const QApplication& application) {
                                 QStringLiteral("WxH"));
   const QCommandLineOption light(QStringLiteral("light"), QStringLiteral("Light colours."));
   const QCommandLineOption dark(QStringLiteral("dark"), QStringLiteral("Dark colours."));
-  parser.addOptions({tensor, picture, size, light, dark});
+  const QCommandLineOption contrast(QStringLiteral("high-contrast"),
+                                    QStringLiteral("White on black."));
+  const QCommandLineOption perspective(
+      QStringLiteral("perspective"),
+      QStringLiteral("Arrangement of the window: inspect, tune or compare."),
+      QStringLiteral("NAME"));
+  parser.addOptions({tensor, picture, size, light, dark, contrast, perspective});
   parser.addHelpOption();
   parser.addVersionOption();
   parser.addPositionalArgument(
@@ -90,11 +112,14 @@ Arguments parseArguments(const QApplication& application) {
   arguments.picture = parser.value(picture);
   if (parser.isSet(picture) && arguments.picture.isEmpty())
     refuse(QStringLiteral("--picture needs a file name"));
-  if (parser.isSet(light) && parser.isSet(dark)) {
-    refuse(QStringLiteral("--light and --dark exclude each other"));
+  if (parser.isSet(light) + parser.isSet(dark) + parser.isSet(contrast) > 1) {
+    refuse(QStringLiteral("--light, --dark and --high-contrast exclude each other"));
   }
   if (parser.isSet(light)) arguments.appearance = ui::Appearance::Light;
   if (parser.isSet(dark)) arguments.appearance = ui::Appearance::Dark;
+  if (parser.isSet(contrast)) arguments.appearance = ui::Appearance::HighContrast;
+  if (parser.isSet(perspective))
+    arguments.perspective = parsePerspective(parser.value(perspective));
   if (parser.isSet(size)) {
     arguments.size = parseSize(parser.value(size));
     if (!arguments.size) {
@@ -163,6 +188,32 @@ void keepSession(std::optional<ui::Autosave>& autosave, ui::Session& session,
   if (autosave->found()) document->restore(*autosave->found());
 }
 
+/// Beside the saved session, for reports of bugs.
+void beginLog(ui::Session& session) {
+  ui::LogFile::begin(QStandardPaths::writableLocation(QStandardPaths::AppDataLocation));
+  ui::LogFile::write(QStringLiteral("Quantoscope %1, Qt %2, %3 on %4, %5 kernels, %6 threads")
+                         .arg(QCoreApplication::applicationVersion(),
+                              QString::fromLatin1(qVersion()), QGuiApplication::platformName(),
+                              QSysInfo::prettyProductName(),
+                              QString::fromLatin1(kernels::activeKernels().name))
+                         .arg(session.threads()));
+  ui::LogFile::follow(session);
+}
+
+/// Says it where the window cannot be made so small, rather than answering with another size.
+void resizeTo(ui::MainWindow& window, const QSize& size) {
+  const QSize least = window.minimumSizeHint();
+  if (size.expandedTo(least) != size) {
+    QTextStream(stderr) << QStringLiteral("quantoscope: --size %1x%2: the window needs %3x%4\n")
+                               .arg(size.width())
+                               .arg(size.height())
+                               .arg(least.width())
+                               .arg(least.height());
+  }
+  window.resize(size.expandedTo(least));
+  window.resetLayout();
+}
+
 /// What the command line names; nothing named and nothing restored: the sample.
 void openAtStart(const Arguments& arguments, ui::Session& session, ui::MainWindow& window,
                  bool restored) {
@@ -183,6 +234,7 @@ int run(int argc, char** argv) {
   QApplication::setDesktopFileName(QStringLiteral("org.quantoscope.Quantoscope"));
   QApplication::setWindowIcon(QIcon(QStringLiteral(":/icons/quantoscope.svg")));
 
+  if (application.arguments().value(1) == QLatin1String(kCheckDisplay)) return 0;
   const Arguments arguments = parseArguments(application);
   const QTemporaryDir scratch;
   const auto settings = settingsFor(arguments, scratch);
@@ -190,17 +242,20 @@ int run(int argc, char** argv) {
       arguments.picture.isEmpty() ? settings->appearance() : ui::Appearance::Light);
   if (appearance != ui::Appearance::System) ui::applyAppearance(appearance);
 
+  if (arguments.picture.isEmpty()) ui::applyTextSize(settings->textPercent());
+
   ui::Session session;
   ui::MainWindow window(&session, settings.get());
-  if (arguments.size) {
-    window.resize(*arguments.size);
-    window.resetLayout();
-  }
+  if (arguments.perspective) window.showPerspective(*arguments.perspective);
+  if (arguments.size) resizeTo(window, *arguments.size);
   if (!arguments.picture.isEmpty()) {
     new Picture(&window, &session, arguments.picture, requestedTensor(arguments));
   }
   std::optional<ui::Autosave> autosave;
-  if (arguments.picture.isEmpty()) keepSession(autosave, session, window);
+  if (arguments.picture.isEmpty()) {
+    beginLog(session);
+    keepSession(autosave, session, window);
+  }
   openAtStart(arguments, session, window, autosave && autosave->found());
   window.show();
   return QApplication::exec();

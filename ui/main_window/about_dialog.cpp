@@ -1,51 +1,95 @@
 #include "ui/main_window/about_dialog.h"
 
 #include <QApplication>
+#include <QClipboard>
 #include <QDialog>
 #include <QDialogButtonBox>
 #include <QIcon>
 #include <QLabel>
+#include <QPushButton>
 #include <QVBoxLayout>
 
 #include "core/io/hdf5_border.h"
 #include "core/kernels/kernels.h"
 #include "core/parallel/executor.h"
+#include "main_window/library_versions.h"
 #include "ui/plots/plot.h"
 
 namespace quantoscope::ui {
 
+namespace {
+
+QString latin(const char* text) {
+  return QString::fromLatin1(text);
+}
+
+QString tableOf(const std::vector<Library>& all) {
+  QString rows;
+  for (const Library& library : all) {
+    rows += QStringLiteral("<tr><td>%1&nbsp;&nbsp;</td><td>%2&nbsp;&nbsp;</td><td>%3</td></tr>")
+                .arg(library.name, library.version, library.licence);
+  }
+  return QStringLiteral("<table>%1</table>").arg(rows);
+}
+
+/// For a report of a bug.
+QString plainTextOf(const std::vector<Library>& all) {
+  QStringList lines = {QStringLiteral("Quantoscope %1, %2 kernels, on %3, %4")
+                           .arg(QApplication::applicationVersion(),
+                                latin(kernels::activeKernels().name), QSysInfo::prettyProductName(),
+                                QApplication::platformName())};
+  for (const Library& library : all) lines << library.name + QLatin1Char(' ') + library.version;
+  return lines.join(QLatin1Char('\n'));
+}
+
+}  // namespace
+
+std::vector<Library> libraries() {
+  return {
+      {QStringLiteral("Qt"), latin(qVersion()), QStringLiteral("LGPL-3.0-only")},
+      {QStringLiteral("QCustomPlot"), Plot::libraryVersion(), QStringLiteral("GPL-3.0-or-later")},
+      {QStringLiteral("HDF5"), QString::fromStdString(hdf5Version()),
+       QStringLiteral("BSD-3-Clause")},
+      {QStringLiteral("oneTBB"), QString::fromStdString(tbbVersion()),
+       QStringLiteral("Apache-2.0")},
+      {QStringLiteral("Highway"), latin(kHighwayVersion),
+       QStringLiteral("Apache-2.0 OR BSD-3-Clause")},
+      {QStringLiteral("libdeflate"), latin(kDeflateVersion), QStringLiteral("MIT")},
+      {QStringLiteral("libseccomp"), latin(kSeccompVersion), QStringLiteral("LGPL-2.1-only")},
+      {QStringLiteral("OpenSSL"), latin(kOpenSslVersion), QStringLiteral("Apache-2.0")},
+      {QStringLiteral("JSON for Modern C++"), latin(kJsonVersion), QStringLiteral("MIT")},
+      {QStringLiteral("CLI11"), latin(kCli11Version), QStringLiteral("BSD-3-Clause")}};
+}
+
 void showAbout(QWidget* parent) {
   auto* dialog = new QDialog(parent);
   dialog->setAttribute(Qt::WA_DeleteOnClose);
+  dialog->setObjectName(QStringLiteral("about"));
   dialog->setWindowTitle(QDialog::tr("About Quantoscope"));
   auto* icon = new QLabel(dialog);
   icon->setPixmap(QApplication::windowIcon().pixmap(64));
+  icon->setAccessibleName(QDialog::tr("Icon"));
   auto* text = new QLabel(dialog);
   text->setTextFormat(Qt::RichText);
   text->setWordWrap(true);
   text->setTextInteractionFlags(Qt::TextBrowserInteraction);
   text->setAccessibleName(QDialog::tr("About Quantoscope"));
-  text->setText(
-      QDialog::tr(
-          "<h3>Quantoscope %1</h3>"
-          "<p>See and tune what quantization does to neural-network weights.</p>"
-          "<p>Free software under the GNU General Public License, version 3 or later, without any "
-          "warranty.</p>"
-          "<p>Built on Qt %2 (LGPL-3.0), QCustomPlot %3 (GPL-3.0-or-later), HDF5 %4 "
-          "(BSD-3-Clause), oneTBB %5 (Apache-2.0), Highway (Apache-2.0 or BSD-3-Clause), "
-          "libdeflate (MIT), OpenSSL "
-          "(Apache-2.0) and JSON for Modern C++ (MIT).</p><p>Kernels in use: %6.</p>")
-          .arg(QApplication::applicationVersion(), QString::fromLatin1(qVersion()),
-               Plot::libraryVersion(), QString::fromStdString(hdf5Version()),
-               QString::fromStdString(tbbVersion()),
-               QString::fromLatin1(kernels::activeKernels().name)));
+  text->setText(QDialog::tr("<h3>Quantoscope %1</h3>"
+                            "<p>See and tune what quantization does to neural-network weights.</p>"
+                            "<p>Free software under the GNU General Public License, version 3 or "
+                            "later, without any warranty.</p>%2<p>Kernels in use: %3.</p>")
+                    .arg(QApplication::applicationVersion(), tableOf(libraries()),
+                         latin(kernels::activeKernels().name)));
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, dialog);
+  auto* copy = buttons->addButton(QDialog::tr("&Copy Versions"), QDialogButtonBox::ActionRole);
+  QObject::connect(copy, &QPushButton::clicked, dialog,
+                   [] { QApplication::clipboard()->setText(plainTextOf(libraries())); });
   QObject::connect(buttons, &QDialogButtonBox::rejected, dialog, &QDialog::close);
   auto* layout = new QVBoxLayout(dialog);
   layout->addWidget(icon);
   layout->addWidget(text);
   layout->addWidget(buttons);
-  dialog->resize(440, dialog->sizeHint().height());
+  dialog->resize(dialog->fontMetrics().averageCharWidth() * 70, dialog->sizeHint().height());
   dialog->open();
 }
 

@@ -21,7 +21,7 @@ void MainWindow::resetLayout() {
   addDockWidget(Qt::RightDockWidgetArea, specDock_);
   splitDockWidget(specDock_, metricsDock_, Qt::Vertical);
   // Where there is room the browser gets it: names are long, and more columns fit.
-  const int browserWidth = std::clamp(width() / 4, 330, 480);
+  const int browserWidth = std::clamp(width() / 4, 260, 480);
   resizeDocks({browserDock_, specDock_}, {browserWidth, 290}, Qt::Horizontal);
   constexpr int kBars = 120;  // menu, toolbar, titles of docks, status bar
   const int specHeight = spec_->sizeHint().height() + 2 * fontMetrics().height();

@@ -124,6 +124,9 @@ class MainWindow : public QMainWindow {
   void askAndExport(const QString& title, const QString& nameEnd, const QStringList& filters,
                     const QString& suffix, std::function<void(const QString&)> exportTo);
   void setLogCounts(bool on);
+  void setTextPercent(int percent, bool relative);
+  void showLog();
+  void copyLogPath();
   void useBestRatio();
   void copyCommand();
   void restoreLayout();

@@ -3,15 +3,13 @@
 #include <QActionGroup>
 #include <QApplication>
 #include <QDockWidget>
-#include <QFile>
-#include <QIcon>
 #include <QMenu>
 #include <QMenuBar>
-#include <QPainter>
 #include <QToolBar>
 #include <QToolButton>
 
 #include "ui/main_window/about_dialog.h"
+#include "ui/main_window/action_icon.h"
 #include "ui/main_window/main_window.h"
 #include "ui/main_window/workbench.h"
 #include "ui/panels/appearance.h"
@@ -22,26 +20,6 @@
 namespace quantoscope::ui {
 
 namespace {
-
-/// The icon is one grey for light and dark ground; where it is disabled it fades, whatever the
-/// style would make of it.
-QIcon actionIcon(const QString& name) {
-  const QString path = QStringLiteral(":/icons/actions/%1.svg").arg(name);
-  if (!QFile::exists(path)) return {};
-  QIcon icon(path);
-  for (const int size : {16, 20, 24, 40, 48}) {
-    const QPixmap solid = icon.pixmap(size);
-    QPixmap faint(solid.size());
-    faint.setDevicePixelRatio(solid.devicePixelRatio());
-    faint.fill(Qt::transparent);
-    QPainter painter(&faint);
-    painter.setOpacity(0.35);
-    painter.drawPixmap(0, 0, solid);
-    painter.end();
-    icon.addPixmap(faint, QIcon::Disabled);
-  }
-  return icon;
-}
 
 QStringList imageFilters() {
   return {MainWindow::tr("PNG image (*.png)"), MainWindow::tr("SVG drawing (*.svg)"),
@@ -135,9 +113,11 @@ void MainWindow::createViewMenu() {
   menu->addSeparator();
   QMenu* appearances = menu->addMenu(tr("&Appearance"));
   auto* group = new QActionGroup(this);
-  const std::pair<Appearance, QString> choices[] = {{Appearance::System, tr("&System")},
-                                                    {Appearance::Light, tr("&Light")},
-                                                    {Appearance::Dark, tr("&Dark")}};
+  const std::pair<Appearance, QString> choices[] = {
+      {Appearance::System, tr("&System")},
+      {Appearance::Light, tr("&Light")},
+      {Appearance::Dark, tr("&Dark")},
+      {Appearance::HighContrast, tr("&High Contrast")}};
   for (const auto& [appearance, name] : choices) {
     QAction* action = appearances->addAction(name);
     action->setCheckable(true);
@@ -148,6 +128,14 @@ void MainWindow::createViewMenu() {
       applyAppearance(chosen);
     });
   }
+  QMenu* text = menu->addMenu(tr("Te&xt Size"));
+  QAction* larger = addAction(text, {}, tr("&Larger"), QKeySequence::ZoomIn,
+                              [this] { setTextPercent(10, true); });
+  // Ctrl+= where + needs the shift key.
+  larger->setShortcuts({QKeySequence::ZoomIn, QKeySequence(Qt::CTRL | Qt::Key_Equal)});
+  addAction(text, {}, tr("&Smaller"), QKeySequence::ZoomOut, [this] { setTextPercent(-10, true); });
+  addAction(text, {}, tr("As the S&ystem's"), QKeySequence(Qt::CTRL | Qt::ALT | Qt::Key_0),
+            [this] { setTextPercent(100, false); });
   addAction(menu, {}, tr("&Default Layout"), {}, [this] { resetLayout(); });
 }
 
@@ -240,6 +228,9 @@ void MainWindow::createHelpMenu() {
     settings_->setHintsDismissed(false);
     showHints();
   });
+  menu->addSeparator();
+  addAction(menu, {}, tr("Show &Log File"), {}, [this] { showLog(); });
+  addAction(menu, {}, tr("&Copy Log Path"), {}, [this] { copyLogPath(); });
   menu->addSeparator();
   addAction(menu, {}, tr("&About Quantoscope"), {}, [this] { showAbout(this); });
   addAction(menu, {}, tr("About &Qt"), {}, [] { QApplication::aboutQt(); });

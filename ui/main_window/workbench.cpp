@@ -127,15 +127,17 @@ std::vector<Plot*> Workbench::plots() const {
 void Workbench::arrange() {
   QDockWidget* const map = docks_[0];
   QDockWidget* const group = docks_[3];
+  // Never all side by side, which would make the window as wide as all of them together.
   for (QDockWidget* dock : docks_) {
     dock->setFloating(false);
-    window_->addDockWidget(Qt::BottomDockWidgetArea, dock);
+    window_->removeDockWidget(dock);
+  }
+  window_->addDockWidget(Qt::BottomDockWidgetArea, map);
+  window_->splitDockWidget(map, group, Qt::Horizontal);
+  for (QDockWidget* dock : docks_) {
+    if (dock != map && dock != group) window_->tabifyDockWidget(map, dock);
     dock->show();
   }
-  window_->splitDockWidget(map, group, Qt::Horizontal);
-  window_->tabifyDockWidget(map, docks_[1]);
-  window_->tabifyDockWidget(map, docks_[2]);
-  window_->tabifyDockWidget(map, docks_[4]);
   map->raise();
 }
 

@@ -7,6 +7,8 @@
 #include <QStyleOption>
 #include <QToolTip>
 
+#include "ui/plots/theme.h"
+
 namespace quantoscope::ui {
 
 namespace {
@@ -36,8 +38,9 @@ QPalette paletteOf(const Colors& colors) {
   return palette;
 }
 
-/// Fusion without the lines about menu bar and toolbars, and with check boxes that stand out from
-/// dark ground.
+/// Fusion without the lines about menu bar and toolbars, with check boxes that stand out from dark
+/// ground, and with a line around every control where the contrast is high: its own outlines are
+/// darker than the ground, and so vanish in black.
 class FlatFusion : public QProxyStyle {
  public:
   FlatFusion() : QProxyStyle(QStyleFactory::create(QStringLiteral("Fusion"))) {}
@@ -55,11 +58,42 @@ class FlatFusion : public QProxyStyle {
   void drawPrimitive(PrimitiveElement element, const QStyleOption* option, QPainter* painter,
                      const QWidget* widget) const override {
     QProxyStyle::drawPrimitive(element, option, painter, widget);
+    const bool framed = element == PE_PanelButtonCommand || element == PE_FrameLineEdit ||
+                        element == PE_Frame || element == PE_IndicatorCheckBox ||
+                        element == PE_IndicatorRadioButton;
+    if (framed && outline(option, painter)) return;
     const bool dark = option->palette.color(QPalette::Window).lightness() < 128;
     if (element != PE_IndicatorCheckBox || !dark) return;
     painter->setPen(option->palette.color(QPalette::PlaceholderText));
     painter->setBrush(Qt::NoBrush);
     painter->drawRect(option->rect.adjusted(0, 0, -1, -1));
+  }
+
+  void drawComplexControl(ComplexControl control, const QStyleOptionComplex* option,
+                          QPainter* painter, const QWidget* widget) const override {
+    QProxyStyle::drawComplexControl(control, option, painter, widget);
+    if (control == CC_ComboBox || control == CC_SpinBox) outline(option, painter);
+    if (control != CC_Slider) return;
+    const QRect handle = subControlRect(control, option, SC_SliderHandle, widget);
+    outline(option, painter, handle);
+  }
+
+ private:
+  /// Whether the contrast is high, and thus a line drawn; thicker and in the accent with the focus.
+  static bool outline(const QStyleOption* option, QPainter* painter, QRect rect = {}) {
+    if (!PlotTheme::from(option->palette).highContrast) return false;
+    if (rect.isNull()) rect = option->rect;
+    const bool enabled = (option->state & State_Enabled) != 0;
+    const bool focused = (option->state & State_HasFocus) != 0;
+    QColor color =
+        option->palette.color(enabled ? QPalette::WindowText : QPalette::PlaceholderText);
+    if (focused) color = option->palette.color(QPalette::Highlight);
+    painter->save();
+    painter->setPen(QPen(color, focused ? 2 : 1));
+    painter->setBrush(Qt::NoBrush);
+    painter->drawRect(QRectF(rect).adjusted(0.5, 0.5, -0.5, -0.5));
+    painter->restore();
+    return true;
   }
 };
 
@@ -93,6 +127,31 @@ QPalette darkPalette() {
                     .disabled = QColor(0x7f, 0x88, 0x94)});
 }
 
+QPalette highContrastPalette() {
+  const QColor black(Qt::black);
+  const QColor white(Qt::white);
+  return paletteOf({.window = black,
+                    .base = black,
+                    .alternate = QColor(0x1a, 0x1a, 0x1a),
+                    .text = white,
+                    .button = black,
+                    .border = white,
+                    .accent = QColor(0xff, 0xe6, 0x00),
+                    .accentText = black,
+                    .link = QColor(0x8c, 0xd2, 0xff),
+                    .tip = black,
+                    .disabled = QColor(0xb0, 0xb0, 0xb0)});
+}
+
+namespace {
+
+QPalette paletteFor(Appearance appearance) {
+  if (appearance == Appearance::HighContrast) return highContrastPalette();
+  return appearance == Appearance::Dark ? darkPalette() : lightPalette();
+}
+
+}  // namespace
+
 void applyAppearance(Appearance appearance) {
   static const QString platformStyle = QApplication::style()->name();
   if (appearance == Appearance::System) {
@@ -100,9 +159,11 @@ void applyAppearance(Appearance appearance) {
     QApplication::setPalette(QPalette());
   } else {
     QApplication::setStyle(new FlatFusion);
-    QApplication::setPalette(appearance == Appearance::Dark ? darkPalette() : lightPalette());
+    QApplication::setPalette(paletteFor(appearance));
   }
-  QToolTip::setPalette(QApplication::palette());
+  // The system's are not copied, so that tooltips follow it, too.
+  const bool system = appearance == Appearance::System;
+  QToolTip::setPalette(system ? QPalette() : QApplication::palette());
 }
 
 }  // namespace quantoscope::ui

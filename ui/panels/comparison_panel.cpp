@@ -13,6 +13,7 @@
 #include <QVBoxLayout>
 
 #include "ui/panels/plot_frame.h"
+#include "ui/panels/text_size.h"
 #include "ui/plots/theme.h"
 #include "ui/plots/trade_off_plot.h"
 
@@ -62,7 +63,6 @@ ComparisonPanel::ComparisonPanel(Session* session, PinStore* pins, QWidget* pare
   table_->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
   table_->verticalHeader()->hide();
   table_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
-  table_->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 7);
   table_->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
   table_->horizontalHeader()->setHighlightSections(false);
 
@@ -106,7 +106,10 @@ ComparisonPanel::ComparisonPanel(Session* session, PinStore* pins, QWidget* pare
   layout->setContentsMargins(4, 0, 4, 4);
   layout->addWidget(splitter);
   plot_->setMinimumWidth(120);
-  setMinimumWidth(fontMetrics().averageCharWidth() * 45);
+  followFont(this, [this] {
+    setMinimumWidth(fontMetrics().averageCharWidth() * 45);
+    table_->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 7);
+  });
 
   connect(table_, &QTableView::doubleClicked, this, [this](const QModelIndex& index) {
     if (index.column() != ComparisonModel::Name) usePin();

@@ -5,6 +5,8 @@
 #include <QSignalBlocker>
 #include <QSpinBox>
 
+#include "ui/panels/text_size.h"
+
 namespace quantoscope::ui {
 
 namespace {
@@ -76,10 +78,14 @@ void GroupChooser::showState() {
     group_->setValue(static_cast<int>(chosen->group));
   }
   kind_->setCurrentIndex(chosen ? Chosen : Typical);
-  // As wide as what it says: the headline has little room.
-  kind_->setFixedWidth(fontMetrics().horizontalAdvance(kind_->currentText()) + 34);
+  fitWidth();
   row_->setVisible(chosen.has_value());
   group_->setVisible(chosen.has_value());
+}
+
+/// As wide as what it says: the headline has little room.
+void GroupChooser::fitWidth() {
+  kind_->setFixedWidth(fontMetrics().horizontalAdvance(kind_->currentText()) + 34);
 }
 
 void GroupChooser::choose() {

@@ -22,6 +22,7 @@ class GroupChooser : public QWidget {
 
  private:
   void showState();
+  void fitWidth();
   void choose();
 
   Session* session_;

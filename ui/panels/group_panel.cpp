@@ -15,6 +15,7 @@
 
 #include "core/base/text.h"
 #include "ui/panels/group_chooser.h"
+#include "ui/panels/text_size.h"
 #include "ui/plots/group_plot.h"
 #include "ui/plots/series.h"
 
@@ -43,7 +44,6 @@ GroupPanel::GroupPanel(Session* session, QWidget* parent)
   table_->setTabKeyNavigation(false);
   table_->verticalHeader()->hide();
   table_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
-  table_->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 5);
   table_->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
   table_->horizontalHeader()->setStretchLastSection(true);
   table_->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
@@ -62,7 +62,10 @@ GroupPanel::GroupPanel(Session* session, QWidget* parent)
   halves_->setHandleWidth(6);
   layout->addWidget(halves_, 1);
 
-  setMinimumWidth(fontMetrics().averageCharWidth() * 22);
+  followFont(this, [this] {
+    setMinimumWidth(fontMetrics().averageCharWidth() * 22);
+    table_->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 5);
+  });
 
   auto* copy = new QAction(tr("&Copy"), this);
   copy->setShortcut(QKeySequence::Copy);

@@ -6,6 +6,8 @@
 #include <QHeaderView>
 #include <QKeyEvent>
 
+#include "ui/panels/text_size.h"
+
 namespace quantoscope::ui {
 
 MetricsPanel::MetricsPanel(Session* session, QWidget* parent)
@@ -14,7 +16,6 @@ MetricsPanel::MetricsPanel(Session* session, QWidget* parent)
   setObjectName(QStringLiteral("metrics"));
   setAccessibleName(tr("Metrics"));
   setFrameShape(QFrame::NoFrame);
-  setMinimumWidth(fontMetrics().averageCharWidth() * 36);
   setShowGrid(false);
   setWordWrap(false);
   setTabKeyNavigation(false);
@@ -25,8 +26,11 @@ MetricsPanel::MetricsPanel(Session* session, QWidget* parent)
   horizontalHeader()->hide();
   verticalHeader()->hide();
   verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
-  verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 5);
   verticalHeader()->setMinimumSectionSize(1);
+  followFont(this, [this] {
+    setMinimumWidth(fontMetrics().averageCharWidth() * 30);
+    verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 5);
+  });
   horizontalHeader()->setSectionResizeMode(MetricsModel::Name, QHeaderView::Stretch);
   horizontalHeader()->setSectionResizeMode(MetricsModel::Value, QHeaderView::ResizeToContents);
   horizontalHeader()->setSectionResizeMode(MetricsModel::Unit, QHeaderView::ResizeToContents);

@@ -23,7 +23,9 @@
 
 #include "core/metrics/error_metrics.h"
 #include "ui/models/number_text.h"
+#include "ui/panels/decimal_spin_box.h"
 #include "ui/panels/preset_dialog.h"
+#include "ui/panels/text_size.h"
 #include "ui/session/presets.h"
 
 namespace quantoscope::ui {
@@ -280,7 +282,7 @@ void SpecPanel::addClipping(QFormLayout* form) {
   slider_->setAccessibleName(tr("Clip ratio slider"));
   slider_->setToolTip(tr("Clip ratio from 0.5 to 1; moving it chooses a fixed ratio"));
   slider_->installEventFilter(this);
-  ratio_ = new QDoubleSpinBox(this);
+  ratio_ = new DecimalSpinBox(this);
   ratio_->setObjectName(QStringLiteral("ratio"));
   ratio_->setDecimals(4);
   ratio_->setRange(0.0001, 1);
@@ -292,7 +294,9 @@ void SpecPanel::addClipping(QFormLayout* form) {
   best_ = new QLabel(this);
   useBest_ = new QPushButton(tr("&Use"), this);
   useBest_->setObjectName(QStringLiteral("useBest"));
-  useBest_->setMaximumWidth(fontMetrics().horizontalAdvance(useBest_->text()) + 24);
+  followFont(useBest_, [this] {
+    useBest_->setMaximumWidth(useBest_->fontMetrics().horizontalAdvance(useBest_->text()) + 24);
+  });
   useBest_->setAccessibleName(tr("Use the best clip ratio"));
   useBest_->setToolTip(tr("Choose the best ratio as a fixed ratio (Ctrl+B)"));
 

@@ -20,6 +20,7 @@
 #include "ui/panels/badge_delegate.h"
 #include "ui/panels/name_delegate.h"
 #include "ui/panels/tensor_details.h"
+#include "ui/panels/text_size.h"
 #include "ui/panels/vertical_scroll_area.h"
 
 namespace quantoscope::ui {
@@ -100,6 +101,10 @@ TensorBrowser::TensorBrowser(Session* session, QWidget* parent)
     showCurrentTensor();
   });
   connect(session, &Session::tensorChanged, this, &TensorBrowser::showCurrentTensor);
+  followFont(this, [this] {
+    setMinimumWidth(fontMetrics().averageCharWidth() * 30);
+    fitColumns();
+  });
   showFiles();
   showCurrentTensor();
   updateNote();
@@ -171,7 +176,6 @@ void TensorBrowser::setUpTable() {
   table_->setTextElideMode(Qt::ElideLeft);  // the end of a path tells more than its beginning
   table_->setTabKeyNavigation(false);
   table_->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);  // columns are fitted
-  setMinimumWidth(fontMetrics().averageCharWidth() * 38);
   table_->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
   table_->verticalHeader()->hide();
   table_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);

@@ -90,4 +90,19 @@ QSharedPointer<QCPAxisTicker> scaledLogTicker(double unit) {
   return QSharedPointer<LogValueTicker>::create(unit);
 }
 
+void fitTicks(QCustomPlot& canvas, const QSize& size) {
+  constexpr int kFewest = 2;
+  constexpr int kLetters = 12;  // of a label and the room beside it
+  constexpr int kLines = 2;     // that a label takes of an upright axis
+  for (QCPAxis* axis : canvas.axisRect()->axes()) {
+    const QFontMetrics metrics(axis->tickLabelFont());
+    // What is left beside, or below and above, the plotted area.
+    const bool upright = axis->orientation() == Qt::Vertical;
+    const int room = upright ? size.height() - 5 * metrics.height()
+                             : size.width() - kLetters * metrics.averageCharWidth();
+    const int label = upright ? kLines * metrics.height() : kLetters * metrics.averageCharWidth();
+    axis->ticker()->setTickCount(std::clamp(room / std::max(label, 1), kFewest, kTicks));
+  }
+}
+
 }  // namespace quantoscope::ui

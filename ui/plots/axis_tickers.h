@@ -2,8 +2,10 @@
 #pragma once
 
 #include <QtCore/QSharedPointer>
+#include <QtCore/QSize>
 
 class QCPAxisTicker;
+class QCustomPlot;
 
 namespace quantoscope::ui {
 
@@ -17,5 +19,8 @@ QSharedPointer<QCPAxisTicker> valueTicker();
 QSharedPointer<QCPAxisTicker> scaledValueTicker(double unit);
 /// The same for a logarithmic axis of a few decades: 1, 2 and 5 times the powers of ten.
 QSharedPointer<QCPAxisTicker> scaledLogTicker(double unit);
+
+/// As many ticks on each axis as have room beside each other in a canvas of this size.
+void fitTicks(QCustomPlot& canvas, const QSize& size);
 
 }  // namespace quantoscope::ui

@@ -11,6 +11,7 @@
 #include <QtGui/QWindow>
 #include <qcustomplot.h>
 
+#include "ui/plots/axis_tickers.h"
 #include "ui/plots/plot_accessibility.h"
 
 namespace quantoscope::ui {
@@ -397,6 +398,7 @@ void Plot::styleCanvas() {
   }
   const int strip = qCeil(QFontMetricsF(font()).height()) + kStripPadding;
   canvas_->axisRect()->setMinimumMargins(QMargins(0, strip, kPadding, 0));
+  fitTicks(*canvas_, canvas_->size());
 }
 
 void Plot::followPalette() {
@@ -464,6 +466,7 @@ void Plot::resizeEvent(QResizeEvent* event) {
   QWidget::resizeEvent(event);
   QRect inside = rect().adjusted(kFrameWidth, kFrameWidth, -kFrameWidth, -kFrameWidth);
   inside.setSize(inside.size().expandedTo({1, 1}));  // a canvas of no size cannot be painted
+  fitTicks(*canvas_, inside.size());
   canvas_->setGeometry(inside);
   veil_->setGeometry(inside);
 }
@@ -483,7 +486,7 @@ QSize Plot::sizeHint() const {
 }
 
 QSize Plot::minimumSizeHint() const {
-  return {240, 150};
+  return {200, 125};
 }
 
 }  // namespace quantoscope::ui

@@ -17,13 +17,14 @@ constexpr auto kSplitters = "window/splitters";
 constexpr auto kDirectory = "files/directory";
 constexpr auto kRecent = "files/recent";
 constexpr auto kAppearance = "view/appearance";
+constexpr auto kTextPercent = "view/textPercent";
 constexpr auto kHintsDismissed = "view/hintsDismissed";
 constexpr auto kLogCounts = "view/logCounts";
 constexpr auto kPins = "comparison/pins";
 constexpr auto kPresets = "presets/own";
 constexpr auto kLastPerspective = "window/perspective";
 
-constexpr const char* kAppearanceNames[] = {"system", "light", "dark"};
+constexpr const char* kAppearanceNames[] = {"system", "light", "dark", "high-contrast"};
 
 }  // namespace
 
@@ -91,7 +92,7 @@ void Settings::clearRecentFiles() {
 
 Appearance Settings::appearance() const {
   const QString name = store_->value(kAppearance).toString();
-  for (const Appearance appearance : {Appearance::Light, Appearance::Dark}) {
+  for (const Appearance appearance : {Appearance::Light, Appearance::Dark, Appearance::HighContrast}) {
     if (name == QLatin1String(kAppearanceNames[static_cast<int>(appearance)])) return appearance;
   }
   return Appearance::System;
@@ -100,6 +101,14 @@ Appearance Settings::appearance() const {
 void Settings::setAppearance(Appearance appearance) {
   store_->setValue(kAppearance,
                    QString::fromLatin1(kAppearanceNames[static_cast<int>(appearance)]));
+}
+
+int Settings::textPercent() const {
+  return std::clamp(store_->value(kTextPercent, 100).toInt(), kLeastText, kMostText);
+}
+
+void Settings::setTextPercent(int percent) {
+  store_->setValue(kTextPercent, percent);
 }
 
 bool Settings::hintsDismissed() const {

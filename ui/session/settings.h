@@ -13,7 +13,7 @@
 namespace quantoscope::ui {
 
 /// Which colours the window has.
-enum class Appearance { System, Light, Dark };
+enum class Appearance { System, Light, Dark, HighContrast };
 
 /// Where the window was and how its parts were arranged.
 struct WindowLayout {
@@ -56,6 +56,12 @@ class Settings {
 
   Appearance appearance() const;
   void setAppearance(Appearance appearance);
+
+  /// Size of the text in percent of the system's, kLeastText to kMostText; 100 at first.
+  int textPercent() const;
+  void setTextPercent(int percent);
+  static constexpr int kLeastText = 70;
+  static constexpr int kMostText = 200;
 
   /// Whether the hints of the first start have been put away.
   bool hintsDismissed() const;
