@@ -45,6 +45,8 @@ Library toLibrary(const Json& value) {
 /// Builds a Json from the parser's events, so that depth and duplicate keys are checked on the way.
 class Builder : public nlohmann::json_sax<Library> {
  public:
+  explicit Builder(const std::function<void(std::uint64_t)>& onKeys) : onKeys_(onKeys) {}
+
   bool null() override { return add(nullptr); }
   bool boolean(bool value) override { return add(value); }
   bool number_integer(std::int64_t value) override { return add(value); }
@@ -63,6 +65,7 @@ class Builder : public nlohmann::json_sax<Library> {
   bool end_array() override { return close(); }
 
   bool key(std::string& name) override {
+    if (++keys_ % kKeysBetween == 0 && onKeys_) onKeys_(keys_);
     if (!stack_.back().keys.insert(name).second) return fail("the key '" + name + "' twice");
     stack_.back().key = name;
     return true;
@@ -112,6 +115,10 @@ class Builder : public nlohmann::json_sax<Library> {
     return true;
   }
 
+  static constexpr std::uint64_t kKeysBetween = 1024;
+
+  const std::function<void(std::uint64_t)>& onKeys_;
+  std::uint64_t keys_ = 0;
   std::vector<Level> stack_;
 };
 
@@ -154,8 +161,9 @@ std::string Json::text(int indent) const {
   return toLibrary(*this).dump(indent);
 }
 
-Result<Json> parseJson(std::string_view text, const std::string& name) {
-  Builder builder;
+Result<Json> parseJson(std::string_view text, const std::string& name,
+                       const std::function<void(std::uint64_t)>& onKeys) {
+  Builder builder(onKeys);
   if (!Library::sax_parse(text.begin(), text.end(), &builder)) {
     return Error{ErrorCode::UnreadableFile, name + ": " + builder.problem};
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -77,7 +78,9 @@ class Json {
 };
 
 /// Reads one JSON value. `name` (a file, say) begins the message of an error. Nesting deeper than
-/// 200 levels and duplicate keys are errors.
-Result<Json> parseJson(std::string_view text, const std::string& name);
+/// 200 levels and duplicate keys are errors. `onKeys`, if there is one, is told now and then how
+/// many keys have been read.
+Result<Json> parseJson(std::string_view text, const std::string& name,
+                       const std::function<void(std::uint64_t keys)>& onKeys = {});
 
 }  // namespace quantoscope

@@ -13,10 +13,10 @@ namespace quantoscope {
 
 namespace {
 
-Result<SharedContainer> openSafetensorsFile(const std::string& path) {
+Result<SharedContainer> openSafetensorsFile(const std::string& path, const TaskControl& control) {
   const auto bytes = openFileBytes(path);
   if (!bytes) return bytes.error();
-  return openSafetensors(*bytes, path);
+  return openSafetensors(*bytes, path, control);
 }
 
 /// One array, or an archive of them.
@@ -33,7 +33,7 @@ Result<SharedContainer> openSingle(const std::string& path, const OpenOptions& o
   const Result<FileKind> kind = fileKindOf(path);
   if (!kind) return kind.error();
   if (*kind == FileKind::Hdf5) return openHdf5Container(path, options);
-  if (*kind == FileKind::Safetensors) return openSafetensorsFile(path);
+  if (*kind == FileKind::Safetensors) return openSafetensorsFile(path, options.control);
   if (*kind == FileKind::Keras) return openKerasArchive(path, options);
   if (*kind == FileKind::NumPy) return openNumpyFile(path);
   return unsupportedKindError(path, *kind);

@@ -96,7 +96,24 @@ Result<Entry> readEntry(const std::string& name, const Json& member) {
   return entry;
 }
 
-Result<std::vector<Entry>> readEntries(const Json& header) {
+/// A header may list millions of arrays: whoever waits is told that it goes on.
+class Steps {
+ public:
+  explicit Steps(const TaskControl& control) : control_(control) {}
+  void reached(std::uint64_t steps) {
+    steps_ = std::max(steps_, steps);
+    if (control_.progress) control_.progress(steps_, 0);
+  }
+  void next() {
+    if (++steps_ % 1024 == 0) reached(steps_);
+  }
+
+ private:
+  const TaskControl& control_;
+  std::uint64_t steps_ = 0;
+};
+
+Result<std::vector<Entry>> readEntries(const Json& header, Steps& steps) {
   if (!header.isObject()) return damaged("no JSON object");
   std::vector<Entry> entries;
   for (const auto& [name, member] : *header.asObject()) {
@@ -104,6 +121,7 @@ Result<std::vector<Entry>> readEntries(const Json& header) {
       if (!member.isObject()) return damaged("__metadata__ is no object");
       continue;
     }
+    steps.next();
     auto entry = readEntry(name, member);
     if (!entry) return entry.error();
     entries.push_back(*std::move(entry));
@@ -153,12 +171,15 @@ std::string obstacleTo(const Entry& entry, std::uint64_t dataBytes) {
   return "the file is cut off: " + std::to_string(missing) + " of its bytes are missing";
 }
 
-Result<SharedContainer> parse(const SharedByteSource& bytes, const std::string& name) {
+Result<SharedContainer> parse(const SharedByteSource& bytes, const std::string& name,
+                              const TaskControl& control) {
+  Steps steps(control);
   const auto header = readHeader(*bytes);
   if (!header) return header.error();
-  const auto json = parseJson(*header, "the header is damaged");
+  const auto json = parseJson(*header, "the header is damaged",
+                              [&steps](std::uint64_t keys) { steps.reached(keys); });
   if (!json) return json.error();
-  auto entries = readEntries(*json);
+  auto entries = readEntries(*json, steps);
   if (!entries) return entries.error();
   const auto position = [](const Entry& entry) { return std::pair(entry.begin, entry.end); };
   std::stable_sort(entries->begin(), entries->end(),
@@ -169,6 +190,7 @@ Result<SharedContainer> parse(const SharedByteSource& bytes, const std::string& 
 
   auto container = std::make_shared<DenseContainer>(name, "safetensors");
   for (Entry& entry : *entries) {
+    steps.next();
     std::string obstacle = obstacleTo(entry, dataBytes);
     if (obstacle.empty()) {
       container->add({std::move(entry.name), *entry.type, std::move(entry.shape), bytes,
@@ -189,8 +211,9 @@ Result<SharedContainer> parse(const SharedByteSource& bytes, const std::string& 
 
 }  // namespace
 
-Result<SharedContainer> openSafetensors(const SharedByteSource& bytes, const std::string& name) {
-  auto container = parse(bytes, name);
+Result<SharedContainer> openSafetensors(const SharedByteSource& bytes, const std::string& name,
+                                        const TaskControl& control) {
+  auto container = parse(bytes, name, control);
   if (!container) return about(name, container.error());
   return container;
 }

@@ -18,7 +18,9 @@ namespace quantoscope {
 /// is not read here (F4, F8_E8M0, C64, ...).
 ///
 /// Read are F64, F32, F16, BF16, F8_E4M3, F8_E5M2, I8 to I64, U8 to U64 and BOOL. The arrays are
-/// listed in the order of their bytes. All calls are thread-safe where reading from `bytes` is.
-Result<SharedContainer> openSafetensors(const SharedByteSource& bytes, const std::string& name);
+/// listed in the order of their bytes. `control` is told of progress in steps, without a total. All
+/// calls are thread-safe where reading from `bytes` is.
+Result<SharedContainer> openSafetensors(const SharedByteSource& bytes, const std::string& name,
+                                        const TaskControl& control = {});
 
 }  // namespace quantoscope

@@ -22,6 +22,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!readText(**bytes, 0, static_cast<std::size_t>(member.bytes))) std::abort();
   }
   const auto arrays = openNpz(archive, "file.npz");
-  if (arrays) fuzz::useContainer(**arrays);
+  if (arrays) fuzz::useContainer(**arrays, true);
   return 0;
 }

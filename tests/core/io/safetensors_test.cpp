@@ -225,6 +225,22 @@ class SafetensorsTest : public QObject {
     QCOMPARE(QString::fromStdString(problemOf(header.toStdString(), "12345678")), problem);
   }
 
+  /// Who waits for the reader gives up after 10 s without progress.
+  void longHeadersTellOfProgress() {
+    std::string header = "{";
+    for (int i = 0; i < 5000; ++i) {
+      header += (i > 0 ? ",\"t" : "\"t") + std::to_string(i) +
+                "\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}";
+    }
+    std::vector<std::uint64_t> steps;
+    TaskControl control;
+    control.progress = [&](std::uint64_t done, std::uint64_t) { steps.push_back(done); };
+    QVERIFY(openSafetensors(bytesInMemory(safetensorsBytes(header + "}", "")), "m", control));
+    QVERIFY2(steps.size() >= 20, qPrintable(QString::number(steps.size())));
+    QVERIFY(std::is_sorted(steps.begin(), steps.end()));
+    QVERIFY(steps.back() > 20000);
+  }
+
   void lengthsThatCannotBeAreRefused() {
     QCOMPARE(parse("\1\2").error().message,
              std::string("m: cut off: 8 bytes are missing at byte 0 of 2"));
