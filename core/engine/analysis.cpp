@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "core/metrics/percentiles.h"
-#include "core/parallel/worker_pool.h"
+#include "core/quant/error_histogram.h"
 #include "core/quant/weighted_search.h"
 
 namespace quantoscope {
@@ -75,31 +75,6 @@ GroupDetail detailOf(const AnalysisRequest& request, const GroupParameters& para
   return detail;
 }
 
-Result<Histogram> errorHistogramOf(const AnalysisRequest& request,
-                                   const GroupParameters& parameters, double range,
-                                   const Executor& executor, const TaskControl& control) {
-  const Histogram empty = Histogram::over(-range, range, request.bins);
-  struct Scratch {
-    Histogram histogram;
-    std::vector<float> errors;
-  };
-  WorkerPool<Scratch> parts([&] { return Scratch{empty, {}}; });  // counts: no order to keep
-  const Status status =
-      forEachDequantizedBlock(*request.tensor, request.spec, parameters, executor, control,
-                              [&](std::size_t, std::size_t, MatrixView w, const float* y) {
-                                WorkerPool<Scratch>::Lease mine(parts);
-                                mine->errors.resize(w.rows * w.cols);
-                                for (std::size_t i = 0; i < mine->errors.size(); ++i) {
-                                  mine->errors[i] = w.data[i] - y[i];
-                                }
-                                mine->histogram.addAll(mine->errors, -1);
-                              });
-  if (!status) return status.error();
-  Histogram whole = empty;
-  parts.forEach([&](const Scratch& part) { whole.merge(part.histogram); });
-  return whole;
-}
-
 std::span<const float> importanceOf(const AnalysisRequest& request) {
   return request.importance ? request.importance->values() : std::span<const float>();
 }
@@ -128,12 +103,9 @@ Status addQuantization(const AnalysisRequest& request, const Executor& executor,
                        const TaskControl& control, AnalysisResult& result) {
   auto choice = chooseClip(*request.tensor, request.spec, executor, control, importanceOf(request));
   if (!choice) return choice.error();
-  auto measured =
-      measureQuantization(*request.tensor, request.spec, choice->ratios, executor, control);
+  auto measured = countQuantizationErrors(*request.tensor, request.spec, choice->ratios,
+                                          request.bins, executor, control);
   if (!measured) return measured.error();
-  auto histogram = errorHistogramOf(request, measured->parameters, measured->sums.maxAbsError,
-                                    executor, control);
-  if (!histogram) return histogram.error();
 
   if (request.importance) {
     auto weighted = weightedMseOf(request, measured->parameters, executor, control);
@@ -141,7 +113,7 @@ Status addQuantization(const AnalysisRequest& request, const Executor& executor,
     result.weightedMse = *weighted;
   }
   result.metrics = ErrorMetrics::from(measured->sums);
-  result.errorHistogram = std::move(*histogram);
+  result.errorHistogram = std::move(measured->histogram);
   result.group = detailOf(request, measured->parameters, choice->ratios);
   result.clip = std::move(*choice);
   return ok();

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "core/kernels/error_counts.h"
 #include "core/kernels/kernels.h"
 
 // SSSE3 has a wrong IfNegativeThenElse in Highway 1.0.3, and is too old to be worth a table.
@@ -28,6 +29,8 @@ void quantizeDequantize(const Codec& codec, const BlockShape& shape, const float
                         float* y);
 
 namespace {
+
+using M = hn::Mask<F>;
 
 /// The columns of a row that make no full 16, with zeros behind them: their e is 0.
 struct PaddedTail {
@@ -137,6 +140,71 @@ struct SquareAccumulator {
   }
   HWY_INLINE void clearSpan() {}
   void addProducts(const float*, const float*, std::size_t) {}
+};
+
+/// The bins of errors, in float32: sure unless one comes near a border, and then the rule decides.
+class ErrorBins {
+ public:
+  HWY_INLINE explicit ErrorBins(const BinRule& rule)
+      : rule_(&rule),
+        perUnit_(hn::Set(F(), static_cast<float>(-rule.bins / rule.width))),
+        middle_(hn::Set(F(), static_cast<float>(rule.bins / 2 - 0.5))),
+        // Three roundings of 2^-24 of at most the number of bins stay below this.
+        sure_(hn::Set(F(), 0.5f - static_cast<float>(rule.bins) * 0x1.8p-23f)),
+        last_(hn::Set(hn::RebindToUnsigned<F>(), static_cast<std::uint32_t>(rule.bins) - 1)) {}
+
+  HWY_INLINE void find(V e, std::int32_t* bins) const {
+    const F f;
+    const hn::RebindToUnsigned<F> u32;
+    // Half a bin less, so that rounding to nearest finds the bin; the sum with 1.5 * 2^23 has it in
+    // its last bits.
+    const V shift = hn::Set(f, 12582912.0f);
+    const V at = hn::MulAdd(e, perUnit_, middle_);
+    const V shifted = hn::Add(at, shift);
+    const M sure = hn::Le(hn::Abs(hn::Sub(at, hn::Sub(shifted, shift))), sure_);
+    const auto bin = hn::Min(hn::Sub(hn::BitCast(u32, shifted), hn::BitCast(u32, shift)), last_);
+    hn::StoreU(hn::BitCast(hn::RebindToSigned<F>(), bin), hn::RebindToSigned<F>(), bins);
+    if (HWY_UNLIKELY(!hn::AllTrue(f, sure))) findExactly(*rule_, e, bins);
+  }
+
+ private:
+  static HWY_NOINLINE void findExactly(const BinRule& rule, V e, std::int32_t* bins) {
+    HWY_ALIGN float errors[kMaxVector];
+    hn::Store(e, F(), errors);
+    for (std::size_t i = 0; i < kMaxVector; ++i) bins[i] = rule.binOf(errors[i]);
+  }
+
+  const BinRule* rule_;
+  V perUnit_;
+  V middle_;
+  V sure_;
+  hn::Vec<hn::RebindToUnsigned<F>> last_;
+};
+
+/// ErrorAccumulators that also find the bins of a row, and count those of the row before.
+struct CountingAccumulators {
+  ErrorAccumulators sums;
+  ErrorBins bins;
+  ErrorCounts::Row row;
+
+  HWY_INLINE void add(std::size_t i, V weight, V value) {
+    bins.find(hn::Sub(weight, value), row.found);
+    row.found += kMaxVector;
+    count();
+    sums.add(i, weight, value);
+  }
+  /// As many that wait as were found.
+  HWY_INLINE void count() {
+    if (row.end - row.waiting < static_cast<std::ptrdiff_t>(kMaxVector)) return;
+    for (std::size_t i = 0; i < kMaxVector; i += 4) {
+      ++row.tables[0][row.waiting[i]];
+      ++row.tables[1][row.waiting[i + 1]];
+      ++row.tables[2][row.waiting[i + 2]];
+      ++row.tables[3][row.waiting[i + 3]];
+    }
+    row.waiting += kMaxVector;
+  }
+  HWY_INLINE bool closeSpan() { return sums.closeSpan(); }
 };
 
 /// Adds 16 columns whose values are stored.
@@ -331,6 +399,40 @@ void addCodingErrors(const Codec& codec, const BlockShape& shape, const float* w
       if (!stored) rows.dequantizeRow(r, room);
       peak = {peak.magnitude, r,
               firstColumnOf(peak.magnitude, w + r * shape.cols, room, shape.cols)};
+    }
+    accumulators.store(sums);
+  });
+}
+
+void addCountedErrors(const Codec& codec, const BlockShape& shape, const float* w,
+                      const float* scale, const float* zeroPoint, const float* decodeScale,
+                      float* room, ErrorLanes& sums, ErrorPeak& peak, ErrorCounts& counts) {
+  const CodedRows rows{codec, shape, w, scale, zeroPoint, decodeScale};
+  if (!rows.aligned()) {
+    scalarKernels().addCountedErrors(codec, shape, w, scale, zeroPoint, decodeScale, room, sums,
+                                     peak, counts);
+    return;
+  }
+  rows.withCodecs([&](auto codecOfGroup) HWY_ATTR {
+    ErrorAccumulators accumulators(sums);
+    for (std::size_t r = 0; r < shape.rows; ++r) {
+      const float* row = w + r * shape.cols;
+      CountingAccumulators next{accumulators, ErrorBins(counts.rule()),
+                                counts.beginRow(shape.cols)};
+      const ErrorCounts::Row begun = next.row;
+      const bool stored = !rows.addRegistered(r, codecOfGroup, next);
+      if (stored) {
+        rows.dequantizeRow(r, room);
+        addRow(accumulators, row, room, shape.cols);
+        counts.findBins(begun, row, room, shape.cols);
+      } else {
+        accumulators = next.sums;
+      }
+      const ErrorCounts::Row reached = next.row;  // a copy, so that `next` can stay in registers
+      counts.endRow(reached);
+      if (!takePeak(accumulators, peak)) continue;
+      if (!stored) rows.dequantizeRow(r, room);
+      peak = {peak.magnitude, r, firstColumnOf(peak.magnitude, row, room, shape.cols)};
     }
     accumulators.store(sums);
   });

@@ -80,6 +80,8 @@ struct BinRule {
   std::int32_t binOf(float x) const;
 };
 
+class ErrorCounts;  // core/kernels/error_counts.h
+
 struct KernelTable {
   const char* name;
 
@@ -126,6 +128,11 @@ struct KernelTable {
   void (*addCodingErrors)(const Codec& codec, const BlockShape& shape, const float* w,
                           const float* scale, const float* zeroPoint, const float* decodeScale,
                           float* room, ErrorLanes& sums, ErrorPeak& peak);
+
+  /// addCodingErrors, and the histogram of the errors. `room` has space for a row's values.
+  void (*addCountedErrors)(const Codec& codec, const BlockShape& shape, const float* w,
+                           const float* scale, const float* zeroPoint, const float* decodeScale,
+                           float* room, ErrorLanes& sums, ErrorPeak& peak, ErrorCounts& counts);
 
   /// quantizeDequantize and then addSquaredErrors likewise.
   void (*addCodingSquaredErrors)(const Codec& codec, const BlockShape& shape, const float* w,

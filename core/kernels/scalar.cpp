@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/kernels/error_counts.h"
 #include "core/kernels/kernels.h"
 #include "core/kernels/scale_formats.h"
 
@@ -227,6 +228,25 @@ void addCodingErrors(const Codec& codec, const BlockShape& shape, const float* w
   addErrors(shape, w, room, sums, peak);
 }
 
+void addCountedErrors(const Codec& codec, const BlockShape& shape, const float* w,
+                      const float* scale, const float* zeroPoint, const float* decodeScale,
+                      float* room, ErrorLanes& sums, ErrorPeak& peak, ErrorCounts& counts) {
+  const std::size_t perRow = shape.groupsPerRow();
+  for (std::size_t r = 0; r < shape.rows; ++r, w += shape.cols) {
+    const std::size_t group = r * perRow;
+    const BlockShape row{1, shape.cols, shape.groupSize};
+    quantizeDequantize(codec, row, w, scale + group,
+                       zeroPoint != nullptr ? zeroPoint + group : nullptr, decodeScale + group,
+                       room);
+    ErrorPeak found{peak.magnitude, 0, 0};
+    addErrors(row, w, room, sums, found);
+    if (found.magnitude > peak.magnitude) peak = {found.magnitude, r, found.col};
+    const ErrorCounts::Row bins = counts.beginRow(shape.cols);
+    counts.findBins(bins, w, room, shape.cols);
+    counts.endRow(bins);
+  }
+}
+
 void addCodingSquaredErrors(const Codec& codec, const BlockShape& shape, const float* w,
                             const float* scale, const float* zeroPoint, const float* decodeScale,
                             float* room, ErrorLanes::Lanes& squaredError) {
@@ -319,6 +339,7 @@ const KernelTable& scalarKernels() {
                                      addSquaredErrors,
                                      groupSquaredErrors,
                                      addCodingErrors,
+                                     addCountedErrors,
                                      addCodingSquaredErrors,
                                      summarize,
                                      addMoments,

@@ -46,6 +46,9 @@ void groupSquaredErrors(const BlockShape& shape, const float* w, const float* y,
 void addCodingErrors(const Codec& codec, const BlockShape& shape, const float* w,
                      const float* scale, const float* zeroPoint, const float* decodeScale,
                      float* room, ErrorLanes& sums, ErrorPeak& peak);
+void addCountedErrors(const Codec& codec, const BlockShape& shape, const float* w,
+                      const float* scale, const float* zeroPoint, const float* decodeScale,
+                      float* room, ErrorLanes& sums, ErrorPeak& peak, ErrorCounts& counts);
 void addCodingSquaredErrors(const Codec& codec, const BlockShape& shape, const float* w,
                             const float* scale, const float* zeroPoint, const float* decodeScale,
                             float* room, ErrorLanes::Lanes& lanes);
@@ -337,6 +340,7 @@ const KernelTable& table() {
                                   addSquaredErrors,
                                   groupSquaredErrors,
                                   addCodingErrors,
+                                  addCountedErrors,
                                   addCodingSquaredErrors,
                                   summarize,
                                   addMoments,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "core/kernels/kernels.h"
@@ -42,10 +43,39 @@ void Histogram::addAll(std::span<const float> values, double sign) {
   constexpr std::size_t kPiece = 1024;
   const kernels::BinRule rule = ruleOf(*this, sign);
   std::array<std::int32_t, kPiece> bins;
-  for (std::size_t begin = 0; begin < values.size(); begin += kPiece) {
-    const std::size_t size = std::min(kPiece, values.size() - begin);
-    kernels::activeKernels().findBins(values.data() + begin, size, rule, bins.data());
-    for (std::size_t i = 0; i < size; ++i) ++counts[static_cast<std::size_t>(bins[i])];
+  const auto forEachPiece = [&](auto count) {
+    for (std::size_t begin = 0; begin < values.size(); begin += kPiece) {
+      const std::size_t size = std::min(kPiece, values.size() - begin);
+      kernels::activeKernels().findBins(values.data() + begin, size, rule, bins.data());
+      count(size);
+    }
+  };
+  // Neighbours often fall into the same bin, and adding to what was just stored takes long: they
+  // count in tables of their own, where adding those up in the end costs little.
+  if (values.size() / counts.size() < 16 ||
+      values.size() > std::numeric_limits<std::uint32_t>::max()) {
+    forEachPiece([&](std::size_t size) {
+      for (std::size_t i = 0; i < size; ++i) ++counts[static_cast<std::size_t>(bins[i])];
+    });
+    return;
+  }
+  constexpr std::size_t kTables = 4;
+  static thread_local std::vector<std::uint32_t> tables;
+  tables.assign(kTables * counts.size(), 0);
+  std::array<std::uint32_t*, kTables> table;
+  for (std::size_t t = 0; t < kTables; ++t) table[t] = tables.data() + t * counts.size();
+  forEachPiece([&](std::size_t size) {
+    std::size_t i = 0;
+    for (; i + kTables <= size; i += kTables) {
+      ++table[0][bins[i]];
+      ++table[1][bins[i + 1]];
+      ++table[2][bins[i + 2]];
+      ++table[3][bins[i + 3]];
+    }
+    for (; i < size; ++i) ++table[0][bins[i]];
+  });
+  for (std::size_t bin = 0; bin < counts.size(); ++bin) {
+    for (const std::uint32_t* t : table) counts[bin] += t[bin];
   }
 }
 

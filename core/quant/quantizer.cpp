@@ -11,6 +11,7 @@
 #include "core/parallel/worker_pool.h"
 #include "core/quant/double_quant.h"
 #include "core/quant/optimal_scale.h"
+#include "core/quant/span_errors.h"
 
 namespace quantoscope {
 
@@ -20,23 +21,23 @@ kernels::BlockShape shapeOf(MatrixView block, const GroupLayout& layout) {
   return {block.rows, block.cols, layout.groupSize};
 }
 
-/// Ratios of the groups of some rows as the kernels want them: a pointer and a stride of 0 or 1.
-class BlockRatios {
+/// Ratios of a span's groups as the kernels want them: a pointer and a stride of 0 or 1.
+class SpanRatios {
  public:
-  BlockRatios(const ClipRatios& ratios, const GroupLayout& layout, std::size_t firstRow,
-              std::size_t rows) {
+  SpanRatios(const ClipRatios& ratios, const WeightSpan& span) {
     switch (ratios.granularity) {
       case ClipRatios::Granularity::Tensor:
         data_ = ratios.values.data();
         stride_ = 0;
         return;
       case ClipRatios::Granularity::Group:
-        data_ = ratios.values.data() + firstRow * layout.groupsPerRow();
+        data_ = ratios.values.data() + span.firstGroup;
         return;
       case ClipRatios::Granularity::Row:
-        spread_.reserve(rows * layout.groupsPerRow());
-        for (std::size_t r = 0; r < rows; ++r) {
-          spread_.insert(spread_.end(), layout.groupsPerRow(), ratios.values[firstRow + r]);
+        spread_.reserve(span.groups());
+        for (std::size_t r = 0; r < span.shape.rows; ++r) {
+          spread_.insert(spread_.end(), span.shape.groupsPerRow(),
+                         ratios.values[span.firstRow + r]);
         }
         data_ = spread_.data();
     }
@@ -100,6 +101,8 @@ void findOptimal(OptimalScaleFinder& finder, bool hasZeroPoint, MatrixView w, st
   }
 }
 
+}  // namespace
+
 Status checkUsable(const WeightTensor& tensor, const QuantSpec& spec, const Codec& codec,
                    const GroupParameters& parameters) {
   const auto group = firstUnusable(parameters, codec);
@@ -121,51 +124,46 @@ GroupParameters emptyParameters(const Codec& codec, const GroupLayout& layout) {
   return parameters;
 }
 
-/// The parameters of the groups in some rows.
-void findParameters(const Codec& codec, const ClipRatios& ratios, std::size_t firstRow,
-                    MatrixView w, GroupParameters& parameters) {
-  const GroupLayout& layout = parameters.layout;
-  const BlockRatios blockRatios(ratios, layout, firstRow, w.rows);
-  const std::size_t group = firstRow * layout.groupsPerRow();
+void findParameters(const Codec& codec, const ClipRatios& ratios, const WeightSpan& span,
+                    GroupParameters& parameters) {
+  const SpanRatios spanRatios(ratios, span);
   kernels::activeKernels().groupParameters(
-      codec, shapeOf(w, layout), w.data, blockRatios.data(), blockRatios.stride(),
-      parameters.scale.data() + group,
-      codec.hasZeroPoint() ? parameters.zeroPoint.data() + group : nullptr);
+      codec, span.shape, span.weights, spanRatios.data(), spanRatios.stride(),
+      parameters.scale.data() + span.firstGroup,
+      codec.hasZeroPoint() ? parameters.zeroPoint.data() + span.firstGroup : nullptr);
 }
 
-/// What a worker needs for a piece of a few rows.
-struct PieceBuffers {
-  std::vector<float> weights;
-  std::vector<float> values;
-  std::size_t bytes() const { return (weights.capacity() + values.capacity()) * sizeof(float); }
-};
+bool scalesStandAlone(const QuantSpec& spec, const Codec& codec) {
+  return !spec.doubleQuant && spec.clip.kind != ClipPolicy::Kind::Optimal &&
+         codec.scaleFormat != ScaleFormat::E4m3;
+}
 
-/// Calls work(block, first row, weights, room for as many values) on pieces of a few rows, those of
-/// one block in order and on one thread. Weights and values of a piece stay in a core's first
-/// cache. Asks after each piece whether it is cancelled: with the optimal policy a block takes
-/// long.
-template <typename Work>
-Status forEachPiece(const WeightTensor& tensor, const Executor& executor,
-                    const TaskControl& control, Work work) {
-  constexpr std::size_t kPieceElements = 4096;
+void BlockErrors::add(const Codec& codec, const GroupParameters& parameters, const WeightSpan& span,
+                      float* room) {
+  kernels::ErrorPeak found = peak;
+  kernels::activeKernels().addCodingErrors(
+      codec, span.shape, span.weights, parameters.scale.data() + span.firstGroup,
+      codec.hasZeroPoint() ? parameters.zeroPoint.data() + span.firstGroup : nullptr,
+      parameters.decoding().data() + span.firstGroup, room, lanes, found);
+  take(found, span);
+}
+
+void BlockErrors::take(const kernels::ErrorPeak& found, const WeightSpan& span) {
+  if (found.magnitude > peak.magnitude) {
+    peak = {found.magnitude, span.firstRow + found.row, span.firstCol + found.col};
+  }
+}
+
+ErrorSums sumsOf(const std::vector<BlockErrors>& parts, const WeightTensor& tensor) {
   const RowBlocks blocks = RowBlocks::of(tensor.rows(), tensor.cols());
-  const std::size_t rows =
-      std::max<std::size_t>(1, kPieceElements / std::max<std::size_t>(1, tensor.cols()));
-  const Status status = executor.forEachBlock(
-      blocks.count(),
-      [&](std::size_t b) {
-        SharedBuffers<PieceBuffers>::Lease scratch;
-        scratch->values.resize(rows * tensor.cols());
-        const std::size_t end = blocks.first(b) + blocks.size(b);
-        for (std::size_t first = blocks.first(b); first < end; first += rows) {
-          if (!executor.goOn(control)) return;  // the search for an optimal scale takes its time
-          const MatrixView w = tensor.block(first, std::min(rows, end - first), scratch->weights);
-          work(b, first, w, scratch->values.data());
-        }
-      },
-      control);
-  return status ? tensor.intact() : status;
+  ErrorSums sums;
+  for (std::size_t b = 0; b < parts.size(); ++b) {
+    sums.add(parts[b].lanes, parts[b].peak, 0, blocks.size(b) * tensor.cols());
+  }
+  return sums;
 }
+
+namespace {
 
 template <typename Code>
 Result<std::vector<Code>> codesOf(const WeightTensor& tensor, const Codec& codec,
@@ -227,16 +225,16 @@ Result<GroupParameters> groupParametersOf(const WeightTensor& tensor, const Quan
   const Codec& codec = *prepared;
   GroupParameters parameters = emptyParameters(codec, layout);
   WorkerPool<OptimalScaleFinder> finders([&] { return OptimalScaleFinder(codec); });
-  const Status status = forEachPiece(
-      tensor, executor, control, [&](std::size_t, std::size_t first, MatrixView w, float*) {
-        if (optimal) {
-          WorkerPool<OptimalScaleFinder>::Lease finder(finders);
-          findOptimal(*finder, codec.hasZeroPoint(), w, first * layout.groupsPerRow(), importance,
-                      control.cancel, parameters);
-        } else {
-          findParameters(codec, ratios, first, w, parameters);
-        }
-      });
+  const auto findBest = [&](std::size_t, std::size_t first, MatrixView w, float*) {
+    WorkerPool<OptimalScaleFinder>::Lease finder(finders);
+    findOptimal(*finder, codec.hasZeroPoint(), w, first * layout.groupsPerRow(), importance,
+                control.cancel, parameters);
+  };
+  const Status status =
+      optimal ? forEachPiece(tensor, executor, control, findBest)
+              : forEachSpan(tensor, layout, executor, control, [&](const WeightSpan& span, float*) {
+                  findParameters(codec, ratios, span, parameters);
+                });
   if (!status) return status.error();
   if (auto usable = checkUsable(tensor, spec, codec, parameters); !usable) return usable.error();
   if (spec.doubleQuant) {
@@ -265,46 +263,15 @@ Status forEachDequantizedBlock(const WeightTensor& tensor, const QuantSpec& spec
                       });
 }
 
-namespace {
-
-/// The error sums of one block, piece after piece.
-struct BlockErrors {
-  kernels::ErrorLanes lanes;
-  kernels::ErrorPeak peak;  ///< its row counts from the tensor's first
-
-  /// Some rows of the tensor; `room` has space for their values.
-  void add(const Codec& codec, const GroupParameters& parameters, MatrixView w,
-           std::size_t firstRow, float* room) {
-    const std::size_t group = firstRow * parameters.layout.groupsPerRow();
-    kernels::ErrorPeak found = peak;
-    kernels::activeKernels().addCodingErrors(
-        codec, shapeOf(w, parameters.layout), w.data, parameters.scale.data() + group,
-        codec.hasZeroPoint() ? parameters.zeroPoint.data() + group : nullptr,
-        parameters.decoding().data() + group, room, lanes, found);
-    if (found.magnitude > peak.magnitude) peak = {found.magnitude, firstRow + found.row, found.col};
-  }
-};
-
-ErrorSums sumsOf(const std::vector<BlockErrors>& parts, const WeightTensor& tensor) {
-  const RowBlocks blocks = RowBlocks::of(tensor.rows(), tensor.cols());
-  ErrorSums sums;
-  for (std::size_t b = 0; b < parts.size(); ++b) {
-    sums.add(parts[b].lanes, parts[b].peak, 0, blocks.size(b) * tensor.cols());
-  }
-  return sums;
-}
-
-}  // namespace
-
 Result<ErrorSums> errorSumsOf(const WeightTensor& tensor, const QuantSpec& spec,
                               const GroupParameters& parameters, const Executor& executor,
                               const TaskControl& control) {
   std::vector<BlockErrors> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
   const Codec codec = codecOf(spec);
-  const Status status = forEachPiece(
-      tensor, executor, control, [&](std::size_t b, std::size_t first, MatrixView w, float* room) {
-        parts[b].add(codec, parameters, w, first, room);
-      });
+  const Status status = forEachSpan(tensor, parameters.layout, executor, control,
+                                    [&](const WeightSpan& span, float* room) {
+                                      parts[span.block].add(codec, parameters, span, room);
+                                    });
   if (!status) return status.error();
   return sumsOf(parts, tensor);
 }
@@ -314,9 +281,7 @@ Result<MeasuredQuantization> measureQuantization(const WeightTensor& tensor, con
                                                  const TaskControl& control) {
   MeasuredQuantization measured;
   const Codec codec = codecOf(spec);
-  // All scales, or something of all weights, must be known before any value is.
-  if (spec.doubleQuant || spec.clip.kind == ClipPolicy::Kind::Optimal ||
-      codec.scaleFormat == ScaleFormat::E4m3) {
+  if (!scalesStandAlone(spec, codec)) {
     auto parameters = groupParametersOf(tensor, spec, ratios, executor, control);
     if (!parameters) return parameters.error();
     auto sums = errorSumsOf(tensor, spec, *parameters, executor, control);
@@ -326,11 +291,11 @@ Result<MeasuredQuantization> measureQuantization(const WeightTensor& tensor, con
   GroupParameters& parameters = measured.parameters;
   parameters = emptyParameters(codec, layoutOf(spec, tensor.rows(), tensor.cols()));
   std::vector<BlockErrors> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
-  const Status status = forEachPiece(
-      tensor, executor, control, [&](std::size_t b, std::size_t first, MatrixView w, float* room) {
-        findParameters(codec, ratios, first, w, parameters);
-        parts[b].add(codec, parameters, w, first, room);
-      });
+  const Status status = forEachSpan(tensor, parameters.layout, executor, control,
+                                    [&](const WeightSpan& span, float* room) {
+                                      findParameters(codec, ratios, span, parameters);
+                                      parts[span.block].add(codec, parameters, span, room);
+                                    });
   if (!status) return status.error();
   if (auto usable = checkUsable(tensor, spec, codec, parameters); !usable) return usable.error();
   measured.sums = sumsOf(parts, tensor);

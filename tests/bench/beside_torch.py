@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Runs engine_bench, and the same formulas written plainly in torch, and prints one table.
 
-    tests/bench/beside_torch.py build/dev/tests/engine_bench [--rows 4096 --cols 4096] [--skip-codebooks]
+    tests/bench/beside_torch.py build/dev/tests/engine_bench [--torch-rows 512] [--no-torch]
 
 Needs torch (Debian's python3-torch is what the table in README.md was made with). Torch runs in
 processes of its own, as it is shipped, and with a malloc that keeps its memory, which takes page
-faults out of its times. Both sides work on N(0, 0.02) with 2 threads; torch's times are the
-shortest of a few repetitions, ours the benchmark's.
+faults out of its times. Both sides work on 4096x4096 of N(0, 0.02) with 2 threads; torch's
+searches with codebooks, which take a minute each, on --torch-rows rows, scaled. Torch's times are
+the shortest of a few repetitions (one of a search), ours the medians of several repetitions that
+are interleaved with those of all other jobs. It takes about six minutes.
 """
 import argparse
 import json
@@ -20,6 +22,8 @@ TUNED = {
     "MALLOC_TRIM_THRESHOLD_": "17179869184",
     "MALLOC_TOP_PAD_": "1073741824",
 }
+ROWS_OF_TENSOR = 4096
+COLS = 4096
 RATIOS = [1 - i / 200 for i in range(40)]
 NF4 = [-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
        -0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725,
@@ -27,22 +31,53 @@ NF4 = [-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.
        0.7229568362236023, 1.0]
 FP4 = [-12.0, -8.0, -6.0, -4.0, -3.0, -2.0, -0.0625, 0.0, 0.0625, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0]
 
-# job of engine_bench -> (title, torch job, its arguments)
-JOBS = {
-    "search/4/g128": ("clip search, 40 ratios, int4 asym g128", "search", (4, 128)),
-    "search/4/g32": ("the same, group 32", "search", (4, 32)),
-    "search/nf4/g128": ("clip search nf4", "search_book", ("nf4", 128)),
-    "search/fp4/g128": ("clip search fp4", "search_book", ("fp4", 128)),
-    "search/3/g128": ("clip search, 3 bits", "search", (3, 128)),
-    "search/8/g128": ("clip search, 8 bits", "search", (8, 128)),
-    "search_groups/4/g128": ("best ratio of each group, g128", "search_groups", (4, 128)),
-    "search_groups/4/g32": ("best ratio of each group, g32", "search_groups", (4, 32)),
-    "qdq/4/g128": ("quantize-dequantize int4, in place", "qdq", (4, 128)),
-    "qdq/nf4/g128": ("quantize-dequantize nf4", "qdq_book", ("nf4", 128)),
-    "qdq/fp4/g128": ("quantize-dequantize fp4", "qdq_book", ("fp4", 128)),
-    "error_sums/4/g128": ("parameters and error sums in one pass", "sums", (4, 128)),
-    "analysis/4/g128": ("analysis: health, statistics, both histograms", "analysis", (4, 128)),
+# job of engine_bench -> (torch job, its arguments)
+TORCH = {
+    "search/4/g128": ("search", (4, 128)),
+    "search/4/g32": ("search", (4, 32)),
+    "search/nf4/g128": ("search_book", ("nf4", 128)),
+    "search/fp4/g128": ("search_book", ("fp4", 128)),
+    "search/3/g128": ("search", (3, 128)),
+    "search/8/g128": ("search", (8, 128)),
+    "search_groups/4/g128": ("search_groups", (4, 128)),
+    "search_groups/4/g32": ("search_groups", (4, 32)),
+    "qdq/4/g128": ("qdq", (4, 128)),
+    "qdq/nf4/g128": ("qdq_book", ("nf4", 128)),
+    "qdq/fp4/g128": ("qdq_book", ("fp4", 128)),
+    "error_sums/4/g128": ("sums", (4, 128)),
+    "error_histogram/4/g128": ("histogram", (4, 128)),
+    "analysis/4/g128": ("analysis", (4, 128)),
 }
+
+# (title, jobs, what each may take in read passes: None without a bar)
+ROWS = [
+    ("clip search, 40 ratios, int4 asym g128, answer exact", ["search/4/g128"], [12]),
+    ("the same, group 32", ["search/4/g32"], [14]),
+    ("clip search nf4 / fp4", ["search/nf4/g128", "search/fp4/g128"], [12, 12]),
+    ("per-group best ratio, group 128 / 32", ["search_groups/4/g128", "search_groups/4/g32"],
+     [13, 20]),
+    ("quantize-dequantize int4, in place", ["qdq/4/g128"], [1.8]),
+    ("quantize-dequantize nf4 / fp4", ["qdq/nf4/g128", "qdq/fp4/g128"], [2.5, 2.5]),
+    ("fused sums for MSE, SQNR, cosine, mean and max error / with a 512-bin histogram",
+     ["error_sums/4/g128", "error_histogram/4/g128"], [1.8, 4]),
+    ("3-bit / 8-bit search", ["search/3/g128", "search/8/g128"], [27, 27]),
+    ("whole analysis: health, statistics, both histograms", ["analysis/4/g128"], [None]),
+]
+
+# (title, [(numerator, denominator)], bar, whether more is better)
+RATIOS_OF = [
+    ("2 threads over 1, compute bound: clip search int4 g128 / 8-bit / per group g128",
+     [("search/4/g128@1", "search/4/g128"), ("search/8/g128@1", "search/8/g128"),
+      ("search_groups/4/g128@1", "search_groups/4/g128")], 1.8, True),
+    ("AVX2 over the best kernels, int: search int4 g128 / g32 / 8-bit, quantize-dequantize int4",
+     [("AVX2/" + job, job) for job in ("search/4/g128", "search/4/g32", "search/8/g128",
+                                       "qdq/4/g128")], 1.3, False),
+    ("the same, codebooks: search nf4 / fp4, quantize-dequantize nf4 / fp4",
+     [("AVX2/" + job, job) for job in ("search/nf4/g128", "search/fp4/g128", "qdq/nf4/g128",
+                                       "qdq/fp4/g128")], 4, False),
+    ("optimal policy, int4 g128, over the clip search", [("optimal/4/g128", "search/4/g128")], 60,
+     False),
+]
 
 
 def torch_jobs(torch):
@@ -86,17 +121,24 @@ def torch_jobs(torch):
             found = torch.where(better, torch.full_like(best, ratio), found)
         return found
 
-    def sums(w, bits, group):
-        e = w - qdq(w, bits, group)
+    def sums_of(w, e):
         signal, noise = w.pow(2).sum(), e.pow(2).sum()
         return (noise / w.numel(), 10 * torch.log10(signal / noise), e.mean(), e.abs().max(),
                 torch.nn.functional.cosine_similarity(w.flatten(), (w - e).flatten(), dim=0))
+
+    def sums(w, bits, group):
+        return sums_of(w, w - qdq(w, bits, group))
+
+    def histogram(w, bits, group):
+        e = w - qdq(w, bits, group)
+        limit = e.abs().max().item()
+        return sums_of(w, e), torch.histc(e, 512, -limit, limit)
 
     def analysis(w, bits, group):
         e = w - qdq(w, bits, group)
         limit = e.abs().max().item()
         return (torch.isfinite(w).all(), w.mean(), w.std(), torch.histc(w, 512),
-                torch.histc(e, 512, -limit, limit), sums(w, bits, group))
+                torch.histc(e, 512, -limit, limit), sums_of(w, e))
 
     return {
         "qdq": qdq,
@@ -105,6 +147,7 @@ def torch_jobs(torch):
         "search_book": lambda w, *spec: search_with(qdq_book, w, *spec),
         "search_groups": search_groups,
         "sums": sums,
+        "histogram": histogram,
         "analysis": analysis,
     }
 
@@ -115,73 +158,109 @@ def measure_torch(options):
 
     torch.set_num_threads(2)
     torch.manual_seed(1)
-    w = torch.randn(options.rows, options.cols) * 0.02
+    w = torch.randn(ROWS_OF_TENSOR, COLS) * 0.02
     jobs = torch_jobs(torch)
     seconds = {}
-    for name, (_, job, arguments) in JOBS.items():
-        long = job.startswith("search")
-        if options.skip_codebooks and job == "search_book":
-            continue
+    for name, (job, arguments) in TORCH.items():
+        rows = options.torch_rows if job == "search_book" else ROWS_OF_TENSOR
         times = []
-        for _ in range(1 if long else 5):
+        for _ in range(1 if job.startswith("search") else 5):
             begin = time.perf_counter()
-            jobs[job](w, *arguments)
+            jobs[job](w[:rows], *arguments)
             times.append(time.perf_counter() - begin)
-        seconds[name] = min(times)
-    print(json.dumps(seconds))
+        seconds[name] = min(times) * ROWS_OF_TENSOR / rows
+    print(json.dumps({"version": torch.__version__, "seconds": seconds}))
 
 
 def run_torch(options, environment):
-    command = [sys.executable, __file__, options.bench, "--torch", "--rows", str(options.rows),
-               "--cols", str(options.cols)]
-    if options.skip_codebooks:
-        command.append("--skip-codebooks")
+    command = [sys.executable, __file__, options.bench, "--torch", "--torch-rows",
+               str(options.torch_rows)]
     done = subprocess.run(command, env={**os.environ, **environment}, check=True,
                           stdout=subprocess.PIPE, text=True)
     time.sleep(1)  # torch's threads spin for a while
     return json.loads(done.stdout)
 
 
-def run_ours(options, kernels=None):
-    """ns/element of each job with 2 threads, and of the read pass."""
-    environment = {**os.environ, "QUANTOSCOPE_BENCH_KERNELS": kernels} if kernels else None
-    done = subprocess.run([options.bench, "--benchmark_format=json", "--benchmark_min_time=0.5",
-                           "--benchmark_filter=threads:2"],
+def run_ours(options):
+    """ns/element by job with 2 threads, job@1 with one; and the kernels' name."""
+    environment = {name: value for name, value in os.environ.items()
+                   if name != "QUANTOSCOPE_BENCH_ROWS"}
+    done = subprocess.run([options.bench, "--benchmark_format=json",
+                           "--benchmark_min_time=0.1",
+                           f"--benchmark_repetitions={options.repetitions}",
+                           "--benchmark_enable_random_interleaving=true",
+                           "--benchmark_report_aggregates_only=true"],
                           env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    # The counter's suffix is a matter of its unit: seconds an element.
-    return {row["name"].split("/threads")[0]: row["real_time"] * 1e6
-            for row in json.loads(done.stdout)["benchmarks"]}
+    answer = json.loads(done.stdout)
+    times = {}
+    for row in answer["benchmarks"]:
+        if row.get("aggregate_name") != "median" or row.get("error_occurred"):
+            continue
+        name, threads = row["run_name"].split("/threads:")
+        elements = ROWS_OF_TENSOR * COLS * (2 if name == "read" else 1)
+        one = threads.startswith("1")
+        times[name + ("@1" if one else "")] = row["real_time"] * 1e6 / elements
+    return times, answer["context"]["kernels"]
+
+
+def processor():
+    with open("/proc/cpuinfo", encoding="ascii") as lines:
+        facts = dict(line.split(":", 1) for line in lines if ":" in line)
+    facts = {name.strip(): value.strip() for name, value in facts.items()}
+    return (f"{facts['model name']}, family {facts['cpu family']} model {facts['model']}, "
+            f"{os.cpu_count()} cores at {float(facts['cpu MHz']) / 1000:.1f} GHz")
+
+
+def marked(value, bar, more_is_better=False):
+    text = f"{value:.3g}"
+    if bar is None:
+        return text
+    held = value >= bar if more_is_better else value <= bar
+    return text if held else f"**{text}, missed**"
+
+
+def print_table(ours, kernels, torch):
+    read = ours["read"]
+    print(f"{processor()}; {kernels} kernels; a read pass takes {read:.3f} ns/element with 2 "
+          f"threads, {ours['read@1']:.3f} with one.\n")
+    columns = "".join(f" times torch {t['version']} {name} |" for name, t in torch.items())
+    print(f"| job | within | read passes | ns/element |{columns}")
+    print("|---|---|---|---|" + "---|" * len(torch))
+    for title, jobs, bars in ROWS:
+        passes = " / ".join(marked(ours[j] / read, bar) for j, bar in zip(jobs, bars))
+        within = " / ".join(f"{bar}" for bar in dict.fromkeys(bars) if bar is not None)
+        cells = [title, within, passes, " / ".join(f"{ours[j]:.3f}" for j in jobs)]
+        cells += [" / ".join(f"{t['seconds'][j] * 1e9 / (ours[j] * ROWS_OF_TENSOR * COLS):.0f}"
+                             for j in jobs) for t in torch.values()]
+        print("| " + " | ".join(cells) + " |")
+    print("\n| ratio | bar | found |\n|---|---|---|")
+    for title, pairs, bar, more in RATIOS_OF:
+        known = [(a, b) for a, b in pairs if a in ours and b in ours]
+        found = " / ".join(marked(ours[a] / ours[b], bar, more) for a, b in known)
+        print(f"| {title} | {'at least' if more else 'at most'} {bar} | {found} |")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bench", help="the engine_bench program")
-    parser.add_argument("--rows", type=int, default=4096)
-    parser.add_argument("--cols", type=int, default=4096)
-    parser.add_argument("--skip-codebooks", action="store_true",
-                        help="leave out torch's nf4 and fp4 searches, which take minutes")
+    parser.add_argument("--torch-rows", type=int, default=512,
+                        help="rows for torch's nf4 and fp4 searches; their times are scaled")
+    parser.add_argument("--repetitions", type=int, default=9)
+    parser.add_argument("--no-torch", action="store_true", help="leave torch out")
     parser.add_argument("--torch", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.torch:
         measure_torch(options)
         return
-    ours = run_ours(options)
-    narrow = run_ours(options, "AVX2")
-    shipped = run_torch(options, {})
-    tuned = run_torch(options, TUNED)
-    elements = 4096 * 4096  # what engine_bench works on
-    scale = options.rows * options.cols / elements
-    read = ours["read"] / (2 * elements)  # of 128 MiB
-    print(f"The read pass takes {read:.3f} ns/element.\n")
-    print("| job | ns/element | read passes | AVX2 | torch as shipped | torch, tuned malloc |")
-    print("|---|---|---|---|---|---|")
-    for name, (title, _, _) in JOBS.items():
-        each = ours[name] / elements
-        times = [f"{t[name] * 1e9 / ours[name] / scale:.0f} x" if name in t else "-"
-                 for t in (shipped, tuned)]
-        print(f"| {title} | {each:.3f} | {each / read:.1f} | {narrow[name] / ours[name]:.2f} x | "
-              f"{times[0]} | {times[1]} |")
+    ours, kernels = run_ours(options)
+    torch = {}
+    if not options.no_torch:
+        torch = {"as shipped": run_torch(options, {}), "with tuned malloc": run_torch(options, TUNED)}
+    print_table(ours, kernels, torch)
+    if torch:
+        print(f"\nTorch's nf4 and fp4 searches ran on {options.torch_rows} of {ROWS_OF_TENSOR} "
+              "rows; their times are scaled.")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 //
 // Every benchmark works on one 4096x4096 float32 tensor (QUANTOSCOPE_BENCH_ROWS changes the rows)
 // and reports ns/element; /threads:N runs on N threads. Kernel tables are chosen with
-// QUANTOSCOPE_BENCH_KERNELS. tests/bench/compare.py runs it beside torch and prints the table.
+// QUANTOSCOPE_BENCH_KERNELS; jobs that begin with AVX2/ use that table whatever was chosen, so that
+// both can be compared in one run. tests/bench/beside_torch.py runs it beside torch and prints the
+// table.
 #include <benchmark/benchmark.h>
 #include <cstdlib>
 #include <memory>
@@ -10,6 +12,7 @@
 #include "core/base/text.h"
 #include "core/engine/analysis.h"
 #include "core/kernels/kernels.h"
+#include "core/quant/error_histogram.h"
 #include "core/quant/fast_search.h"
 #include "tests/support/test_data.h"
 
@@ -121,6 +124,17 @@ void errorSums(benchmark::State& state) {
   report(state, weights().elements());
 }
 
+/// errorSums and a histogram of 512 bins.
+void errorHistogram(benchmark::State& state) {
+  const Executor executor(static_cast<int>(state.range(0)));
+  const QuantSpec spec = specOf("4", 128);
+  for (auto _ : state) {
+    auto counted = countQuantizationErrors(weights(), spec, ClipRatios::whole(1), 512, executor);
+    benchmark::DoNotOptimize(counted);
+  }
+  report(state, weights().elements());
+}
+
 void wholeAnalysis(benchmark::State& state) {
   const Executor executor(static_cast<int>(state.range(0)));
   AnalysisRequest request;
@@ -131,6 +145,20 @@ void wholeAnalysis(benchmark::State& state) {
     benchmark::DoNotOptimize(result);
   }
   report(state, weights().elements());
+}
+
+/// A job with the AVX2 kernels, whatever table the others use.
+template <typename Job>
+auto onAvx2(Job job) {
+  return [job](benchmark::State& state) {
+    const std::string_view chosen = kernels::activeKernels().name;
+    if (!kernels::useKernels("AVX2")) {
+      state.SkipWithError("this machine has no AVX2");
+      return;
+    }
+    job(state);
+    kernels::useKernels(chosen);
+  };
 }
 
 void registerAll() {
@@ -161,7 +189,21 @@ void registerAll() {
   }
   add("search_rows/4/g128",
       [](benchmark::State& s) { search(s, "4", 128, ClipPolicy::Kind::SearchRows); });
+  add("optimal/4/g128",
+      [](benchmark::State& s) { search(s, "4", 128, ClipPolicy::Kind::Optimal); });
+  for (const auto& [dtype, group] :
+       {std::pair{"4", 128}, {"4", 32}, {"8", 128}, {"nf4", 128}, {"fp4", 128}}) {
+    const auto one = [dtype = dtype, group = group](benchmark::State& s) {
+      search(s, dtype, group, ClipPolicy::Kind::SearchTensor);
+    };
+    add(std::string("AVX2/search/") + dtype + "/g" + std::to_string(group), onAvx2(one));
+  }
+  for (const char* dtype : {"4", "nf4", "fp4"}) {
+    const auto one = [dtype](benchmark::State& s) { quantizeDequantize(s, dtype, 128); };
+    add(std::string("AVX2/qdq/") + dtype + "/g128", onAvx2(one));
+  }
   add("error_sums/4/g128", errorSums);
+  add("error_histogram/4/g128", errorHistogram);
   add("analysis/4/g128", wholeAnalysis);
 }
 

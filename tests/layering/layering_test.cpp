@@ -139,8 +139,9 @@ class LayeringTest : public QObject {
     QCOMPARE(filesThatInclude(all, QRegularExpression("^(seccomp|linux/landlock)")),
              QStringList{"core/io/sandbox.cpp"});
     QCOMPARE(filesThatInclude(all, QRegularExpression("^hwy/")),
-             (QStringList{"core/kernels/clip_curve.cpp", "core/kernels/curve_groups-inl.h",
-                          "core/kernels/errors.cpp", "core/kernels/group_choice.cpp",
+             (QStringList{"core/kernels/clip_curve.cpp", "core/kernels/curve_classes-inl.h",
+                          "core/kernels/curve_groups-inl.h", "core/kernels/errors.cpp",
+                          "core/kernels/group_choice.cpp", "core/kernels/level_changes-inl.h",
                           "core/kernels/vector.cpp", "core/kernels/vector_codecs-inl.h",
                           "core/kernels/vector_sums-inl.h"}));
     for (const QString& file : filesThatInclude(all, QRegularExpression("^(H5|hdf5)"))) {

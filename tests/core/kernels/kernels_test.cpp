@@ -7,6 +7,7 @@
 
 #include <QtTest>
 
+#include "core/kernels/error_counts.h"
 #include "core/quant/quant_spec.h"
 #include "tests/support/test_data.h"
 #include "tests/support/weight_patterns.h"
@@ -86,6 +87,9 @@ struct Answers {
   kernels::ErrorLanes codedSums;  ///< by the kernels that store no values
   kernels::ErrorPeak codedPeak;
   kernels::ErrorLanes::Lanes codedSquared{};
+  kernels::ErrorLanes countedSums;
+  kernels::ErrorPeak countedPeak;
+  std::vector<std::uint64_t> counts;
   kernels::Summary summary;
   kernels::MomentLanes moments;
   std::vector<std::int32_t> bins;
@@ -147,8 +151,28 @@ Answers answersOf(const KernelTable& table, const Setting& setting) {
                         room.data(), a.codedSums, a.codedPeak);
   table.addCodingSquaredErrors(codec, shape, w, a.scale.data(), a.zeroPoint.data(), decode.data(),
                                room.data(), a.codedSquared);
+  if (a.peak.magnitude > 0 && std::isfinite(a.peak.magnitude)) {
+    a.counts.resize(1 + setting.weights.size() % 600);
+    kernels::ErrorCounts counts(a.peak.magnitude, a.counts.size());
+    table.addCountedErrors(codec, shape, w, a.scale.data(), a.zeroPoint.data(), decode.data(),
+                           room.data(), a.countedSums, a.countedPeak, counts);
+    counts.addTo(a.counts);
+  }
   addPlainPasses(table, setting, a);
   return a;
+}
+
+/// The histogram by its definition.
+std::vector<std::uint64_t> countsOf(const Setting& setting, const Answers& a) {
+  std::vector<std::uint64_t> counts(a.counts.size());
+  const double range = a.peak.magnitude;
+  const auto bins = static_cast<double>(counts.size());
+  for (std::size_t i = 0; i < a.values.size() && !counts.empty(); ++i) {
+    const double x = -static_cast<double>(setting.weights[i] - a.values[i]);
+    const double bin = std::clamp(std::floor((x + range) * bins / (2 * range)), 0.0, bins - 1);
+    ++counts[static_cast<std::size_t>(bin)];
+  }
+  return counts;
 }
 
 template <typename T>
@@ -177,6 +201,7 @@ class KernelsTest : public QObject {
     for (int i = 0; i < kSettings; ++i) {
       const Setting setting = randomSetting(static_cast<std::uint32_t>(i + 1));
       const Answers wanted = answersOf(kernels::scalarKernels(), setting);
+      QVERIFY2(wanted.counts == countsOf(setting, wanted), setting.text(i));
       if (setting.ratios.size() == 1) {
         QVERIFY2(sameBits(wanted.scaleOfExtremes, wanted.scale), setting.text(i));
         QVERIFY2(sameBits(wanted.zeroPointOfExtremes, wanted.zeroPoint), setting.text(i));
@@ -210,6 +235,17 @@ class KernelsTest : public QObject {
                    found.codedPeak.row == wanted.peak.row && found.codedPeak.col == wanted.peak.col,
                "peak without stored values");
         verify(sameBits(found.codedSquared, wanted.squared), "e^2 without stored values");
+        verify(found.counts == wanted.counts, "counts of errors");
+        if (!found.counts.empty()) {
+          verify(sameBits(found.countedSums.squaredError, wanted.sums.squaredError) &&
+                     sameBits(found.countedSums.error, wanted.sums.error) &&
+                     sameBits(found.countedSums.squaredWeight, wanted.sums.squaredWeight) &&
+                     sameBits(found.countedSums.cross, wanted.sums.cross) &&
+                     found.countedPeak.magnitude == wanted.peak.magnitude &&
+                     found.countedPeak.row == wanted.peak.row &&
+                     found.countedPeak.col == wanted.peak.col,
+                 "sums beside counts");
+        }
         verify(found.bins == wanted.bins, "bins");
         verify(found.summary.nan == wanted.summary.nan && found.summary.inf == wanted.summary.inf &&
                    found.summary.zero == wanted.summary.zero &&
