@@ -82,7 +82,7 @@ QString selectionName(const Selection& selection) {
 }
 
 QString selectionSentence(const SelectedWeights& selected) {
-  const QString head = translated("%1 of %2 weights (%3) with %4")
+  const QString head = translated("%1 of %2 weights (%3), %4")
                            .arg(countText(selected.count), countText(selected.total),
                                 percent(selected.share()), selectionName(selected.selection));
   if (selected.count == 0) return head;

@@ -52,7 +52,7 @@ void SelectionBar::show() {
   if (selected) {
     text_->setText(selectionSentence(*selected));
   } else if (session_->selection()) {
-    text_->setText(tr("Weights with %1: counting…").arg(selectionName(*session_->selection())));
+    text_->setText(tr("Weights, %1: counting…").arg(selectionName(*session_->selection())));
   }
 }
 
