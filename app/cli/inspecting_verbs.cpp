@@ -1,6 +1,7 @@
 // list, inspect, search: they answer and write nothing.
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <optional>
 
 #include "app/cli/exit_status.h"
 #include "app/cli/report.h"
@@ -9,6 +10,7 @@
 #include "core/base/printable.h"
 #include "core/base/text.h"
 #include "core/engine/detail.h"
+#include "core/engine/part.h"
 #include "core/exporting/csv.h"
 
 namespace quantoscope::cli {
@@ -70,6 +72,7 @@ struct InspectOptions {
   int bins = 512;
   bool json = false;
   bool detail = false;
+  std::string part;
   SpecOptions spec;
 };
 
@@ -87,11 +90,27 @@ Result<SharedDetail> detailOf(const AnalysisRequest& request, const SharedResult
   return detail;
 }
 
+Result<ErrorReport> partOf(const AnalysisRequest& request, const TensorPart& part,
+                           const SharedResult& known, const Context& context) {
+  PartRequest wanted{request.tensor, part, known, {}};
+  wanted.sizes.bins = request.bins;
+  wanted.sizes.mapRows = wanted.sizes.mapCols = 1;
+  auto report = reportPart(wanted, context.executor(), context.control("reporting"));
+  context.clearProgress();
+  return report;
+}
+
 Result<int> inspect(const InspectOptions& options, const Context& context) {
   auto spec = options.spec.spec();
   if (!spec) return spec.error();
   auto orientation = options.spec.orientation();
   if (!orientation) return orientation.error();
+  std::optional<TensorPart> part;
+  if (!options.part.empty()) {
+    auto parsed = TensorPart::parse(options.part);
+    if (!parsed) return parsed.error();
+    part = *parsed;
+  }
   auto target = targetOf(options.file, options.tensor);
   if (!target) return target.error();
   auto loaded = loadTarget(context, *target, *orientation);
@@ -112,8 +131,19 @@ Result<int> inspect(const InspectOptions& options, const Context& context) {
   if (options.detail && (*result)->health.finite()) {
     auto detail = detailOf(request, *result, context);
     if (!detail) return detail.error();
-    json.set("detail", toJson((*detail)->report));
+    Json about = toJson((*detail)->report);
+    addProfiles(about, (*detail)->report);
+    json.set("detail", std::move(about));
     words += text((*detail)->report);
+  }
+  if (part && (*result)->health.finite()) {
+    auto report = partOf(request, *part, *result, context);
+    if (!report) return report.error();
+    Json about = toJson(*report);
+    about.set("part", part->text());
+    about.set("metrics", toJson(report->metrics));
+    json.set("part", std::move(about));
+    words += "\n" + part->text() + "\n" + text(report->metrics) + text(*report);
   }
   if (options.json) {
     context.print(json);
@@ -266,6 +296,9 @@ Verb addInspect(CLI::App& program) {
   verb->add_option("--bins", options->bins, "bins of the histograms")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000));
+  verb->add_option(
+      "--part", options->part,
+      "row:N, channel:N or group:ROW:GROUP: the same of that part alone, percentiles included");
   verb->add_flag(
       "--detail", options->detail,
       "add percentiles, rounding and clipping parts, use of codes, worst groups, outliers");

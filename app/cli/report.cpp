@@ -48,16 +48,6 @@ std::string at(Position position) {
   return "row " + std::to_string(position.row) + ", column " + std::to_string(position.col);
 }
 
-std::string metricsText(const ErrorMetrics& metrics) {
-  return line("MSE", formatRounded(metrics.mse, 6)) + line("RMSE", formatRounded(metrics.rmse, 6)) +
-         line("SQNR", formatRounded(metrics.sqnrDb, 6) + " dB") +
-         line("relative error", formatRounded(100 * metrics.relativeError, 4) + " %") +
-         line("max |error|",
-              formatRounded(metrics.maxAbsError, 6) + " at " + at(metrics.maxAbsErrorAt)) +
-         line("mean error", formatRounded(metrics.meanError, 6)) +
-         line("cosine", formatRounded(metrics.cosine, 8));
-}
-
 Json percentilesJson(const std::vector<Percentile>& percentiles) {
   Json::Array array;
   for (const Percentile& p : percentiles) {
@@ -160,9 +150,6 @@ Json toJson(const ErrorReport& report) {
   Json json =
       Json::object({{"percentiles", percentilesJson(report.percentiles)},
                     {"worst_groups", worstGroupsJson(report.worstGroups, report.map.layout.cols)},
-                    {"rows", profileJson(report.rows, report.map.layout.cols)},
-                    {"channels", profileJson(report.columns, report.map.layout.cols)},
-                    {"group_positions", profileJson(report.groupPositions, report.map.layout.cols)},
                     {"outlier_channels", outliersJson(report.outliers)}});
   if (report.split) json.set("split", splitJson(*report.split));
   if (report.codes) json.set("codes", codesJson(*report.codes));
@@ -187,6 +174,13 @@ std::string axesText(const std::vector<int>& axes) {
 }
 
 }  // namespace
+
+void addProfiles(Json& json, const ErrorReport& report) {
+  const std::size_t cols = report.map.layout.cols;
+  json.set("rows", profileJson(report.rows, cols));
+  json.set("channels", profileJson(report.columns, cols));
+  json.set("group_positions", profileJson(report.groupPositions, cols));
+}
 
 Json toJson(const TensorInfo& info) {
   std::vector<std::uint64_t> shape(info.shape.begin(), info.shape.end());
@@ -323,6 +317,16 @@ std::string text(const ErrorReport& report) {
   return words;
 }
 
+std::string text(const ErrorMetrics& metrics) {
+  return line("MSE", formatRounded(metrics.mse, 6)) + line("RMSE", formatRounded(metrics.rmse, 6)) +
+         line("SQNR", formatRounded(metrics.sqnrDb, 6) + " dB") +
+         line("relative error", formatRounded(100 * metrics.relativeError, 4) + " %") +
+         line("max |error|",
+              formatRounded(metrics.maxAbsError, 6) + " at " + at(metrics.maxAbsErrorAt)) +
+         line("mean error", formatRounded(metrics.meanError, 6)) +
+         line("cosine", formatRounded(metrics.cosine, 8));
+}
+
 std::string text(const AnalysisResult& result) {
   std::ostringstream out;
   const TensorInfo& info = result.info;
@@ -347,7 +351,7 @@ std::string text(const AnalysisResult& result) {
               std::to_string(result.health.nan) + ", " + std::to_string(result.health.inf))
       << line("zeros, subnormals",
               std::to_string(result.health.zero) + ", " + std::to_string(result.health.subnormal));
-  if (result.metrics) out << metricsText(*result.metrics);
+  if (result.metrics) out << text(*result.metrics);
   if (result.metrics && result.spec.clip.searches() && result.clip.ratios.values.size() == 1) {
     out << line("clip ratio", formatNumber(result.clip.ratios.values.front()));
   }

@@ -17,6 +17,8 @@ Json toJson(const StorageCost& storage);
 Json toJson(const Histogram& histogram);
 /// What inspect --detail and compare add to the metrics; without profiles and map.
 Json toJson(const ErrorReport& report);
+/// Adds the profiles: "rows", "channels", "group_positions", an array for each metric.
+void addProfiles(Json& json, const ErrorReport& report);
 
 /// Columns of text, left-aligned but for those that look like numbers in every row. Each row is one
 /// line, whatever its cells hold.
@@ -28,6 +30,9 @@ std::string shapeText(const std::vector<std::size_t>& shape);
 
 /// Everything that inspect says to people.
 std::string text(const AnalysisResult& result);
+
+/// The metrics alone, a line each.
+std::string text(const ErrorMetrics& metrics);
 
 /// The same for people, behind what inspect says.
 std::string text(const ErrorReport& report);

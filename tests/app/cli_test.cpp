@@ -173,6 +173,28 @@ class CliTest : public QObject {
     QVERIFY2(words.out.contains("99.9 % of |error|"), words.out);
   }
 
+  void aPartIsShownAlone() {
+    const Run result = run({"inspect", sample_, tensor_, "--clip", "0.8", "--part", "group:3:1",
+                            "--detail", "--json"});
+    QVERIFY2(result.status == 0, result.err);
+    const Json json = jsonOf(result);
+    QCOMPARE(*json.find("part")->find("part")->asString(), std::string("group:3:1"));
+    const double row = numberAt(json, {"part", "metrics", "max_abs_error_at", "row"});
+    const double col = numberAt(json, {"part", "metrics", "max_abs_error_at", "col"});
+    QVERIFY(row == 3 && col >= 32 && col < 64);
+    QCOMPARE(json.find("part")->find("percentiles")->asArray()->size(), std::size_t{4});
+    // Where a point is a row, its figures are those of the part.
+    QCOMPARE(numberAt(json, {"detail", "rows", "members_per_point"}), 1.0);
+    const Json whole =
+        jsonOf(run({"inspect", sample_, tensor_, "--clip", "0.8", "--part", "row:3", "--json"}));
+    const Json& rows = *json.find("detail")->find("rows")->find("mse");
+    const double mse = rows.asArray()->at(3).asNumber(NAN);
+    QVERIFY(std::fabs(numberAt(whole, {"part", "metrics", "mse"}) / mse - 1) < 1e-12);
+    verifyOneError(run({"inspect", sample_, tensor_, "--part", "row:999999"}), 4,
+                   "allowed are rows");
+    verifyOneError(run({"inspect", sample_, tensor_, "--part", "line:1"}), 2, "group:ROW:GROUP");
+  }
+
   void importanceDecidesTheSearch() {
     const int cols =
         static_cast<int>(numberAt(jsonOf(run({"inspect", sample_, tensor_, "--json"})), {"cols"}));

@@ -60,14 +60,21 @@ Setting randomSetting(std::uint32_t seed) {
   std::mt19937 engine(seed);
   Setting setting;
   setting.pattern = engine() % patternNames().size();
-  const std::size_t rows = 1 + engine() % 5;
-  const std::size_t cols = kCols[engine() % 8];
+  std::size_t rows = 1 + engine() % 5;
+  std::size_t cols = kCols[engine() % 8];
+  if (engine() % 20 == 0) {  // groups of 4096, with and without a tail
+    rows = 1 + engine() % 2;
+    cols = engine() % 4 == 0 ? 4096 : 4000 + engine() % 500;
+  }
   setting.spec = randomSpec(engine, cols);
   const GroupLayout layout = layoutOf(setting.spec, rows, cols);
   setting.shape = {rows, cols, layout.groupSize};
   setting.weights = patternValues(setting.pattern, rows, cols, layout.groupSize, seed);
   setting.ratios.resize(engine() % 2 == 0 ? 1 : layout.groups());
-  for (double& ratio : setting.ratios) ratio = 1 - (engine() % 100) / 200.0;
+  for (double& ratio : setting.ratios) {
+    ratio = engine() % 10 == 0 ? 1.0 / static_cast<double>(1 + engine() % 1000)
+                               : 1 - (engine() % 100) / 200.0;
+  }
   if (engine() % 3 == 0) {
     setting.decodeScale = normalValues(layout.groups(), seed + 1);
     setting.decodeScale[engine() % layout.groups()] = 0;

@@ -1,0 +1,167 @@
+#include "core/engine/part.h"
+
+#include "core/base/text.h"
+
+namespace quantoscope {
+
+namespace {
+
+/// A matrix cut out of a tensor, with the parameters that are its own.
+struct Cut {
+  GroupLayout layout;
+  Position first;  ///< of the tensor
+  std::vector<float> weights;
+  std::vector<float> values;
+  std::vector<float> scale;
+  std::vector<float> zeroPoint;
+  std::vector<float> decodeScale;
+
+  void takeGroup(const GroupParameters& parameters, std::size_t flat) {
+    scale.push_back(parameters.scale[flat]);
+    decodeScale.push_back(parameters.decoding()[flat]);
+    if (!parameters.zeroPoint.empty()) zeroPoint.push_back(parameters.zeroPoint[flat]);
+  }
+};
+
+Status checkKnown(const PartRequest& request) {
+  const AnalysisResult* known = request.known.get();
+  const bool answers = known != nullptr && known->metrics && !known->preview &&
+                       known->info.rows == request.tensor->rows() &&
+                       known->info.cols == request.tensor->cols();
+  if (answers) return ok();
+  return Error{ErrorCode::InvalidArgument,
+               request.tensor->info().name +
+                   ": a part needs the whole answer to this tensor, which must be finite"};
+}
+
+Status checkPart(const TensorPart& part, const WeightTensor& tensor, const GroupLayout& layout) {
+  const bool channel = part.kind == TensorPart::Kind::Channel;
+  const std::size_t count = channel ? layout.cols : layout.rows;
+  const bool grouped = part.kind == TensorPart::Kind::Group;
+  if (part.index < count && (!grouped || part.group < layout.groupsPerRow())) return ok();
+  std::string allowed = std::string(channel ? "channels" : "rows") + " 0 to " +
+                        std::to_string(count == 0 ? 0 : count - 1);
+  if (grouped) allowed += ", groups 0 to " + std::to_string(layout.groupsPerRow() - 1);
+  return Error{ErrorCode::DoesNotFit,
+               tensor.info().name + ": no " + part.text() + ": allowed are " + allowed};
+}
+
+/// Some groups of a row.
+Cut cutRow(const WeightTensor& tensor, const GroupParameters& parameters, std::size_t row,
+           std::size_t firstGroup, std::size_t groups) {
+  const GroupLayout& layout = parameters.layout;
+  Cut cut;
+  cut.first = {row, layout.begin(firstGroup)};
+  std::size_t length = 0;
+  for (std::size_t g = firstGroup; g < firstGroup + groups; ++g) {
+    cut.takeGroup(parameters, row * layout.groupsPerRow() + g);
+    length += layout.length(g);
+  }
+  cut.layout = {1, length, std::min(layout.groupSize, length)};
+  std::vector<float> scratch;
+  const auto weights = tensor.block(row, 1, scratch).row(0).subspan(cut.first.col, length);
+  cut.weights.assign(weights.begin(), weights.end());
+  return cut;
+}
+
+/// Ends early when it is cancelled: half-precision rows are converted whole.
+Cut cutChannel(const WeightTensor& tensor, const GroupParameters& parameters, std::size_t channel,
+               const CancelToken& cancel) {
+  const GroupLayout& layout = parameters.layout;
+  Cut cut;
+  cut.first = {0, channel};
+  cut.layout = {layout.rows, 1, 1};
+  std::vector<float> scratch;
+  for (std::size_t row = 0; row < layout.rows && !cancel.cancelled(); ++row) {
+    cut.takeGroup(parameters, row * layout.groupsPerRow() + channel / layout.groupSize);
+    cut.weights.push_back(tensor.block(row, 1, scratch).row(0)[channel]);
+  }
+  return cut;
+}
+
+Cut cutOut(const WeightTensor& tensor, const GroupParameters& parameters, const TensorPart& part,
+           const CancelToken& cancel) {
+  switch (part.kind) {
+    case TensorPart::Kind::Row:
+      return cutRow(tensor, parameters, part.index, 0, parameters.layout.groupsPerRow());
+    case TensorPart::Kind::Group:
+      return cutRow(tensor, parameters, part.index, part.group, 1);
+    case TensorPart::Kind::Channel:
+      return cutChannel(tensor, parameters, part.index, cancel);
+  }
+  return {};
+}
+
+WeightTensor tensorOf(const Cut& cut, const std::string& name) {
+  TensorInfo info;
+  info.name = name;
+  info.shape = {cut.layout.rows, cut.layout.cols};
+  setAxes(info, AxisMap::rows(2));
+  return WeightTensor(std::move(info), cut.weights);
+}
+
+}  // namespace
+
+Result<TensorPart> TensorPart::parse(std::string_view text) {
+  const auto words = split(text, ':');
+  std::vector<std::size_t> numbers;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    const auto number = parseInteger(words[i]);
+    if (number && *number >= 0) numbers.push_back(static_cast<std::size_t>(*number));
+  }
+  if (numbers.size() + 1 == words.size()) {
+    if (words[0] == "row" && numbers.size() == 1) return TensorPart{Kind::Row, numbers[0], 0};
+    if (words[0] == "channel" && numbers.size() == 1) {
+      return TensorPart{Kind::Channel, numbers[0], 0};
+    }
+    if (words[0] == "group" && numbers.size() == 2) {
+      return TensorPart{Kind::Group, numbers[0], numbers[1]};
+    }
+  }
+  return Error{ErrorCode::InvalidArgument,
+               "part " + std::string(text) + ": allowed are row:N, channel:N and group:ROW:GROUP"};
+}
+
+std::string TensorPart::text() const {
+  const std::string number = std::to_string(index);
+  if (kind == Kind::Row) return "row:" + number;
+  if (kind == Kind::Channel) return "channel:" + number;
+  return "group:" + number + ":" + std::to_string(group);
+}
+
+Result<ErrorReport> reportPart(const PartRequest& request, const Executor& executor,
+                               const TaskControl& control) {
+  if (auto status = checkKnown(request); !status) return status.error();
+  const WeightTensor& tensor = *request.tensor;
+  const QuantSpec& spec = request.known->spec;
+  const GroupLayout layout = layoutOf(spec, tensor.rows(), tensor.cols());
+  if (auto status = checkPart(request.part, tensor, layout); !status) return status.error();
+  const auto parameters =
+      groupParametersOf(tensor, spec, request.known->clip.ratios, executor, control);
+  if (!parameters) return parameters.error();
+
+  const Codec codec = codecOf(spec);
+  Cut cut = cutOut(tensor, *parameters, request.part, control.cancel);
+  if (control.cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
+  cut.values.resize(cut.weights.size());
+  kernels::activeKernels().quantizeDequantize(
+      codec, {cut.layout.rows, cut.layout.cols, cut.layout.groupSize}, cut.weights.data(),
+      cut.scale.data(), cut.zeroPoint.empty() ? nullptr : cut.zeroPoint.data(),
+      cut.decodeScale.data(), cut.values.data());
+
+  ErrorReportRequest wanted;
+  wanted.values = [&](std::size_t firstRow, MatrixView, std::vector<float>&) {
+    return static_cast<const float*>(cut.values.data()) + firstRow * cut.layout.cols;
+  };
+  wanted.layout = cut.layout;
+  wanted.coding = Coding{codec, spec.bits, cut.scale, cut.zeroPoint};
+  wanted.sizes = request.sizes;
+  auto report = reportErrors(tensorOf(cut, tensor.info().name), wanted, executor, control);
+  if (!report) return report.error();
+  if (auto status = tensor.intact(); !status) return status.error();
+  report->metrics.maxAbsErrorAt.row += cut.first.row;
+  report->metrics.maxAbsErrorAt.col += cut.first.col;
+  return report;
+}
+
+}  // namespace quantoscope
