@@ -1,6 +1,7 @@
 #include "core/quant/error_histogram.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -139,13 +140,16 @@ Result<CountedQuantization> countQuantizationErrors(const WeightTensor& tensor,
   if (scalesStandAlone(spec, codec)) {
     parameters = emptyParameters(codec, layoutOf(spec, tensor.rows(), tensor.cols()));
     WorkerPool<LargestError> pool([&] { return LargestError(codec); });
+    std::atomic<bool> allUsable = true;
     const Status status = forEachSpan(tensor, parameters.layout, executor, control,
                                       [&](const WeightSpan& span, float* room) {
                                         WorkerPool<LargestError>::Lease largest(pool);
                                         largest->add(ratios, span, parameters, room);
+                                        if (!usableParameters(codec, parameters, span))
+                                          allUsable = false;
                                       });
     if (!status) return status.error();
-    if (auto usable = checkUsable(tensor, spec, codec, parameters); !usable) return usable.error();
+    if (!allUsable) return checkUsable(tensor, spec, codec, parameters).error();
     pool.forEach([&](const LargestError& part) { range = std::max(range, part.found()); });
   } else {
     auto measured = measureQuantization(tensor, spec, ratios, executor, control);

@@ -1,6 +1,7 @@
 #include "core/quant/quantizer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -52,14 +53,18 @@ class SpanRatios {
   std::size_t stride_ = 1;
 };
 
-/// The first group whose scale or zero point cannot be used.
+/// Whether a group's scale and zero point can be used.
+bool usable(const GroupParameters& parameters, const Codec& codec, std::size_t group) {
+  const float scale = parameters.scale[group];
+  // A codebook's all-zero group has scale 0 by definition; an integer's never has.
+  const bool vanished = scale == 0 && codec.kind != CodecKind::Codebook;
+  const bool badZero = codec.hasZeroPoint() && !std::isfinite(parameters.zeroPoint[group]);
+  return std::isfinite(scale) && !vanished && !badZero;
+}
+
 std::optional<std::size_t> firstUnusable(const GroupParameters& parameters, const Codec& codec) {
   for (std::size_t g = 0; g < parameters.scale.size(); ++g) {
-    const float scale = parameters.scale[g];
-    // A codebook's all-zero group has scale 0 by definition; an integer's never has.
-    const bool vanished = scale == 0 && codec.kind != CodecKind::Codebook;
-    const bool badZero = codec.hasZeroPoint() && !std::isfinite(parameters.zeroPoint[g]);
-    if (!std::isfinite(scale) || vanished || badZero) return g;
+    if (!usable(parameters, codec, g)) return g;
   }
   return std::nullopt;
 }
@@ -131,6 +136,14 @@ void findParameters(const Codec& codec, const ClipRatios& ratios, const WeightSp
       codec, span.shape, span.weights, spanRatios.data(), spanRatios.stride(),
       parameters.scale.data() + span.firstGroup,
       codec.hasZeroPoint() ? parameters.zeroPoint.data() + span.firstGroup : nullptr);
+}
+
+bool usableParameters(const Codec& codec, const GroupParameters& parameters,
+                      const WeightSpan& span) {
+  for (std::size_t g = span.firstGroup; g < span.firstGroup + span.groups(); ++g) {
+    if (!usable(parameters, codec, g)) return false;
+  }
+  return true;
 }
 
 bool scalesStandAlone(const QuantSpec& spec, const Codec& codec) {
@@ -236,7 +249,9 @@ Result<GroupParameters> groupParametersOf(const WeightTensor& tensor, const Quan
                   findParameters(codec, ratios, span, parameters);
                 });
   if (!status) return status.error();
-  if (auto usable = checkUsable(tensor, spec, codec, parameters); !usable) return usable.error();
+  if (auto checked = checkUsable(tensor, spec, codec, parameters); !checked) {
+    return checked.error();
+  }
   if (spec.doubleQuant) {
     parameters.decodeScale = doubleQuantized(parameters.scale, *spec.doubleQuant);
   }
@@ -297,7 +312,9 @@ Result<MeasuredQuantization> measureQuantization(const WeightTensor& tensor, con
                                       parts[span.block].add(codec, parameters, span, room);
                                     });
   if (!status) return status.error();
-  if (auto usable = checkUsable(tensor, spec, codec, parameters); !usable) return usable.error();
+  if (auto checked = checkUsable(tensor, spec, codec, parameters); !checked) {
+    return checked.error();
+  }
   measured.sums = sumsOf(parts, tensor);
   return measured;
 }

@@ -15,7 +15,12 @@ GroupParameters emptyParameters(const Codec& codec, const GroupLayout& layout);
 void findParameters(const Codec& codec, const ClipRatios& ratios, const WeightSpan& span,
                     GroupParameters& parameters);
 
-/// DoesNotFit where a scale or a zero point cannot be used; see groupParametersOf.
+/// Whether checkUsable has nothing against a span's groups; for passes that find them in parallel.
+bool usableParameters(const Codec& codec, const GroupParameters& parameters,
+                      const WeightSpan& span);
+
+/// DoesNotFit where a scale or a zero point cannot be used, naming the first; see
+/// groupParametersOf.
 Status checkUsable(const WeightTensor& tensor, const QuantSpec& spec, const Codec& codec,
                    const GroupParameters& parameters);
 

@@ -172,8 +172,16 @@ def measure_torch(options):
     print(json.dumps({"version": torch.__version__, "seconds": seconds}))
 
 
-def run_torch(options, environment):
-    command = [sys.executable, __file__, options.bench, "--torch", "--torch-rows",
+def python_with_torch():
+    """This interpreter, or Debian's, which is the one that knows Debian's packages."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        if subprocess.run([python, "-c", "import torch"], stderr=subprocess.DEVNULL).returncode == 0:
+            return python
+    sys.exit("beside_torch.py: no torch here (Debian: python3-torch); --no-torch leaves it out")
+
+
+def run_torch(options, python, environment):
+    command = [python, __file__, options.bench, "--torch", "--torch-rows",
                str(options.torch_rows)]
     done = subprocess.run(command, env={**os.environ, **environment}, check=True,
                           stdout=subprocess.PIPE, text=True)
@@ -187,7 +195,7 @@ def run_ours(options):
                    if name != "QUANTOSCOPE_BENCH_ROWS"}
     done = subprocess.run([options.bench, "--benchmark_format=json",
                            "--benchmark_min_time=0.1",
-                           f"--benchmark_repetitions={options.repetitions}",
+                           f"--benchmark_repetitions={max(2, options.repetitions)}",
                            "--benchmark_enable_random_interleaving=true",
                            "--benchmark_report_aggregates_only=true"],
                           env=environment, check=True, stdout=subprocess.PIPE, text=True)
@@ -253,10 +261,12 @@ def main():
     if options.torch:
         measure_torch(options)
         return
+    python = None if options.no_torch else python_with_torch()
     ours, kernels = run_ours(options)
     torch = {}
-    if not options.no_torch:
-        torch = {"as shipped": run_torch(options, {}), "with tuned malloc": run_torch(options, TUNED)}
+    if python:
+        torch = {"as shipped": run_torch(options, python, {}),
+                 "with tuned malloc": run_torch(options, python, TUNED)}
     print_table(ours, kernels, torch)
     if torch:
         print(f"\nTorch's nf4 and fp4 searches ran on {options.torch_rows} of {ROWS_OF_TENSOR} "
