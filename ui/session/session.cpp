@@ -116,9 +116,23 @@ void Session::openBeside(const QString& file) {
 void Session::reloadFile(const QString& path, bool allowOutside) {
   const auto index = openFiles().indexOf(path);
   if (index < 0) return;
+  const OpenFile& opened = *files_[static_cast<std::size_t>(index)];
   OpenOptions options;
-  options.allowOutside = allowOutside || files_[static_cast<std::size_t>(index)]->allowOutside;
+  options.allowOutside = allowOutside || opened.allowOutside;
+  options.wordsAreBFloat16 = opened.wordsAreBFloat16;
   open({.path = path, .show = index == current_, .replace = true, .options = options});
+}
+
+void Session::takeWordsForBFloat16() {
+  if (file() == nullptr) return;
+  OpenOptions options;
+  options.allowOutside = file()->allowOutside;
+  options.wordsAreBFloat16 = true;
+  open({.path = file()->path, .show = true, .replace = true, .options = options});
+}
+
+bool Session::wordsAreBFloat16() const {
+  return file() != nullptr && file()->wordsAreBFloat16;
 }
 
 bool Session::refusesSomething() const {
@@ -224,6 +238,7 @@ void Session::replaceFile(const Opening& opening, SharedSource source) {
   OpenFile& replaced = *files_[static_cast<std::size_t>(index)];
   replaced.id = ++lastFileId_;
   replaced.allowOutside = opening.options.allowOutside;
+  replaced.wordsAreBFloat16 = opening.options.wordsAreBFloat16;
   replaced.adopt(std::move(source));
   const int tensor = indexOf(replaced, replaced.tensor);
   const bool kept =

@@ -69,7 +69,7 @@ struct Activity {
   bool foreground() const { return !idle() && kind < Kind::Reporting; }
 };
 
-/// As the command line names it: "auto", "rows", "columns".
+/// As the command line names it: "auto", "rows", "columns", "second", "last-but-one".
 QString orientationName(Orientation orientation);
 
 /// Opened files, the tensor that is looked at, the spec of every tensor, and what quantizing it
@@ -122,6 +122,8 @@ class Session : public QObject {
   void reloadCurrentFile(bool allowOutside) { reloadFile(currentPath(), allowOutside); }
   /// The same for any opened file, by its path; nothing where none is open under it.
   void reloadFile(const QString& path, bool allowOutside);
+  /// Opens the current file again, with its 16-bit words taken for bfloat16 from now on.
+  void takeWordsForBFloat16();
   /// Whether something in the current file was refused that the user may allow.
   bool refusesSomething() const;
   /// Opens a file with the choices made for it earlier. Where it is open already, the plan is
@@ -173,6 +175,8 @@ class Session : public QObject {
 
   // ---- axes
 
+  /// Whether the current file's 16-bit words are taken for bfloat16.
+  bool wordsAreBFloat16() const;
   /// How a tensor is read: Auto, as its file's layout says, unless the user chose otherwise.
   Orientation orientation() const;
   Orientation orientationOf(const TensorInfo& info) const;

@@ -8,9 +8,19 @@
 namespace quantoscope::ui {
 
 QString orientationName(Orientation orientation) {
-  if (orientation == Orientation::Rows) return QStringLiteral("rows");
-  if (orientation == Orientation::Columns) return QStringLiteral("columns");
-  return QStringLiteral("auto");
+  switch (orientation) {
+    case Orientation::Auto:
+      return QStringLiteral("auto");
+    case Orientation::Rows:
+      return QStringLiteral("rows");
+    case Orientation::Columns:
+      return QStringLiteral("columns");
+    case Orientation::Second:
+      return QStringLiteral("second");
+    case Orientation::LastButOne:
+      return QStringLiteral("last-but-one");
+  }
+  return {};
 }
 
 /// Another reading of one tensor.

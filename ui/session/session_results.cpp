@@ -103,10 +103,11 @@ void Session::letPaint() {
 void Session::takeResult(std::uint64_t id, Result<SharedResult> result) {
   if (id < firstOfEpoch_) return;
   lastAnswer_ = std::max(lastAnswer_, id);
-  if (result) {
+  const bool overtaken = result_ && result_->id > id;  // by a preview of a newer question
+  if (result && !overtaken) {
     letPaint();
     adoptResult(std::move(*result));
-  } else if (!isCancelled(result.error())) {
+  } else if (!result && !isCancelled(result.error())) {
     Q_EMIT failed(text(result.error().message));
   }
   Q_EMIT resultChanged();
@@ -145,8 +146,8 @@ void Session::adoptResult(SharedResult result) {
 }
 
 bool Session::resultIsCurrent() const {
-  return result_ && !loading_ && result_->id == lastRequest_ && lastAnswer_ == lastRequest_ &&
-         file() != nullptr && resultFile_ == file()->id &&
+  return result_ && !result_->preview && !loading_ && result_->id == lastRequest_ &&
+         lastAnswer_ == lastRequest_ && file() != nullptr && resultFile_ == file()->id &&
          text(result_->info.name) == file()->tensor;
 }
 

@@ -27,7 +27,8 @@ struct Session::OpenFile {
   std::uint64_t id = 0;
   QString path;
   SharedSource source;
-  bool allowOutside = false;  ///< see OpenOptions
+  bool allowOutside = false;      ///< see OpenOptions
+  bool wordsAreBFloat16 = false;  ///< see OpenOptions
   TuningPlan plan;
   QString tensor;
   std::optional<GroupIndex> group;
