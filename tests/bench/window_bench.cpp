@@ -467,14 +467,18 @@ Json measureOpening(Desk& desk, const std::string& path, std::vector<Figure>& fi
   QSlider* slider = desk.slider();
   const QString large = QString::fromStdString(path);
   double namesMs = -1;
+  double openMs = -1;
   double shownMs = -1;
   double exactMs = -1;
   Heartbeat heartbeat;
   heartbeat.start();
   const double begin = nowMs();
   QObject context;
+  QObject::connect(&desk.session(), &ui::Session::openingNamesChanged, &context, [&] {
+    if (namesMs < 0) namesMs = nowMs() - begin;
+  });
   QObject::connect(&desk.session(), &ui::Session::fileChanged, &context,
-                   [&] { namesMs = nowMs() - begin; });
+                   [&] { openMs = nowMs() - begin; });
   QObject::connect(&desk.session(), &ui::Session::resultChanged, &context, [&] {
     if (desk.session().currentPath() != large || !desk.session().result()) return;
     if (shownMs < 0) shownMs = nowMs() - begin;
@@ -498,13 +502,13 @@ Json measureOpening(Desk& desk, const std::string& path, std::vector<Figure>& fi
   beat("opening 20,000 arrays and 1 GiB, slider moving", whileMoving);
   beat("the background measures 20,000 tensors", whileFilling);
   figures.push_back(
-      {"opening: names / first answer / exact one",
-       fixed(namesMs, 0) + " / " + fixed(shownMs, 0) + " / " + fixed(exactMs, 0) + " ms", "",
-       true});
+      {"opening: names / all listed / first answer",
+       fixed(namesMs, 0) + " / " + fixed(openMs, 0) + " / " + fixed(shownMs, 0) + " ms", "", true});
   desk.session().cancel();
   return Json::object({{"slider_moving", toJson(whileMoving)},
                        {"overview_filling", toJson(whileFilling)},
-                       {"listed_ms", namesMs},
+                       {"names_ms", namesMs},
+                       {"listed_ms", openMs},
                        {"first_answer_ms", shownMs},
                        {"exact_answer_ms", exactMs}});
 }

@@ -47,6 +47,8 @@ struct TwoFiles {
   /// How often each was opened.
   std::shared_ptr<std::map<std::string, int>> opened =
       std::make_shared<std::map<std::string, int>>();
+  /// Of each opening, whether words were to be taken for bfloat16.
+  std::shared_ptr<std::vector<bool>> words = std::make_shared<std::vector<bool>>();
   std::unique_ptr<Settings> settings;
   std::unique_ptr<Session> session;
   std::unique_ptr<MainWindow> window;
@@ -56,9 +58,11 @@ struct TwoFiles {
     write(second, "two");
     Session::Environment environment;
     environment.executor = Executor(2);
-    environment.open = [opened = opened](const std::string& path,
-                                         const OpenOptions&) -> Result<SharedSource> {
+    environment.open = [opened = opened, words = words](
+                           const std::string& path,
+                           const OpenOptions& options) -> Result<SharedSource> {
       ++(*opened)[path];
+      words->push_back(options.wordsAreBFloat16);
       auto source = std::make_shared<FakeSource>(path);
       source->add("dense/kernel", 8, 32);
       source->add("dense_1/kernel", 8, 64);
@@ -264,6 +268,37 @@ class FilesWindowTest : public QObject {
     QTRY_COMPARE(desk.opened->size(), std::size_t{2});
     QVERIFY(desk.opened->back());  // allowed what lies outside
     desk.settle();
+  }
+
+  void wordsAreTakenForBFloat16OnRequest() {
+    TensorInfo words = kernel();
+    words.quantizable = false;
+    words.dtype = "uint16";
+    words.reason = "uint16 is not a floating-point type";
+    words.perhapsBFloat16 = true;
+    TensorDetails details;
+    details.show(&words);
+    QSignalSpy taken(&details, &TensorDetails::wordsTakenForBFloat16);
+    QSignalSpy allowed(&details, &TensorDetails::allowed);
+    for (QLabel* label : details.findChildren<QLabel*>()) {
+      if (label->text().contains(QStringLiteral("href=\"bfloat16\""))) {
+        Q_EMIT label->linkActivated(QStringLiteral("bfloat16"));
+      }
+    }
+    QCOMPARE(taken.size(), 1);
+    QCOMPARE(allowed.size(), 0);
+
+    TwoFiles desk;
+    desk.session->takeWordsForBFloat16();
+    QTRY_COMPARE(desk.timesOpened(desk.first), 2);
+    desk.settle(2);
+    QVERIFY(desk.words->back());
+    QVERIFY(desk.session->wordsAreBFloat16());
+    QVERIFY(desk.window->commandLine().endsWith(QStringLiteral(" --bfloat16")));
+    desk.session->reloadCurrentFile(false);  // the choice stays with the file
+    QTRY_COMPARE(desk.timesOpened(desk.first), 3);
+    desk.settle(2);
+    QVERIFY(desk.words->back());
   }
 
   void theAxesAreChosenAndChosenBack() {

@@ -73,6 +73,7 @@ struct SlowFile {
     session = std::make_unique<Session>(environment);
     window = std::make_unique<MainWindow>(session.get(), settings.get());
     window->show();
+    QVERIFY(QTest::qWaitForWindowExposed(window.get()));
   }
   ~SlowFile() {
     gate->open();
@@ -254,7 +255,7 @@ class LiveTest : public QObject {
     slow.source->gate.shut();
     slow.open(slow.source);
     QTRY_COMPARE(slow.source->gate.waiting(), 1);
-    QTest::keyClick(slow.window.get(), Qt::Key_W, Qt::ControlModifier);
+    QTest::keySequence(slow.window.get(), QKeySequence(QKeySequence::Close));
     QCOMPARE(slow.session->openFiles(), QStringList{QStringLiteral("/fake/quick.h5")});
     // What loads is given up, or the other file's tensor would wait behind it.
     QTRY_VERIFY(slow.session->resultIsCurrent());

@@ -96,6 +96,7 @@ QString MainWindow::commandLine() const {
   if (session_->orientation() != Orientation::Auto) {
     options += QStringLiteral(" --orientation ") + orientationName(session_->orientation());
   }
+  if (session_->wordsAreBFloat16()) options += QStringLiteral(" --bfloat16");
   return QStringLiteral("quantoscope-cli inspect %1 %2 %3")
       .arg(shellQuoted(session_->currentPath()), shellQuoted(session_->currentTensor()), options);
 }

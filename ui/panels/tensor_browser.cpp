@@ -136,6 +136,8 @@ QWidget* TensorBrowser::tableAndDetails() {
   connect(showDetails_, &QToolButton::toggled, this, show);
   connect(details_, &TensorDetails::orientationChosen, session_, &Session::setOrientation);
   connect(session_, &Session::orientationChanged, this, &TensorBrowser::updateDetails);
+  connect(details_, &TensorDetails::wordsTakenForBFloat16, session_,
+          &Session::takeWordsForBFloat16);
   connect(details_, &TensorDetails::allowed, session_,
           [this] { session_->reloadCurrentFile(true); });
   show(false);

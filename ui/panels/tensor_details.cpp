@@ -25,12 +25,19 @@ TensorDetails::TensorDetails(QWidget* parent) : QWidget(parent), form_(new QForm
   shape_ = addRow(tr("Shape"));
   axes_ = addRow(tr("Axes"));
   matrix_ = addRow(tr("Matrix"));
+  gates_ = addRow(tr("Gates"));
   storage_ = addRow(tr("Stored"));
   size_ = addRow(tr("Size"));
   problem_ = addRow(tr("Problem"));
   problem_->setTextFormat(Qt::RichText);
   problem_->setTextInteractionFlags(Qt::TextBrowserInteraction);
-  connect(problem_, &QLabel::linkActivated, this, &TensorDetails::allowed);
+  connect(problem_, &QLabel::linkActivated, this, [this](const QString& link) {
+    if (link == QLatin1String("bfloat16")) {
+      Q_EMIT wordsTakenForBFloat16();
+    } else {
+      Q_EMIT allowed();
+    }
+  });
   orientation_ = new QComboBox(this);
   orientation_->setObjectName(QStringLiteral("orientation"));
   orientation_->setAccessibleName(tr("Which axis holds the output channels"));
@@ -38,6 +45,9 @@ TensorDetails::TensorDetails(QWidget* parent) : QWidget(parent), form_(new QForm
       tr("Which axis holds the output channels; groups run along the input channels"));
   orientation_->addItem(tr("as the file's layout says"), static_cast<int>(Orientation::Auto));
   orientation_->addItem(tr("axis 0 holds the outputs"), static_cast<int>(Orientation::Rows));
+  orientation_->addItem(tr("axis 1 holds the outputs"), static_cast<int>(Orientation::Second));
+  orientation_->addItem(tr("the last axis but one holds the outputs"),
+                        static_cast<int>(Orientation::LastButOne));
   orientation_->addItem(tr("the last axis holds the outputs"),
                         static_cast<int>(Orientation::Columns));
   form_->insertRow(5, tr("Read"), orientation_);
@@ -75,7 +85,7 @@ void TensorDetails::show(const TensorInfo* info) {
   };
   if (info == nullptr) {
     for (QLabel* label :
-         {name_, layer_, type_, shape_, axes_, matrix_, storage_, size_, problem_}) {
+         {name_, layer_, type_, shape_, axes_, matrix_, gates_, storage_, size_, problem_}) {
       set(label, {});
     }
     return;
@@ -96,6 +106,11 @@ void TensorDetails::show(const TensorInfo* info) {
                          .arg(info->cols)
                          .arg(info->transposed ? tr(", transposed for quantization") : QString())
                    : QString());
+  QStringList gates;
+  for (const std::string& gate : info->gates) gates << QString::fromStdString(gate);
+  set(gates_, gates.isEmpty()
+                  ? QString()
+                  : tr("rows in equal parts: %1").arg(gates.join(QStringLiteral(", "))));
   set(storage_, storageText(*info));
   set(size_, tr("%1 (%2 bytes), uncompressed")
                  .arg(bytesText(static_cast<double>(info->bytes)),
@@ -107,13 +122,18 @@ void TensorDetails::show(const TensorInfo* info) {
     if (info->refused) {
       problem += QStringLiteral(".<br><a href=\"allow\">%1</a>").arg(tr("Allow for this file"));
     }
+    if (info->perhapsBFloat16) {
+      problem += QStringLiteral(".<br><a href=\"bfloat16\">%1</a>")
+                     .arg(tr("Take 16-bit words of this file for bfloat16"));
+    }
   }
   set(problem_, problem);
 }
 
 QString TensorDetails::text() const {
   QStringList lines;
-  for (QLabel* label : {name_, layer_, type_, shape_, axes_, matrix_, storage_, size_, problem_}) {
+  for (QLabel* label :
+       {name_, layer_, type_, shape_, axes_, matrix_, gates_, storage_, size_, problem_}) {
     if (label->text().isEmpty()) continue;
     QString value = label->text();
     value.remove(QChar(0x200b));

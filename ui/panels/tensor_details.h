@@ -31,6 +31,8 @@ class TensorDetails : public QWidget {
  Q_SIGNALS:
   /// The user allows for this file what was refused.
   void allowed();
+  /// The user says that the words of this file are bfloat16.
+  void wordsTakenForBFloat16();
   void orientationChosen(Orientation orientation);
 
  private:
@@ -43,6 +45,7 @@ class TensorDetails : public QWidget {
   QLabel* shape_;
   QLabel* axes_;
   QLabel* matrix_;
+  QLabel* gates_;
   QLabel* storage_;
   QLabel* size_;
   QLabel* problem_;
