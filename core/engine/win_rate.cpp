@@ -51,10 +51,13 @@ struct Tally {
   std::uint64_t secondNearer = 0;
   float largest = 0;
   Histogram difference;
+  BlockMapBuilder firstMap;
+  BlockMapBuilder secondMap;
 };
 
 /// The errors of one row under both.
 struct RowErrors {
+  std::size_t index;
   std::span<const float> w;
   const float* first;
   const float* second;
@@ -63,6 +66,23 @@ struct RowErrors {
   float b(std::size_t c) const { return w[c] - second[c]; }
   float difference(std::size_t c) const { return std::abs(a(c)) - std::abs(b(c)); }
 };
+
+/// Adds the row's groups to both maps.
+void mapRow(const RowErrors& row, const GroupLayout& layout, std::vector<float>& errors,
+            Tally& tally) {
+  const auto add = [&](BlockMapBuilder& map, auto errorAt) {
+    errors.resize(row.w.size());
+    for (std::size_t c = 0; c < errors.size(); ++c) errors[c] = errorAt(c);
+    for (std::size_t g = 0; g < layout.groupsPerRow(); ++g) {
+      const std::span<const float> all(errors);
+      map.add(row.index, g,
+              tallyOf(row.w.subspan(layout.begin(g), layout.length(g)),
+                      all.subspan(layout.begin(g), layout.length(g))));
+    }
+  };
+  add(tally.firstMap, [&](std::size_t c) { return row.a(c); });
+  add(tally.secondMap, [&](std::size_t c) { return row.b(c); });
+}
 
 void countRow(const RowErrors& row, const GroupLayout& layout, Tally& tally) {
   for (std::size_t g = 0; g < layout.groupsPerRow(); ++g) {
@@ -102,10 +122,11 @@ class Contest {
           std::vector<float> scratch;
           std::vector<float> first;
           std::vector<float> second;
+          std::vector<float> spare;
           for (std::size_t b = runs_.firstBlock(run); b < runs_.endBlock(run); ++b) {
             if (control.cancel.cancelled()) return;
             visitBlock(b, scratch, first, second,
-                       [&](const RowErrors& row) { visit(row, tallies_[run]); });
+                       [&](const RowErrors& row) { visit(row, tallies_[run], spare); });
           }
         },
         control);
@@ -122,7 +143,8 @@ class Contest {
     dequantizeRows(first_.codec, first_.parameters, w, firstRow, first.data());
     dequantizeRows(second_.codec, second_.parameters, w, firstRow, second.data());
     for (std::size_t r = 0; r < w.rows; ++r) {
-      visit(RowErrors{w.row(r), first.data() + r * w.cols, second.data() + r * w.cols});
+      visit(
+          RowErrors{firstRow + r, w.row(r), first.data() + r * w.cols, second.data() + r * w.cols});
     }
   }
 
@@ -151,9 +173,28 @@ Result<SharedWinRate> winRate(const WinRateRequest& request, const Executor& exe
   auto found = std::make_shared<WinRate>();
   const GroupLayout layout = GroupLayout::of(tensor.rows(), tensor.cols(), request.groupSize);
   Contest contest(tensor, std::move(*first), std::move(*second), request.bins);
+  if (request.mapSide > 0) {
+    const BlockMap mapping = BlockMap::over(layout, request.mapSide, request.mapSide);
+    for (Tally& tally : contest.tallies()) {
+      tally.firstMap = BlockMapBuilder(mapping);
+      tally.secondMap = BlockMapBuilder(mapping);
+    }
+  }
   auto status = contest.forEachRow(
-      executor, control, [&](const RowErrors& row, Tally& tally) { countRow(row, layout, tally); });
+      executor, control, [&](const RowErrors& row, Tally& tally, std::vector<float>& spare) {
+        countRow(row, layout, tally);
+        if (request.mapSide > 0) mapRow(row, layout, spare, tally);
+      });
   if (!status) return status.error();
+  if (request.mapSide > 0) {
+    std::vector<Tally>& tallies = contest.tallies();
+    for (std::size_t i = 1; i < tallies.size(); ++i) {
+      tallies.front().firstMap.append(tallies[i].firstMap);
+      tallies.front().secondMap.append(tallies[i].secondMap);
+    }
+    found->firstMap = tallies.front().firstMap.finish();
+    found->secondMap = tallies.front().secondMap.finish();
+  }
   float largest = 0;
   for (const Tally& tally : contest.tallies()) {
     found->firstWins += tally.firstWins;
@@ -166,9 +207,11 @@ Result<SharedWinRate> winRate(const WinRateRequest& request, const Executor& exe
   // The range is only known now, so the histogram takes a second pass.
   found->difference = Histogram::over(-largest, largest, request.bins);
   for (Tally& tally : contest.tallies()) tally.difference = found->difference;
-  status = contest.forEachRow(executor, control, [](const RowErrors& row, Tally& tally) {
-    for (std::size_t c = 0; c < row.w.size(); ++c) tally.difference.add(row.difference(c));
-  });
+  status = contest.forEachRow(executor, control,
+                              [](const RowErrors& row, Tally& tally, std::vector<float>&) {
+                                for (std::size_t c = 0; c < row.w.size(); ++c)
+                                  tally.difference.add(row.difference(c));
+                              });
   if (!status) return status.error();
   for (const Tally& tally : contest.tallies()) found->difference.merge(tally.difference);
 

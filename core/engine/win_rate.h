@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
+#include "core/metrics/block_map.h"
 #include "core/metrics/histogram.h"
 #include "core/parallel/executor.h"
 #include "core/quant/quant_spec.h"
@@ -18,7 +20,8 @@ struct WinRateRequest {
   QuantSpec second;  ///< valid
   /// What wins are counted in, -1 or 1 and up: it need not be the group size of either.
   long long groupSize = 128;
-  std::size_t bins = 512;  ///< of the difference histogram, 1 or more
+  std::size_t bins = 512;   ///< of the difference histogram, 1 or more
+  std::size_t mapSide = 0;  ///< cells a side of the maps at most; 0: none are made
 };
 
 /// Immutable once made. "Nearer" and "wins" mean the smaller error.
@@ -43,6 +46,11 @@ struct WinRate {
   /// |e of the first| - |e of the second| of every weight, over [-R, R] with R the largest
   /// magnitude: what lies below 0 speaks for the first.
   Histogram difference;
+
+  /// The errors of each over rows x groups of `groupSize`, in the same cells; absent where none
+  /// were asked for.
+  std::optional<BlockMap> firstMap;
+  std::optional<BlockMap> secondMap;
   double elapsedMs = 0;
 };
 

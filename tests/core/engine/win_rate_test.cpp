@@ -6,6 +6,7 @@
 
 #include <QtTest>
 
+#include "core/engine/detail.h"
 #include "core/quant/clip_search.h"
 #include "core/quant/quantizer.h"
 #include "tests/support/test_data.h"
@@ -108,6 +109,30 @@ class WinRateTest : public QObject {
     for (const long long size : {1LL, 33LL, 500LL, -1LL}) {
       tails.groupSize = size;
       compareWithBruteForce(tails);
+    }
+  }
+
+  void mapsAreThoseOfAReport() {
+    for (const std::size_t side : {4, 300}) {
+      WinRateRequest request =
+          requestFor(normalTensor(700, 200, 3), integer(4, 32), integer(2, 32));
+      request.mapSide = side;
+      for (const QuantSpec& spec : {request.first, request.second}) {
+        DetailRequest detail;
+        detail.tensor = request.tensor;
+        detail.spec = spec;
+        detail.sizes.mapRows = detail.sizes.mapCols = side;
+        const BlockMap expected = (*analyseDetail(detail, Executor(2)))->report.map;
+        for (const int threads : {1, 3}) {
+          const auto found = winRate(request, Executor(threads));
+          const BlockMap& map = spec == request.first ? *(*found)->firstMap : *(*found)->secondMap;
+          QCOMPARE(map.rms, expected.rms);
+          QCOMPARE(map.maximum, expected.maximum);
+          QVERIFY(map.layout == expected.layout);
+        }
+      }
+      request.mapSide = 0;
+      QVERIFY(!(*winRate(request, Executor(1)))->firstMap);
     }
   }
 
