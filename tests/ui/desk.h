@@ -1,6 +1,7 @@
 // A window over a fake file, for tests.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -31,15 +32,20 @@ struct Desk {
   std::unique_ptr<Session> session;
   std::unique_ptr<MainWindow> window;
 
-  Desk() {
+  /// The tensors that most tests need.
+  static void usualTensors(test::FakeSource& source) {
+    source.add("dense/kernel", 24, 64);
+    source.add("dense_1/kernel", 16, 96);
+    source.addOther("dense_1/bias", 16, "one axis");
+    source.add("dense_2/kernel", 8, 40);
+  }
+
+  explicit Desk(const std::function<void(test::FakeSource&)>& fill = usualTensors) {
     const QString path = directory.filePath(QString::fromLatin1(kModel));
     QFile file(path);  // exporting a plan takes the fingerprint of the source file
     if (file.open(QIODevice::WriteOnly)) file.write("not really a model");
     source = std::make_shared<test::FakeSource>(path.toStdString());
-    source->add("dense/kernel", 24, 64);
-    source->add("dense_1/kernel", 16, 96);
-    source->addOther("dense_1/bias", 16, "one axis");
-    source->add("dense_2/kernel", 8, 40);
+    fill(*source);
     Session::Environment environment;
     environment.executor = Executor(2);
     environment.open = [known = source, opened = opened](
@@ -92,6 +98,20 @@ struct Desk {
   }
   ErrorMapPlot* map() const { return window->findChild<ErrorMapPlot*>(); }
   ClipCurvePlot* curve() const { return window->findChild<ClipCurvePlot*>(); }
+
+  /// A new window with what was remembered, over the same session.
+  void restart() {
+    window.reset();
+    settings = newSettings();
+    window = std::make_unique<MainWindow>(session.get(), settings.get());
+    window->show();
+    QVERIFY(QTest::qWaitForWindowExposed(window.get()));
+  }
+  /// A tensor's weights, as the window loads them.
+  std::shared_ptr<const WeightTensor> weights(const std::string& name) const {
+    return std::make_shared<WeightTensor>(
+        *source->load(*findTensor(*source, name), Orientation::Auto, {}));
+  }
 
   /// What the engine says about the present state, asked directly.
   SharedResult expected() const {

@@ -809,6 +809,7 @@ void MainWindowTest::perspectivesKeepTheirDocks() {
   QTest::keyClick(desk.window.get(), Qt::Key_2, Qt::ControlModifier);
   QVERIFY(desk.window->perspective() == MainWindow::Perspective::Tune);
   QVERIFY(!visible("groupDock") && !visible("mapDock") && !visible("comparisonDock"));
+  QVERIFY(visible("overviewDock"));
   QVERIFY(visible("specDock") && desk.curve()->isVisible());
   QTest::keyClick(desk.window.get(), Qt::Key_3, Qt::ControlModifier);
   QVERIFY(visible("comparisonDock") && !visible("groupDock") && !desk.curve()->isVisible());

@@ -232,7 +232,7 @@ void SeriesTest::verdictSaysWhenClippingDoesNotHelp() {
 void SeriesTest::verdictSaysWhenTheEdgeIsBest() {
   const ClipCurve curve = curveOf(RatioGrid{}, [](double r) { return r; });
   QCOMPARE(clipVerdict(curve, RatioGrid{}, kLocale),
-           QString("Best at the window's edge: 0.805 gains 0.94 dB"));
+           QString("The optimum lies at the edge of the window: 0.805 gains 0.94 dB"));
 }
 
 void SeriesTest::verdictSaysWhenBelowTheWindowIsBetter() {

@@ -8,6 +8,7 @@
 
 #include "ui/main_window/main_window.h"
 #include "ui/main_window/workbench.h"
+#include "ui/panels/clip_curve_frame.h"
 #include "ui/panels/spec_panel.h"
 
 namespace quantoscope::ui {
@@ -36,14 +37,17 @@ void MainWindow::resetLayout() {
 
 /// What a perspective leaves out, so that the rest has room.
 void MainWindow::arrangeForPerspective() {
-  curveFrame_->setVisible(perspective_ != Perspective::Compare);
-  if (perspective_ == Perspective::Inspect) return;
-  QDockWidget* const comparison = workbench_->docks().back();
-  for (QDockWidget* dock : workbench_->docks()) {
-    dock->setVisible(perspective_ == Perspective::Compare && dock == comparison);
-  }
-  if (perspective_ == Perspective::Compare) {
-    resizeDocks({comparison}, {std::max(height() * 2 / 5, 240)}, Qt::Vertical);
+  const bool compares = perspective_ == Perspective::Compare;
+  curveFrame_->setVisible(!compares);
+  // A table of many columns beside plots wants the whole width.
+  setCorner(Qt::BottomLeftCorner, compares ? Qt::BottomDockWidgetArea : Qt::LeftDockWidgetArea);
+  setCorner(Qt::BottomRightCorner, compares ? Qt::BottomDockWidgetArea : Qt::RightDockWidgetArea);
+  if (compares) {
+    workbench_->arrangeForComparison();
+  } else if (perspective_ == Perspective::Tune) {
+    QDockWidget* const model = workbench_->dock("overviewDock");
+    for (QDockWidget* dock : workbench_->docks()) dock->setVisible(dock == model);
+    resizeDocks({model}, {std::max(height() / 4, 190)}, Qt::Vertical);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "ui/main_window/brushing.h"
 #include "ui/main_window/workbench.h"
 #include "ui/panels/activity_bar.h"
+#include "ui/panels/clip_curve_frame.h"
 #include "ui/panels/error_histogram_frame.h"
 #include "ui/panels/group_chooser.h"
 #include "ui/panels/message_bar.h"
@@ -23,6 +24,7 @@
 #include "ui/panels/vertical_scroll_area.h"
 #include "ui/plots/clip_curve_plot.h"
 #include "ui/plots/error_histogram_plot.h"
+#include "ui/plots/plot_links.h"
 #include "ui/plots/weight_histogram_plot.h"
 #include "ui/session/preset_store.h"
 #include "ui/session/session_document.h"
@@ -39,6 +41,7 @@ MainWindow::MainWindow(Session* session, Settings* settings, QWidget* parent)
   createPlots();
   createDocks();
   document_ = new SessionDocument(session_, workbench_->pins(), this);
+  links_ = new PlotLinks(plots(), this);
   createMessageBars();
   createStatusBar();
   createFileMenu();
@@ -76,7 +79,8 @@ void MainWindow::createPlots() {
   curve_ = new ClipCurvePlot;
   auto* errorFrame = new ErrorHistogramFrame(errors_);
   auto* weightFrame = new PlotFrame(weights_);
-  auto* curveFrame = new PlotFrame(curve_);
+  curveFrame_ = new ClipCurveFrame(curve_);
+  spreads_ = new ClipSpreads(session_, this);
   weightFrame->addControl(new GroupChooser(session_, weightFrame));
 
   topRow_ = new QSplitter(Qt::Horizontal);
@@ -86,8 +90,7 @@ void MainWindow::createPlots() {
   rows_ = new QSplitter(Qt::Vertical);
   rows_->setObjectName(QStringLiteral("rows"));
   rows_->addWidget(topRow_);
-  rows_->addWidget(curveFrame);
-  curveFrame_ = curveFrame;
+  rows_->addWidget(curveFrame_);
   for (QSplitter* splitter : {topRow_, rows_}) {
     splitter->setChildrenCollapsible(false);
     splitter->setHandleWidth(6);
@@ -119,7 +122,7 @@ void MainWindow::createDocks() {
                       new VerticalScrollArea(spec_, this));
   metricsDock_ =
       addDock(Qt::RightDockWidgetArea, QStringLiteral("metricsDock"), tr("Metrics"), metricsFrame);
-  workbench_ = new Workbench(session_, settings_, errors_, this);
+  workbench_ = new Workbench(session_, settings_, presets_, errors_, this);
 }
 
 std::vector<QDockWidget*> MainWindow::docks() const {
@@ -236,6 +239,29 @@ void MainWindow::connectPlots() {
   });
   connect(curve_, &ClipCurvePlot::optimumChosen, this,
           [this](double ratio) { setRatio(ratio, 0); });
+  connectComparison();
+}
+
+/// The clip search per row or group, and the pins over the plots in the middle.
+void MainWindow::connectComparison() {
+  connect(curve_, &ClipCurvePlot::searchChosen, this,
+          [this](ClipPolicy::Kind kind, const RatioGrid& window) {
+            QuantSpec spec = session_->spec();
+            spec.clip = {kind, 1.0};
+            spec.grid = window;
+            session_->editSpec(spec, tr("clip search"));
+          });
+  const auto search = [this] { spreads_->want(curveFrame_->search(), curveFrame_->window()); };
+  connect(curveFrame_, &ClipCurveFrame::searchChanged, this, search);
+  connect(curveFrame_, &ClipCurveFrame::windowChanged, this, search);
+  connect(curveFrame_, &ClipCurveFrame::windowChanged, this, &MainWindow::showCurve);
+  connect(spreads_, &ClipSpreads::changed, this, &MainWindow::showCurve);
+  const auto showPins = [this] {
+    weights_->setPins(workbench_->pinOverlays());
+    curve_->setPins(workbench_->pinOverlays());
+  };
+  connect(workbench_, &Workbench::pinOverlaysChanged, this, showPins);
+  showPins();
 }
 
 std::vector<Plot*> MainWindow::plots() const {
@@ -290,8 +316,17 @@ void MainWindow::showNewResult(const SharedResult& result) {
 
 void MainWindow::showCurve() {
   if (const SharedCurve curve = session_->curve()) {
-    curve_->setCurve(curve, RatioGrid{});
+    // A sample's mean of w^2 would be near, but not what the error belongs to.
+    const SharedResult result = session_->result();
+    if (session_->resultIsCurrent() && !result->preview) {
+      signal_ = {session_->tensorKey(),
+                 WeightFacts::from(result->statistics, std::nullopt).meanSquare};
+    }
+    const double signal = signal_.first == session_->tensorKey() ? signal_.second : 0;
+    if (signal == 0 && curve_->measure() == ClipCurvePlot::Measure::Sqnr) return;
+    curve_->setCurve(curve, curveFrame_->window(), signal);
     curve_->setStale(false);
+    showSpread();
   } else if (session_->currentTensor().isEmpty()) {
     curve_->setCurve(nullptr, RatioGrid{});
   } else if (session_->resultIsCurrent() && !session_->result()->metrics) {
@@ -305,6 +340,16 @@ void MainWindow::showCurve() {
   }
   showRatio();
   updateActions();
+}
+
+/// The outcome of a search per row or group, where that is what the frame asks for.
+void MainWindow::showSpread() {
+  const SharedClipSpread spread = spreads_->spread();
+  curve_->setSpread(spread);
+  if (spread || curveFrame_->search() == ClipPolicy::Kind::SearchTensor) return;
+  const QString problem = spreads_->problem();
+  curve_->setStale(problem.isEmpty());
+  if (!problem.isEmpty()) messages_->showMessage(MessageBar::Kind::Error, problem);
 }
 
 void MainWindow::showRatio() {

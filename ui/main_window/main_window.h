@@ -1,6 +1,7 @@
 // The window: docks, menus, and what connects them to the session.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include <QMainWindow>
@@ -17,13 +18,16 @@ QT_END_NAMESPACE
 
 namespace quantoscope::ui {
 
+class ClipCurveFrame;
 class ClipCurvePlot;
+class ClipSpreads;
 class ErrorHistogramPlot;
 class FileWatch;
 class MessageBar;
 class MetricsPanel;
 class Plot;
 class PlotFrame;
+class PlotLinks;
 class PresetStore;
 class SessionDocument;
 class SpecPanel;
@@ -39,7 +43,7 @@ class MainWindow : public QMainWindow {
 
  public:
   /// The docks and toolbars that a saved layout arranges; a layout of another version is not used.
-  static constexpr int kLayoutVersion = 2;
+  static constexpr int kLayoutVersion = 3;
 
   /// Session and settings must outlive the window.
   MainWindow(Session* session, Settings* settings, QWidget* parent = nullptr);
@@ -56,7 +60,8 @@ class MainWindow : public QMainWindow {
   /// The next missing source of a session is this file.
   void locateMissing(const QString& found);
 
-  /// Arrangements of the docks: all of them; the settings and the clip curve; the comparison.
+  /// Arrangements of the docks: all of them; settings, clip curve and the model's tensors; the
+  /// comparison.
   enum class Perspective { Inspect, Tune, Compare };
   /// As it was left, or as it was made.
   void showPerspective(Perspective perspective);
@@ -136,6 +141,8 @@ class MainWindow : public QMainWindow {
   void showResult();
   void showNewResult(const SharedResult& result);
   void showCurve();
+  void showSpread();
+  void connectComparison();
   void showRatio();
   void updateActions();
   void setRatio(double ratio, int gesture);
@@ -149,7 +156,10 @@ class MainWindow : public QMainWindow {
   ClipCurvePlot* curve_ = nullptr;
   Perspective perspective_ = Perspective::Inspect;
   std::vector<QAction*> perspectiveActions_;
-  QWidget* curveFrame_ = nullptr;
+  ClipCurveFrame* curveFrame_ = nullptr;
+  ClipSpreads* spreads_ = nullptr;
+  PlotLinks* links_ = nullptr;
+  std::pair<QString, double> signal_;  ///< a tensor's key and its mean of w^2
   QSplitter* rows_ = nullptr;
   QSplitter* topRow_ = nullptr;
   MessageBar* messages_ = nullptr;

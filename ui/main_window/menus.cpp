@@ -13,9 +13,11 @@
 #include "ui/main_window/main_window.h"
 #include "ui/main_window/workbench.h"
 #include "ui/panels/appearance.h"
+#include "ui/panels/overview_panel.h"
 #include "ui/panels/preset_dialog.h"
 #include "ui/panels/tensor_browser.h"
 #include "ui/plots/plot.h"
+#include "ui/plots/plot_links.h"
 
 namespace quantoscope::ui {
 
@@ -110,6 +112,11 @@ void MainWindow::createViewMenu() {
   addAction(menu, {}, tr("&Whole Range in All Plots"), QKeySequence(Qt::CTRL | Qt::Key_0), [this] {
     for (Plot* plot : plots()) plot->resetView();
   });
+  QAction* linked = addAction(menu, {}, tr("Lin&ked Axes"), {}, {});
+  linked->setToolTip(tr("Plots along the same quantity zoom and pan together"));
+  linked->setCheckable(true);
+  linked->setChecked(links_->isOn());
+  connect(linked, &QAction::toggled, links_, &PlotLinks::setOn);
   menu->addSeparator();
   QMenu* appearances = menu->addMenu(tr("&Appearance"));
   auto* group = new QActionGroup(this);
@@ -153,6 +160,7 @@ void MainWindow::createTensorMenu() {
   tensorActions_.push_back(addAction(menu, {}, tr("&Apply Settings to All Tensors"),
                                      QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_A),
                                      [this] { session_->applyToAll(); }));
+  menu->addAction(workbench_->overview()->applyAction());
   defaultAction_ =
       addAction(menu, QStringLiteral("reset"), tr("Use &Default Settings"),
                 QKeySequence(Qt::CTRL | Qt::Key_D), [this] { session_->dropOwnSpec(); });

@@ -1,5 +1,7 @@
 #include "ui/main_window/workbench.h"
 
+#include <algorithm>
+
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDockWidget>
@@ -7,9 +9,13 @@
 #include <QVBoxLayout>
 
 #include "ui/panels/comparison_panel.h"
+#include "ui/panels/duel_panel.h"
 #include "ui/panels/group_panel.h"
+#include "ui/panels/overview_panel.h"
 #include "ui/panels/plot_frame.h"
 #include "ui/plots/code_use_plot.h"
+#include "ui/plots/difference_map_plot.h"
+#include "ui/plots/difference_plot.h"
 #include "ui/plots/error_histogram_plot.h"
 #include "ui/plots/error_map_plot.h"
 #include "ui/plots/group_plot.h"
@@ -39,15 +45,19 @@ QWidget* padded(QWidget* content) {
 
 }  // namespace
 
-Workbench::Workbench(Session* session, Settings* settings, ErrorHistogramPlot* errors,
-                     QMainWindow* window)
+Workbench::Workbench(Session* session, Settings* settings, PresetStore* presets,
+                     ErrorHistogramPlot* errors, QMainWindow* window)
     : QObject(window),
       session_(session),
       window_(window),
       settings_(settings),
       errors_(errors),
       pins_(new PinStore(session, this)),
+      reports_(new PinReports(session, pins_, this)),
+      duel_(new Duel(session, pins_, this)),
       comparison_(new ComparisonPanel(session, pins_)),
+      overview_(new OverviewPanel(session, settings, presets)),
+      duelPanel_(new DuelPanel(duel_)),
       map_(new ErrorMapPlot),
       profile_(new ProfilePlot),
       codes_(new CodeUsePlot),
@@ -60,9 +70,16 @@ Workbench::Workbench(Session* session, Settings* settings, ErrorHistogramPlot* e
   addDock(QStringLiteral("groupDock"), tr("Group"), group_);
 
   addDock(QStringLiteral("comparisonDock"), tr("Comparison"), comparison_);
+  duelPanel_->setAutoFillBackground(true);
+  duelPanel_->setBackgroundRole(QPalette::Base);
+  addDock(QStringLiteral("duelDock"), tr("Head to Head"), duelPanel_);
+  overview_->setAutoFillBackground(true);
+  overview_->setBackgroundRole(QPalette::Base);
+  addDock(QStringLiteral("overviewDock"), tr("Model"), overview_);
   pins_->restoreText(settings->pins());
 
   connect(pins_, &PinStore::changed, this, &Workbench::showPins);
+  connect(reports_, &PinReports::changed, this, &Workbench::showPins);
   connect(session_, &Session::tensorChanged, this, &Workbench::showPins);
   connect(map_, &ErrorMapPlot::groupChosen, session_, [this](std::size_t row, std::size_t index) {
     session_->setGroup(GroupIndex{row, index});
@@ -80,6 +97,13 @@ Workbench::Workbench(Session* session, Settings* settings, ErrorHistogramPlot* e
 
 QAction* Workbench::pinAction() const {
   return comparison_->pinAction();
+}
+
+QDockWidget* Workbench::dock(const char* name) const {
+  const auto found = std::find_if(docks_.begin(), docks_.end(), [name](const QDockWidget* dock) {
+    return dock->objectName() == QLatin1String(name);
+  });
+  return found == docks_.end() ? nullptr : *found;
 }
 
 QDockWidget* Workbench::addDock(const QString& name, const QString& title, QWidget* content) {
@@ -121,12 +145,13 @@ QWidget* Workbench::profileFrame() {
 }
 
 std::vector<Plot*> Workbench::plots() const {
-  return {map_, profile_, codes_, comparison_->plot(), group_->plot()};
+  return {map_,           profile_,           codes_,           comparison_->plot(),
+          group_->plot(), duelPanel_->plot(), duelPanel_->map()};
 }
 
 void Workbench::arrange() {
-  QDockWidget* const map = docks_[0];
-  QDockWidget* const group = docks_[3];
+  QDockWidget* const map = dock("mapDock");
+  QDockWidget* const group = dock("groupDock");
   // Never all side by side, which would make the window as wide as all of them together.
   for (QDockWidget* dock : docks_) {
     dock->setFloating(false);
@@ -139,6 +164,22 @@ void Workbench::arrange() {
     dock->show();
   }
   map->raise();
+}
+
+void Workbench::arrangeForComparison() {
+  QDockWidget* const comparison = dock("comparisonDock");
+  QDockWidget* const duel = dock("duelDock");
+  for (QDockWidget* dock : docks_) dock->hide();
+  // Out of their tabs: what is split from a tab becomes one.
+  for (QDockWidget* dock : {comparison, duel}) {
+    window_->removeDockWidget(dock);
+    window_->addDockWidget(Qt::BottomDockWidgetArea, dock, Qt::Horizontal);
+    dock->show();
+  }
+  const int height = std::max(window_->height() * 9 / 20, 240);
+  window_->resizeDocks({comparison}, {height}, Qt::Vertical);
+  window_->resizeDocks({comparison, duel}, {window_->width() * 2 / 3, window_->width() / 3},
+                       Qt::Horizontal);
 }
 
 /// The last detail stays until the next is there, unless it is another tensor's.
@@ -181,16 +222,23 @@ void Workbench::completePins() {
 }
 
 void Workbench::showPins() {
-  std::vector<HistogramPlot::Overlay> overlays;
+  overlays_.clear();
   for (const Pin& pin : pins_->pins()) {
     const bool sameTensor =
         pin.file == session_->currentPath() && pin.tensor == session_->currentTensor();
-    if (pin.shown && pin.measure && sameTensor) {
-      overlays.push_back({pin.name, pin.measure->errors, pin.color});
+    if (!pin.shown || !pin.measure || !sameTensor) continue;
+    PinOverlay overlay{pin.name, pin.color, pin.measure->errors, pin.measure->curve, {}, {}};
+    if (const PinReport* report = reports_->of(pin)) {
+      overlay.result = report->result;
+      overlay.detail = report->detail;
     }
+    overlays_.push_back(std::move(overlay));
   }
-  errors_->setOverlays(std::move(overlays));
+  errors_->setPins(overlays_);
+  profile_->setPins(overlays_);
+  codes_->setPins(overlays_);
   settings_->setPins(pins_->toText());
+  Q_EMIT pinOverlaysChanged();
 }
 
 void Workbench::showStale() {

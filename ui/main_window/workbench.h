@@ -5,6 +5,9 @@
 
 #include <QObject>
 
+#include "ui/plots/pin_overlay.h"
+#include "ui/session/duel.h"
+#include "ui/session/pin_reports.h"
 #include "ui/session/pin_store.h"
 #include "ui/session/session.h"
 #include "ui/session/settings.h"
@@ -19,9 +22,12 @@ namespace quantoscope::ui {
 
 class CodeUsePlot;
 class ComparisonPanel;
+class DuelPanel;
 class ErrorHistogramPlot;
 class ErrorMapPlot;
 class GroupPanel;
+class OverviewPanel;
+class PresetStore;
 class Plot;
 class ProfilePlot;
 
@@ -32,15 +38,27 @@ class Workbench : public QObject {
 
  public:
   /// `errors` gets the pins' histograms as overlays. All must outlive the workbench.
-  Workbench(Session* session, Settings* settings, ErrorHistogramPlot* errors, QMainWindow* window);
+  Workbench(Session* session, Settings* settings, PresetStore* presets, ErrorHistogramPlot* errors,
+            QMainWindow* window);
 
   const std::vector<QDockWidget*>& docks() const { return docks_; }
+  /// By its object name, "mapDock"; null for another.
+  QDockWidget* dock(const char* name) const;
   PinStore* pins() const { return pins_; }
   QAction* pinAction() const;
-  /// Error map, error profile, use of codes, error against bits, weights of the group.
+  OverviewPanel* overview() const { return overview_; }
+  /// The pins of the tensor that is shown and are to be drawn, with what is known of them.
+  const std::vector<PinOverlay>& pinOverlays() const { return overlays_; }
+  /// Error map, error profile, use of codes, error against bits, weights of the group, difference
+  /// histogram and map.
   std::vector<Plot*> plots() const;
   /// As it was made: error map, profile and codes as tabs, the group beside them.
   void arrange();
+  /// The comparison and the duel side by side, nothing else.
+  void arrangeForComparison();
+
+ Q_SIGNALS:
+  void pinOverlaysChanged();
 
  private:
   QDockWidget* addDock(const QString& name, const QString& title, QWidget* content);
@@ -56,7 +74,12 @@ class Workbench : public QObject {
   Settings* settings_;
   ErrorHistogramPlot* errors_;
   PinStore* pins_;
+  PinReports* reports_;
+  Duel* duel_;
   ComparisonPanel* comparison_;
+  OverviewPanel* overview_;
+  DuelPanel* duelPanel_;
+  std::vector<PinOverlay> overlays_;
   ErrorMapPlot* map_;
   ProfilePlot* profile_;
   CodeUsePlot* codes_;

@@ -6,6 +6,7 @@
 #include <QLocale>
 
 #include "core/base/text.h"
+#include "ui/models/number_text.h"
 
 namespace quantoscope::ui {
 
@@ -17,14 +18,21 @@ ComparisonModel::ComparisonModel(Session* session, PinStore* pins, QObject* pare
   refresh();
 }
 
+/// Rows that stay keep their selection: only when pins come or go is everything new.
 void ComparisonModel::refresh() {
-  beginResetModel();
   current_.reset();
   if (session_->resultIsCurrent()) {
     if (auto measure = PinMeasure::from(*session_->result(), session_->curve())) {
       current_ = std::make_shared<const PinMeasure>(std::move(*measure));
     }
   }
+  const int rows = 1 + static_cast<int>(pins_->pins().size());
+  if (rows == rows_) {
+    Q_EMIT dataChanged(index(0, 0), index(rows_ - 1, kColumns - 1));
+    return;
+  }
+  beginResetModel();
+  rows_ = rows;
   endResetModel();
 }
 
@@ -34,7 +42,9 @@ const Pin* ComparisonModel::pinAt(int row) const {
 }
 
 std::shared_ptr<const PinMeasure> ComparisonModel::measureAt(int row) const {
-  return row == 0 ? current_ : pinAt(row)->measure;
+  const Pin* pin = pinAt(row);
+  if (pin == nullptr) return row == 0 ? current_ : nullptr;
+  return pin->measure;
 }
 
 bool ComparisonModel::comparable(int row) const {
@@ -46,35 +56,43 @@ bool ComparisonModel::comparable(int row) const {
 }
 
 int ComparisonModel::rowCount(const QModelIndex& parent) const {
-  return parent.isValid() ? 0 : 1 + static_cast<int>(pins_->pins().size());
+  return parent.isValid() ? 0 : rows_;
 }
 
 int ComparisonModel::columnCount(const QModelIndex& parent) const {
   return parent.isValid() ? 0 : kColumns;
 }
 
-std::optional<double> ComparisonModel::numberAt(int row, int column) const {
+std::optional<double> ComparisonModel::metricAt(int row, int column) const {
   const auto measure = measureAt(row);
   if (!measure) return std::nullopt;
   switch (column) {
-    case Mse:
-      return measure->mse;
     case Sqnr:
       return measure->sqnrDb;
-    case SqnrGain:
-      if (!comparable(row)) return std::nullopt;
-      return measure->sqnrDb - pins_->baseline()->measure->sqnrDb;
-    case MaxError:
-      return measure->maxAbsError;
     case Bits:
       return measure->bitsPerWeight;
     case Bytes:
       return static_cast<double>(measure->bytes);
+    case Mse:
+      return measure->mse;
+    case MaxError:
+      return measure->maxAbsError;
     case Clip:
       return measure->clipRatio;
     default:
       return std::nullopt;
   }
+}
+
+std::optional<double> ComparisonModel::numberAt(int row, int column) const {
+  if (isMetric(column)) return metricAt(row, column);
+  if (!isDifference(column) || !comparable(row)) return std::nullopt;
+  int baselineRow = 1;
+  while (pinAt(baselineRow) != pins_->baseline()) ++baselineRow;
+  const auto mine = metricAt(row, column - 1);
+  const auto other = metricAt(baselineRow, column - 1);
+  if (!mine || !other) return std::nullopt;
+  return *mine == *other ? 0 : *mine - *other;  // infinite ones may be equal
 }
 
 QString ComparisonModel::textAt(int row, int column) const {
@@ -83,20 +101,22 @@ QString ComparisonModel::textAt(int row, int column) const {
   if (column == Tensor) return pin != nullptr ? pin->tensor : session_->currentTensor();
   const auto number = numberAt(row, column);
   if (!number) return QStringLiteral("–");
+  const double size = isDifference(column) ? std::abs(*number) : *number;
+  const QString sign = !isDifference(column) || *number == 0 ? QString()
+                       : *number > 0                         ? QStringLiteral("+")
+                                                             : QStringLiteral("−");
+  if (!std::isfinite(size)) return sign + numberText(size);
   const QLocale numbers;
-  switch (column) {
+  switch (isDifference(column) ? column - 1 : column) {
     case Sqnr:
-      return numbers.toString(*number, 'f', 2);
-    case SqnrGain:
-      return (*number > 0 ? QStringLiteral("+") : QString()) + numbers.toString(*number, 'f', 2);
+      return sign + numbers.toString(size, 'f', 2);
     case Bits:
-      return numbers.toString(*number, 'f', 3);
-    case Bytes:
-      return numbers.toString(*number, 'f', 0);
     case Clip:
-      return numbers.toString(*number, 'f', 3);
+      return sign + numbers.toString(size, 'f', 3);
+    case Bytes:
+      return sign + numbers.toString(size, 'f', 0);
     default:
-      return numbers.toString(*number, 'g', 4);
+      return sign + numbers.toString(size, 'g', 4);
   }
 }
 
@@ -118,6 +138,13 @@ QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
     }
     case ColorRole:
       return pin != nullptr ? QVariant(pin->color) : QVariant();
+    case Qt::CheckStateRole:
+      if (column != Name || pin == nullptr) return {};
+      return pin->shown ? Qt::Checked : Qt::Unchecked;
+    case Qt::AccessibleTextRole:
+      return isMetric(column) && comparable(row)
+                 ? tr("%1, difference %2").arg(textAt(row, column), textAt(row, column + 1))
+                 : textAt(row, column);
     case Qt::FontRole: {
       QFont font;
       font.setBold(pin != nullptr && pin == pins_->baseline());
@@ -130,7 +157,13 @@ QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
         return QStringLiteral("%1\n%2\n%3").arg(what, pin->tensor, pin->file);
       }
       const auto number = numberAt(row, column);
-      return number ? QLocale().toString(*number, 'g', 17) : tr("not measured: use it once");
+      if (number) return QLocale().toString(*number, 'g', 17);
+      if (!pin->problem.isEmpty()) return pin->problem;
+      if (pin->measure) {
+        return isDifference(column) ? tr("Differences are told within the baseline's tensor")
+                                    : tr("Not one number for the whole tensor");
+      }
+      return tr("Not measured: choose its tensor, and it will be");
     }
     default:
       return {};
@@ -139,14 +172,21 @@ QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
 
 bool ComparisonModel::setData(const QModelIndex& index, const QVariant& value, int role) {
   const Pin* pin = pinAt(index.row());
-  if (role != Qt::EditRole || index.column() != Name || pin == nullptr) return false;
+  if (index.column() != Name || pin == nullptr) return false;
+  if (role == Qt::CheckStateRole) {
+    pins_->setShown(pin->id, value.toInt() == Qt::Checked);
+    return true;
+  }
+  if (role != Qt::EditRole) return false;
   pins_->rename(pin->id, value.toString());
   return true;
 }
 
 Qt::ItemFlags ComparisonModel::flags(const QModelIndex& index) const {
   Qt::ItemFlags flags = QAbstractTableModel::flags(index);
-  if (index.column() == Name && index.row() > 0) flags |= Qt::ItemIsEditable;
+  if (index.column() == Name && index.row() > 0) {
+    flags |= Qt::ItemIsEditable | Qt::ItemIsUserCheckable;
+  }
   return flags;
 }
 
@@ -156,30 +196,19 @@ QVariant ComparisonModel::headerData(int section, Qt::Orientation orientation, i
     return int((section == Name || section == Tensor ? Qt::AlignLeft : Qt::AlignRight) |
                Qt::AlignVCenter);
   }
-  if (role == Qt::ToolTipRole && section == SqnrGain) {
-    return tr("SQNR against the baseline, which stands in bold; for the same tensor only");
+  const QString metrics[] = {tr("Settings"), tr("SQNR, dB"),    tr("Bits/weight"), tr("Bytes"),
+                             tr("MSE"),      tr("Max |error|"), tr("Clip"),        tr("Tensor")};
+  const QString metric = metrics[(section + 1) / 2];
+  const bool difference = isDifference(section);
+  if (role == Qt::ToolTipRole) {
+    if (difference) {
+      return tr("Difference from the baseline, which stands in bold; within its tensor only");
+    }
+    return section == Name ? tr("Double-click or F2 to rename, the check mark shows it in plots")
+                           : QVariant();
   }
   if (role != Qt::DisplayRole) return {};
-  switch (section) {
-    case Name:
-      return tr("Settings");
-    case Tensor:
-      return tr("Tensor");
-    case Mse:
-      return tr("MSE");
-    case Sqnr:
-      return tr("SQNR, dB");
-    case SqnrGain:
-      return tr("Δ dB");
-    case MaxError:
-      return tr("Max |error|");
-    case Bits:
-      return tr("Bits/weight");
-    case Bytes:
-      return tr("Bytes");
-    default:
-      return tr("Clip");
-  }
+  return difference ? tr("Δ %1").arg(metrics[section / 2]) : metric;
 }
 
 }  // namespace quantoscope::ui

@@ -7,16 +7,38 @@
 
 namespace quantoscope::ui {
 
-/// The first row is what the window shows now, the others are the pins, whose names can be edited.
-/// Differences are against the baseline, and only within its tensor. Numbers are rounded for
-/// reading; NumberRole has them exactly.
+/// The first row is what the window shows now, the others are the pins, whose names can be edited
+/// and whose check marks say whether plots draw them. Behind each metric stands its difference from
+/// the baseline, which is only known within the baseline's tensor. Numbers are rounded for reading;
+/// NumberRole has them exactly.
 class ComparisonModel : public QAbstractTableModel {
   Q_OBJECT
 
  public:
-  enum Column { Name, Sqnr, SqnrGain, Bits, Bytes, Mse, MaxError, Clip, Tensor, kColumns };
+  enum Column {
+    Name,
+    Sqnr,
+    SqnrGain,
+    Bits,
+    BitsMore,
+    Bytes,
+    BytesMore,
+    Mse,
+    MseMore,
+    MaxError,
+    MaxErrorMore,
+    Clip,
+    ClipMore,
+    Tensor,
+    kColumns
+  };
   static constexpr int NumberRole = Qt::UserRole;
   static constexpr int ColorRole = Qt::UserRole + 1;  ///< a number for pinColor(); none for row 0
+
+  static bool isMetric(int column) { return column > Name && column < Tensor && column % 2 == 1; }
+  static bool isDifference(int column) {
+    return column > Name && column < Tensor && column % 2 == 0;
+  }
 
   /// Both must outlive the model.
   ComparisonModel(Session* session, PinStore* pins, QObject* parent = nullptr);
@@ -33,6 +55,7 @@ class ComparisonModel : public QAbstractTableModel {
 
  private:
   void refresh();
+  std::optional<double> metricAt(int row, int column) const;
   std::optional<double> numberAt(int row, int column) const;
   QString textAt(int row, int column) const;
   std::shared_ptr<const PinMeasure> measureAt(int row) const;
@@ -41,6 +64,7 @@ class ComparisonModel : public QAbstractTableModel {
   Session* session_;
   PinStore* pins_;
   std::shared_ptr<const PinMeasure> current_;
+  int rows_ = 1;
 };
 
 }  // namespace quantoscope::ui

@@ -6,6 +6,7 @@
 
 #include <QCoreApplication>
 #include <QLocale>
+#include <QRegularExpression>
 
 namespace quantoscope::ui {
 
@@ -55,15 +56,33 @@ TensorFilter TensorFilter::parse(const QString& text) {
   return filter;
 }
 
+/// `sqr:<3` is a slip of the pen. `kernel:0` is part of a name.
+bool TensorFilter::refuseUnknownField(const QString& text) {
+  static const QRegularExpression pattern(QStringLiteral("^[A-Za-z]+:[<>=]"));
+  if (!pattern.match(text).hasMatch()) return false;
+  problem_ =
+      tr("%1: no such field; there are %2")
+          .arg(text.section(QLatin1Char(':'), 0, 0),
+               QStringLiteral("dtype, layer, spec, shape, rows, cols, size, sqnr, mse, bits, "
+                              "clip, kurtosis, outliers"));
+  return true;
+}
+
 void TensorFilter::addWord(QString text) {
-  static constexpr std::array<std::pair<const char*, Field>, 7> kFields = {
+  static constexpr std::array<std::pair<const char*, Field>, 13> kFields = {
       {{"dtype:", Field::Dtype},
+       {"layer:", Field::Layer},
+       {"spec:", Field::Spec},
        {"shape:", Field::Elements},
        {"rows:", Field::Rows},
        {"cols:", Field::Cols},
        {"size:", Field::Bytes},
        {"sqnr:", Field::Sqnr},
-       {"clip:", Field::Clip}}};
+       {"clip:", Field::Clip},
+       {"mse:", Field::Mse},
+       {"bits:", Field::Bits},
+       {"kurtosis:", Field::Kurtosis},
+       {"outliers:", Field::Outliers}}};
   static constexpr std::array<std::pair<const char*, Relation>, 5> kRelations = {
       {{"<=", Relation::LessOrEqual},
        {">=", Relation::GreaterOrEqual},
@@ -82,7 +101,8 @@ void TensorFilter::addWord(QString text) {
     text.remove(0, static_cast<qsizetype>(std::char_traits<char>::length(prefix)));
     break;
   }
-  if (word.field == Field::Text || word.field == Field::Dtype) {
+  if (word.field == Field::Text && refuseUnknownField(text)) return;
+  if (word.field <= Field::Spec) {
     word.text = word.field == Field::Dtype ? wholeDtype(text) : text;
     if (!text.isEmpty()) words_.push_back(word);
     return;
@@ -101,32 +121,51 @@ void TensorFilter::addWord(QString text) {
   }
 }
 
+std::optional<double> TensorFilter::numberIn(Field field, const TensorFacts& facts) {
+  switch (field) {
+    case Field::Text:
+    case Field::Dtype:
+    case Field::Layer:
+    case Field::Spec:
+      return std::nullopt;
+    case Field::Elements:
+      return facts.elements;
+    case Field::Rows:
+      return facts.rows;
+    case Field::Cols:
+      return facts.cols;
+    case Field::Bytes:
+      return facts.bytes;
+    case Field::Sqnr:
+      return facts.sqnrDb;
+    case Field::Clip:
+      return facts.clip;
+    case Field::Mse:
+      return facts.mse;
+    case Field::Bits:
+      return facts.bits;
+    case Field::Kurtosis:
+      return facts.kurtosis;
+    case Field::Outliers:
+      return facts.outliers;
+  }
+  return std::nullopt;
+}
+
 bool TensorFilter::holds(const Word& word, const TensorFacts& facts) {
-  std::optional<double> value;
   switch (word.field) {
     case Field::Text:
       return facts.text.contains(word.text, Qt::CaseInsensitive);
     case Field::Dtype:
       return facts.dtype.startsWith(word.text, Qt::CaseInsensitive);
-    case Field::Elements:
-      value = facts.elements;
-      break;
-    case Field::Rows:
-      value = facts.rows;
-      break;
-    case Field::Cols:
-      value = facts.cols;
-      break;
-    case Field::Bytes:
-      value = facts.bytes;
-      break;
-    case Field::Sqnr:
-      value = facts.sqnrDb;
-      break;
-    case Field::Clip:
-      value = facts.clip;
+    case Field::Layer:
+      return facts.layer.contains(word.text, Qt::CaseInsensitive);
+    case Field::Spec:
+      return facts.spec.contains(word.text, Qt::CaseInsensitive);
+    default:
       break;
   }
+  const std::optional<double> value = numberIn(word.field, facts);
   if (!value) return false;
   switch (word.relation) {
     case Relation::Less:

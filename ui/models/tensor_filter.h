@@ -13,12 +13,18 @@ namespace quantoscope::ui {
 struct TensorFacts {
   QString text;   ///< name, layer and dtype
   QString dtype;  ///< "float16"
+  QString layer;  ///< may be empty
+  QString spec;   ///< the assigned configuration in words; empty where there is none
   double elements = 0;
   double rows = 0;
   double cols = 0;
   double bytes = 0;              ///< as stored
   std::optional<double> sqnrDb;  ///< absent until it is measured
   std::optional<double> clip;    ///< the best clip ratio
+  std::optional<double> mse;
+  std::optional<double> bits;  ///< per weight
+  std::optional<double> kurtosis;
+  std::optional<double> outliers;  ///< input channels that stand out
 };
 
 /// Words that must all hold, as in `attn -lm_head shape:>1M dtype:f16 sqnr:<20`:
@@ -27,8 +33,9 @@ struct TensorFacts {
 /// |---|---|
 /// | attn | name, layer or dtype contain it, in any case |
 /// | dtype:f16 | the dtype is, or begins with, this one; f16, bf16, f32, f64, f8 are understood |
+/// | layer:3, spec:nf4 | the layer, or the assigned configuration, contains it, in any case |
 /// | shape:>1M | the number of weights compares so; rows:, cols: and size: (bytes) likewise |
-/// | sqnr:<20, clip:<1 | the measured SQNR in dB, or the best clip ratio, compares so |
+/// | sqnr:<20 | the measured SQNR in dB compares so; clip:, mse:, bits:, kurtosis:, outliers: too |
 /// | -word | the word does not hold |
 ///
 /// Comparisons are <, <=, >, >= and =, which may be left out; k, M and G stand for thousands,
@@ -44,7 +51,22 @@ class TensorFilter {
   bool empty() const { return words_.empty(); }
 
  private:
-  enum class Field { Text, Dtype, Elements, Rows, Cols, Bytes, Sqnr, Clip };
+  enum class Field {
+    Text,
+    Dtype,
+    Layer,
+    Spec,
+    Elements,
+    Rows,
+    Cols,
+    Bytes,
+    Sqnr,
+    Clip,
+    Mse,
+    Bits,
+    Kurtosis,
+    Outliers
+  };
   enum class Relation { Less, LessOrEqual, Equal, GreaterOrEqual, Greater };
   struct Word {
     Field field = Field::Text;
@@ -54,8 +76,10 @@ class TensorFilter {
     double number = 0;
   };
 
+  static std::optional<double> numberIn(Field field, const TensorFacts& facts);
   static bool holds(const Word& word, const TensorFacts& facts);
   void addWord(QString text);
+  bool refuseUnknownField(const QString& text);
 
   std::vector<Word> words_;
   QString problem_;

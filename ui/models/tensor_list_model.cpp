@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include <QBrush>
@@ -11,6 +10,7 @@
 #include <QPalette>
 
 #include "core/base/text.h"
+#include "core/quant/storage_cost.h"
 #include "ui/models/number_text.h"
 
 namespace quantoscope::ui {
@@ -35,6 +35,25 @@ QString meaningsOf(const TensorInfo& info) {
   return meanings.join(QLatin1Char('\n'));
 }
 
+/// Whether a column belongs to the tensor's spec and is measured, so that it may be out of date.
+bool isMeasured(int column) {
+  return column == TensorListModel::Sqnr || column == TensorListModel::BestRatio ||
+         column == TensorListModel::Mse;
+}
+
+bool isText(int column) {
+  return column <= TensorListModel::Type || column >= TensorListModel::Layer;
+}
+
+double bitsOf(const Session& session, const TensorInfo& info) {
+  const TensorInfo matrix = oriented(info, session.orientationOf(info));
+  return storageCostOf(session.specOf(info), matrix.rows, matrix.cols).bitsPerWeight();
+}
+
+QVariant numberOrNothing(const std::optional<double>& value) {
+  return value && !std::isnan(*value) ? QVariant(*value) : QVariant();
+}
+
 QString measuredText(const TensorOverview& known, const std::optional<double>& value,
                      int decimals) {
   if (value && std::isfinite(*value)) return QLocale().toString(*value, 'f', decimals);
@@ -51,6 +70,7 @@ TensorListModel::TensorListModel(Session* session, QObject* parent)
   connect(session, &Session::fileChanged, this, &TensorListModel::reset);
   connect(session, &Session::openingNamesChanged, this, &TensorListModel::reset);
   connect(session, &Session::overviewChanged, this, &TensorListModel::overviewChanged);
+  connect(session, &Session::tensorChanged, this, &TensorListModel::shownTensorChanged);
 }
 
 void TensorListModel::reset() {
@@ -58,6 +78,7 @@ void TensorListModel::reset() {
   ranks_.clear();
   rows_ = static_cast<int>(namesOnly() ? static_cast<std::size_t>(session_->openingNames().size())
                                        : session_->tensors().size());
+  shownRow_ = rowOf(session_->currentTensor());
   endResetModel();
 }
 
@@ -104,10 +125,10 @@ QVariant TensorListModel::data(const QModelIndex& index, int role) const {
     case Qt::ToolTipRole:
       return toolTip(info, known, column);
     case Qt::TextAlignmentRole:
-      return QVariant(column >= Size ? Qt::AlignRight | Qt::AlignVCenter
-                                     : Qt::AlignLeft | Qt::AlignVCenter);
+      return QVariant(isText(column) ? Qt::AlignLeft | Qt::AlignVCenter
+                                     : Qt::AlignRight | Qt::AlignVCenter);
     case Qt::ForegroundRole:
-      if (!info.quantizable || (column >= Sqnr && !known.settled)) {
+      if (!info.quantizable || (isMeasured(column) && !known.settled)) {
         return QGuiApplication::palette().brush(QPalette::Disabled, QPalette::Text);
       }
       return {};
@@ -121,6 +142,8 @@ QVariant TensorListModel::data(const QModelIndex& index, int role) const {
       return column == Type ? QVariant::fromValue(badgesOf(info)) : QVariant();
     case Qt::AccessibleTextRole:
       return column == Type ? meaningsOf(info) : displayed(info, known, column);
+    case ShownRole:
+      return index.row() == shownRow_;
     default:
       return {};
   }
@@ -141,6 +164,25 @@ QVariant TensorListModel::displayed(const TensorInfo& info, const TensorOverview
       return measuredText(known, sqnrOf(known), 2);
     case BestRatio:
       return measuredText(known, bestRatioOf(known), 3);
+    case Mse: {
+      const std::optional<double> mse = known.measure ? known.measure->mse : std::nullopt;
+      return mse ? numberText(*mse) : measuredText(known, mse, 0);
+    }
+    case Bits:
+      if (!info.quantizable) return {};
+      return QLocale().toString(bitsOf(*session_, info), 'f', 3);
+    case Kurtosis:
+      return known.weights ? numberText(known.weights->kurtosis, 3) : QString();
+    case Outliers:
+      if (!known.weights) return {};
+      return known.weights->outliers ? countText(*known.weights->outliers) : QStringLiteral("–");
+    case Layer:
+      return text(info.layer);
+    case Spec:
+      if (!info.quantizable) return {};
+      return session_->hasOwnSpec(info)
+                 ? text(describe(session_->specOf(info)))
+                 : tr("%1 (default)").arg(text(describe(session_->specOf(info))));
     default:
       return {};
   }
@@ -148,7 +190,6 @@ QVariant TensorListModel::displayed(const TensorInfo& info, const TensorOverview
 
 QVariant TensorListModel::sorted(const TensorInfo& info, const TensorOverview& known,
                                  int column) const {
-  constexpr double kUnknown = -std::numeric_limits<double>::infinity();
   switch (column) {
     case Name:
       return text(info.name);
@@ -159,9 +200,22 @@ QVariant TensorListModel::sorted(const TensorInfo& info, const TensorOverview& k
     case Size:
       return static_cast<qulonglong>(info.bytes);
     case Sqnr:
-      return sqnrOf(known).value_or(kUnknown);
+      return numberOrNothing(sqnrOf(known));
     case BestRatio:
-      return bestRatioOf(known).value_or(kUnknown);
+      return numberOrNothing(bestRatioOf(known));
+    case Mse:
+      return numberOrNothing(known.measure ? known.measure->mse : std::nullopt);
+    case Bits:
+      return info.quantizable ? QVariant(bitsOf(*session_, info)) : QVariant();
+    case Kurtosis:
+      return known.weights ? numberOrNothing(known.weights->kurtosis) : QVariant();
+    case Outliers:
+      if (!known.weights || !known.weights->outliers) return {};
+      return static_cast<qulonglong>(*known.weights->outliers);
+    case Layer:
+      return text(info.layer);
+    case Spec:
+      return info.quantizable ? QVariant(text(describe(session_->specOf(info)))) : QVariant();
     default:
       return {};
   }
@@ -169,7 +223,7 @@ QVariant TensorListModel::sorted(const TensorInfo& info, const TensorOverview& k
 
 QString TensorListModel::toolTip(const TensorInfo& info, const TensorOverview& known,
                                  int column) const {
-  if (column >= Sqnr && !known.problem.isEmpty()) return known.problem;
+  if (isMeasured(column) && !known.problem.isEmpty()) return known.problem;
   if (column == Type) return meaningsOf(info);
   QString tip = text(info.name);
   if (!info.layer.empty()) tip += QLatin1Char('\n') + tr("Layer: %1").arg(text(info.layer));
@@ -185,8 +239,10 @@ QString TensorListModel::toolTip(const TensorInfo& info, const TensorOverview& k
 }
 
 QVariant TensorListModel::headerData(int section, Qt::Orientation orientation, int role) const {
-  static const QStringList kTitles = {tr("Tensor"), tr("Shape"),    tr("Type"),
-                                      tr("Size"),   tr("SQNR, dB"), tr("Clip")};
+  static const QStringList kTitles = {tr("Tensor"),   tr("Shape"),       tr("Type"),
+                                      tr("Size"),     tr("SQNR, dB"),    tr("Clip"),
+                                      tr("MSE"),      tr("Bits/weight"), tr("Kurtosis"),
+                                      tr("Outliers"), tr("Layer"),       tr("Settings")};
   static const QStringList kTips = {
       tr("Path of the tensor in the file"),
       tr("Shape as stored"),
@@ -194,13 +250,20 @@ QVariant TensorListModel::headerData(int section, Qt::Orientation orientation, i
       tr("Bytes of the elements, uncompressed"),
       tr("Signal to quantization noise with the tensor's present settings; higher is better"),
       tr("Best clip ratio: the one from 1 to 0.805 with the smallest mean squared error, for the "
-         "whole tensor")};
+         "whole tensor"),
+      tr("Mean squared error with the tensor's present settings, in squared weight units"),
+      tr("Bits per weight with the tensor's present settings, scales and zero points included"),
+      tr("Kurtosis of the weights, Pearson's: 3 for a normal distribution; more means heavier "
+         "tails"),
+      tr("Input channels whose RMS or largest weight is more than 6 times the median channel's"),
+      tr("Layer that the tensor belongs to"),
+      tr("Settings of the tensor; (default) where it has none of its own")};
   if (orientation != Qt::Horizontal || section < 0 || section >= kColumns) return {};
   if (role == Qt::DisplayRole) return kTitles[section];
   if (role == Qt::ToolTipRole) return kTips[section];
   if (role == Qt::TextAlignmentRole) {
-    return QVariant(section >= Size ? Qt::AlignRight | Qt::AlignVCenter
-                                    : Qt::AlignLeft | Qt::AlignVCenter);
+    return QVariant(isText(section) ? Qt::AlignLeft | Qt::AlignVCenter
+                                    : Qt::AlignRight | Qt::AlignVCenter);
   }
   return {};
 }
@@ -251,9 +314,19 @@ TensorFacts TensorListModel::factsOf(int row) const {
   facts.rows = static_cast<double>(info.rows);
   facts.cols = static_cast<double>(info.cols);
   facts.bytes = static_cast<double>(info.bytes);
+  facts.layer = text(info.layer);
+  if (info.quantizable) {
+    facts.spec = text(describe(session_->specOf(info)));
+    facts.bits = bitsOf(*session_, info);
+  }
   if (known.measure) {
     facts.sqnrDb = known.measure->sqnrDb;
+    facts.mse = known.measure->mse;
     facts.clip = known.measure->bestRatio;
+  }
+  if (known.weights) {
+    facts.kurtosis = known.weights->kurtosis;
+    if (known.weights->outliers) facts.outliers = static_cast<double>(*known.weights->outliers);
   }
   return facts;
 }
@@ -261,7 +334,14 @@ TensorFacts TensorListModel::factsOf(int row) const {
 void TensorListModel::overviewChanged(int first, int last) {
   if (rows_ == 0 || namesOnly()) return;
   if (first < 0) last = rows_ - 1;
-  Q_EMIT dataChanged(index(std::max(first, 0), Sqnr), index(last, BestRatio));
+  Q_EMIT dataChanged(index(std::max(first, 0), Sqnr), index(last, Spec));
+}
+
+void TensorListModel::shownTensorChanged() {
+  const int before = std::exchange(shownRow_, rowOf(session_->currentTensor()));
+  for (const int row : {before, shownRow_}) {
+    if (row >= 0 && row < rows_) Q_EMIT dataChanged(index(row, Name), index(row, Name));
+  }
 }
 
 TensorFilterModel::TensorFilterModel(QObject* parent) : QSortFilterProxyModel(parent) {
@@ -287,6 +367,9 @@ bool TensorFilterModel::filterAcceptsRow(int row, const QModelIndex& parent) con
 }
 
 bool TensorFilterModel::lessThan(const QModelIndex& left, const QModelIndex& right) const {
+  const bool leftKnown = left.data(sortRole()).isValid();
+  const bool rightKnown = right.data(sortRole()).isValid();
+  if (leftKnown != rightKnown) return leftKnown == (sortOrder() == Qt::AscendingOrder);
   if (left.column() == TensorListModel::Name) {
     const auto* tensors = static_cast<const TensorListModel*>(sourceModel());
     return tensors->nameRank(left.row()) < tensors->nameRank(right.row());

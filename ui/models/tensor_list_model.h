@@ -13,21 +13,36 @@
 
 namespace quantoscope::ui {
 
-/// One row a tensor in the file's order. SQNR and best ratio fill in as the session measures them;
-/// while they belong to a spec that has changed since, they are shown faintly. Rows that cannot be
+/// One row a tensor in the file's order. What is measured fills in as the session measures it;
+/// while it belongs to a spec that has changed since, it is shown faintly. Rows that cannot be
 /// quantized are grey, with the reason as tooltip. While a file is being opened, the names of its
 /// arrays as far as they are known, grey and with nothing else.
 class TensorListModel : public QAbstractTableModel {
   Q_OBJECT
 
  public:
-  enum Column { Name, Shape, Type, Size, Sqnr, BestRatio, kColumns };
+  enum Column {
+    Name,
+    Shape,
+    Type,
+    Size,
+    Sqnr,
+    BestRatio,
+    Mse,
+    Bits,  ///< per weight, with every overhead; known without measuring
+    Kurtosis,
+    Outliers,  ///< input channels that stand out
+    Layer,
+    Spec,  ///< the assigned configuration
+    kColumns
+  };
   enum Role {
-    SortRole = Qt::UserRole,  ///< a number, or the name
+    SortRole = Qt::UserRole,  ///< a number, or a text; nothing where it is not known yet
     QuantizableRole,          ///< bool
     SearchRole,               ///< name, layer and dtype in one text
     NameRole,                 ///< the whole name, in any column
     BadgesRole,               ///< std::vector<TensorBadge>, in the column Type
+    ShownRole,                ///< bool: whether the window shows this tensor
   };
 
   /// The session must outlive the model.
@@ -54,13 +69,16 @@ class TensorListModel : public QAbstractTableModel {
   QVariant sorted(const TensorInfo& info, const TensorOverview& known, int column) const;
   QString toolTip(const TensorInfo& info, const TensorOverview& known, int column) const;
   void overviewChanged(int first, int last);
+  void shownTensorChanged();
 
   Session* session_;
   int rows_ = 0;
+  int shownRow_ = -1;
   mutable std::vector<int> ranks_;  ///< of the names; made when first asked for
 };
 
-/// Filters a TensorListModel by a TensorFilter. Sorts names so that layer2 stands before layer10.
+/// Filters a TensorListModel by a TensorFilter. Sorts names so that layer2 stands before layer10;
+/// what is not known yet stands last in either order.
 class TensorFilterModel : public QSortFilterProxyModel {
   Q_OBJECT
 

@@ -5,6 +5,7 @@
 #include <QGuiApplication>
 #include <QHBoxLayout>
 #include <QHeaderView>
+#include <QMenu>
 #include <QPainter>
 #include <QSplitter>
 #include <QStyledItemDelegate>
@@ -12,6 +13,7 @@
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include "ui/panels/metric_delegate.h"
 #include "ui/panels/plot_frame.h"
 #include "ui/panels/text_size.h"
 #include "ui/plots/theme.h"
@@ -49,46 +51,10 @@ ComparisonPanel::ComparisonPanel(Session* session, PinStore* pins, QWidget* pare
       model_(new ComparisonModel(session, pins, this)),
       table_(new QTableView(this)),
       plot_(new TradeOffPlot) {
-  table_->setModel(model_);
-  table_->setObjectName(QStringLiteral("comparison"));
-  table_->setAccessibleName(tr("Settings compared"));
-  table_->setItemDelegateForColumn(ComparisonModel::Name, new PinDelegate(table_));
-  table_->setSelectionBehavior(QAbstractItemView::SelectRows);
-  table_->setSelectionMode(QAbstractItemView::SingleSelection);
-  table_->setEditTriggers(QAbstractItemView::EditKeyPressed | QAbstractItemView::SelectedClicked);
-  table_->setFrameShape(QFrame::NoFrame);
-  table_->setShowGrid(false);
-  table_->setWordWrap(false);
-  table_->setTabKeyNavigation(false);
-  table_->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
-  table_->verticalHeader()->hide();
-  table_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
-  table_->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
-  table_->horizontalHeader()->setHighlightSections(false);
-
+  setUpTable();
   auto* buttons = new QHBoxLayout;
   buttons->setContentsMargins(8, 4, 4, 0);
-  const auto add = [&](const QString& text, const QString& toolTip,
-                       void (ComparisonPanel::*slot)()) {
-    QAction* action = addButton(text, toolTip, slot);
-    auto* button = new QToolButton(this);
-    button->setDefaultAction(action);
-    button->setAccessibleName(toolTip);
-    button->setToolButtonStyle(Qt::ToolButtonTextOnly);
-    buttons->addWidget(button);
-    return action;
-  };
-  pin_ = add(tr("Pin"), tr("Pin the current settings"), &ComparisonPanel::pinCurrent);
-  use_ = add(tr("Use"), tr("Go to the tensor of this pin and use its settings"),
-             &ComparisonPanel::usePin);
-  baseline_ =
-      add(tr("Baseline"), tr("Compare the others with this pin"), &ComparisonPanel::makeBaseline);
-  remove_ = add(tr("Remove"), tr("Remove this pin"), &ComparisonPanel::removePin);
-  copy_ = addButton(tr("&Copy Table"), tr("Copy the table as tab-separated text"), nullptr);
-  connect(copy_, &QAction::triggered, this, &ComparisonPanel::copyTable);
-  buttons->addStretch(1);
-  table_->addActions({pin_, use_, baseline_, remove_, copy_});
-  table_->setContextMenuPolicy(Qt::ActionsContextMenu);
+  createActions(buttons);
 
   auto* left = new QWidget(this);
   left->setAutoFillBackground(true);
@@ -101,7 +67,7 @@ ComparisonPanel::ComparisonPanel(Session* session, PinStore* pins, QWidget* pare
   splitter->setChildrenCollapsible(false);
   splitter->addWidget(left);
   splitter->addWidget(new PlotFrame(plot_));
-  splitter->setSizes({640, 360});
+  splitter->setSizes({680, 320});
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(4, 0, 4, 4);
   layout->addWidget(splitter);
@@ -114,14 +80,114 @@ ComparisonPanel::ComparisonPanel(Session* session, PinStore* pins, QWidget* pare
   connect(table_, &QTableView::doubleClicked, this, [this](const QModelIndex& index) {
     if (index.column() != ComparisonModel::Name) usePin();
   });
-  connect(table_->selectionModel(), &QItemSelectionModel::selectionChanged, this,
+  connect(table_->selectionModel(), &QItemSelectionModel::currentChanged, this,
           &ComparisonPanel::updateButtons);
-  connect(model_, &QAbstractItemModel::modelReset, this, [this] {
+  const auto refreshed = [this] {
     showPoints();
+    arrangeRows();
     updateButtons();
-  });
-  showPoints();
-  updateButtons();
+  };
+  connect(model_, &QAbstractItemModel::modelReset, this, refreshed);
+  connect(model_, &QAbstractItemModel::dataChanged, this, refreshed);
+  refreshed();
+}
+
+void ComparisonPanel::setUpTable() {
+  table_->setModel(model_);
+  table_->setObjectName(QStringLiteral("comparison"));
+  table_->setAccessibleName(tr("Settings compared"));
+  table_->setItemDelegateForColumn(ComparisonModel::Name, new PinDelegate(table_));
+  auto* numbers = new MetricDelegate(table_);
+  for (int column = 0; column < ComparisonModel::kColumns; ++column) {
+    if (ComparisonModel::isMetric(column)) table_->setItemDelegateForColumn(column, numbers);
+    table_->setColumnHidden(column, ComparisonModel::isDifference(column));
+  }
+  table_->setSelectionBehavior(QAbstractItemView::SelectRows);
+  table_->setSelectionMode(QAbstractItemView::SingleSelection);
+  table_->setEditTriggers(QAbstractItemView::EditKeyPressed | QAbstractItemView::DoubleClicked);
+  table_->setFrameShape(QFrame::NoFrame);
+  table_->setShowGrid(false);
+  table_->setWordWrap(false);
+  table_->setTabKeyNavigation(false);
+  table_->setHorizontalScrollMode(QAbstractItemView::ScrollPerPixel);
+  table_->verticalHeader()->hide();
+  table_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
+  table_->horizontalHeader()->setAccessibleName(tr("Columns of the comparison"));
+  table_->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
+  table_->horizontalHeader()->setHighlightSections(false);
+}
+
+void ComparisonPanel::createActions(QHBoxLayout* buttons) {
+  const auto add = [&](QAction* action) {
+    auto* button = new QToolButton(this);
+    button->setDefaultAction(action);
+    button->setAccessibleName(action->toolTip());
+    button->setToolButtonStyle(Qt::ToolButtonTextOnly);
+    if (action->menu() != nullptr) button->setPopupMode(QToolButton::InstantPopup);
+    buttons->addWidget(button);
+  };
+  pin_ = addButton(tr("Pin"), tr("Pin the current settings"), &ComparisonPanel::pinCurrent);
+  use_ = addButton(tr("Use"), tr("Go to the tensor of this pin and use its settings"),
+                   &ComparisonPanel::usePin);
+  baseline_ = addButton(tr("Baseline"), tr("Compare the others with this pin"),
+                        &ComparisonPanel::makeBaseline);
+  color_ = addButton(tr("Colour"), tr("Colour of this pin"), nullptr);
+  createColorMenu();
+  remove_ = addButton(tr("Remove"), tr("Remove this pin"), &ComparisonPanel::removePin);
+  remove_->setShortcut(QKeySequence::Delete);
+  remove_->setShortcutContext(Qt::WidgetShortcut);
+  for (QAction* action : {pin_, use_, baseline_, color_, remove_}) add(action);
+  buttons->addStretch(1);
+  removeAll_ = addButton(tr("Remove &All"), tr("Remove all pins"), nullptr);
+  connect(removeAll_, &QAction::triggered, pins_, &PinStore::removeAll);
+  copy_ = addButton(tr("&Copy Table"), tr("Copy the table as tab-separated text"), nullptr);
+  copy_->setShortcut(QKeySequence::Copy);
+  copy_->setShortcutContext(Qt::WidgetShortcut);
+  connect(copy_, &QAction::triggered, this, &ComparisonPanel::copyTable);
+  table_->addActions({pin_, use_, baseline_, color_, remove_, removeAll_, copy_});
+  table_->setContextMenuPolicy(Qt::ActionsContextMenu);
+}
+
+void ComparisonPanel::createColorMenu() {
+  auto* menu = new QMenu(this);
+  menu->setObjectName(QStringLiteral("pinColors"));
+  const QString names[Pin::kColors] = {tr("Colour &1"), tr("Colour &2"), tr("Colour &3"),
+                                       tr("Colour &4"), tr("Colour &5"), tr("Colour &6"),
+                                       tr("Colour &7"), tr("Colour &8")};
+  for (int color = 0; color < Pin::kColors; ++color) {
+    QAction* action = menu->addAction(names[color]);
+    action->setCheckable(true);
+    connect(action, &QAction::triggered, this, [this, color] {
+      if (const Pin* pin = chosenPin()) pins_->setColor(pin->id, color);
+    });
+  }
+  color_->setMenu(menu);
+  connect(menu, &QMenu::aboutToShow, this, &ComparisonPanel::fillColors);
+}
+
+/// In the theme of the moment, with the chosen pin's own checked.
+void ComparisonPanel::fillColors() {
+  const PlotTheme theme = PlotTheme::from(palette());
+  const Pin* pin = chosenPin();
+  const QList<QAction*> actions = color_->menu()->actions();
+  for (int color = 0; color < actions.size(); ++color) {
+    QPixmap square(16, 16);
+    square.fill(pinColor(theme, color));
+    actions[color]->setIcon(QIcon(square));
+    actions[color]->setChecked(pin != nullptr && pin->color == color);
+  }
+}
+
+/// Two lines a row where there are differences.
+void ComparisonPanel::arrangeRows() {
+  bool differences = false;
+  for (int row = 0; row < model_->rowCount(); ++row) {
+    differences =
+        differences ||
+        model_->index(row, ComparisonModel::SqnrGain).data(ComparisonModel::NumberRole).isValid();
+  }
+  const int line = fontMetrics().height();
+  table_->verticalHeader()->setDefaultSectionSize(differences ? 2 * line + 4 : line + 7);
 }
 
 QAction* ComparisonPanel::addButton(const QString& text, const QString& toolTip,
@@ -194,7 +260,8 @@ void ComparisonPanel::showPoints() {
     const Pin* pin = model_->pinAt(row);
     const bool shown = pin == nullptr || (pin->file == session_->currentPath() &&
                                           pin->tensor == session_->currentTensor());
-    if (!shown || !number(ComparisonModel::Sqnr).isValid()) continue;
+    const bool hidden = pin != nullptr && !pin->shown;
+    if (!shown || hidden || !number(ComparisonModel::Sqnr).isValid()) continue;
     points.push_back({model_->index(row, ComparisonModel::Name).data().toString(),
                       number(ComparisonModel::Bits).toDouble(),
                       number(ComparisonModel::Sqnr).toDouble(), pin != nullptr ? pin->color : -1});
@@ -205,7 +272,8 @@ void ComparisonPanel::showPoints() {
 void ComparisonPanel::updateButtons() {
   const bool chosen = chosenPin() != nullptr;
   pin_->setEnabled(!session_->currentTensor().isEmpty());
-  for (QAction* action : {use_, baseline_, remove_}) action->setEnabled(chosen);
+  for (QAction* action : {use_, baseline_, color_, remove_}) action->setEnabled(chosen);
+  removeAll_->setEnabled(!pins_->pins().empty());
 }
 
 }  // namespace quantoscope::ui

@@ -7,6 +7,7 @@
 
 QT_BEGIN_NAMESPACE
 class QAction;
+class QHBoxLayout;
 class QTableView;
 QT_END_NAMESPACE
 
@@ -14,8 +15,9 @@ namespace quantoscope::ui {
 
 class TradeOffPlot;
 
-/// The table of the present and the pinned configurations beside the plot of error against bits.
-/// Pins are made, renamed in place, used, taken as baseline and removed here, each undoable.
+/// The table of the present and the pinned configurations, with differences from the baseline,
+/// beside the plot of error against bits. Pins are made, renamed in place (F2), coloured, hidden
+/// from plots (Space), used, taken as baseline and removed (Delete) here, each undoable.
 class ComparisonPanel : public QWidget {
   Q_OBJECT
 
@@ -33,6 +35,11 @@ class ComparisonPanel : public QWidget {
   void usePin();
   void makeBaseline();
   void removePin();
+  void setUpTable();
+  void createActions(QHBoxLayout* buttons);
+  void createColorMenu();
+  void fillColors();
+  void arrangeRows();
   void copyTable() const;
   void showPoints();
   void updateButtons();
@@ -46,7 +53,9 @@ class ComparisonPanel : public QWidget {
   QAction* use_;
   QAction* baseline_;
   QAction* remove_;
+  QAction* removeAll_;
   QAction* copy_;
+  QAction* color_;  ///< with a menu
 };
 
 }  // namespace quantoscope::ui

@@ -48,7 +48,8 @@ TensorBrowser::TensorBrowser(Session* session, QWidget* parent)
   words_->setToolTip(
       tr("Words that must all occur in name, layer or type (Ctrl+F)\n"
          "-word: must not occur\n"
-         "dtype:f16   shape:>1M   rows:>=4096   size:>10M   sqnr:<20   clip:<1"));
+         "dtype:f16   layer:3   spec:nf4   shape:>1M   rows:>=4096   size:>10M\n"
+         "sqnr:<20   mse:>1e-6   bits:<4.5   clip:<1   kurtosis:>5   outliers:>0"));
   words_->setClearButtonEnabled(true);
   words_->installEventFilter(this);
   showAll_->setObjectName(QStringLiteral("showAll"));
@@ -319,6 +320,9 @@ void TensorBrowser::fitColumns() {
   int free = table_->viewport()->width() - nameWidth;
   const QHeaderView* header = table_->horizontalHeader();
   const QAbstractItemView* contents = table_;
+  for (int column = TensorListModel::Mse; column < TensorListModel::kColumns; ++column) {
+    table_->setColumnHidden(column, true);  // those are for the overview
+  }
   for (const int column : {TensorListModel::Sqnr, TensorListModel::BestRatio,
                            TensorListModel::Shape, TensorListModel::Size, TensorListModel::Type}) {
     free -= std::max(header->sectionSizeHint(column), contents->sizeHintForColumn(column));

@@ -10,6 +10,7 @@
 #include <QtGui/QPainter>
 #include <qcustomplot.h>
 
+#include "core/metrics/error_metrics.h"
 #include "ui/plots/axis_tickers.h"
 
 namespace quantoscope::ui {
@@ -25,12 +26,20 @@ constexpr int kBigStep = 10;             // grid steps, with Shift
 constexpr double kDefaultLowest = 0.5;
 constexpr int kMostGainTicks = 8;
 constexpr double kSmallGap = 4;
+constexpr double kSameRatio = 1e-9;  // grids are sums of doubles: a ratio in two grids may differ
 
 /// The power of ten that brings numbers up to `largest` to a readable size; 1 where they are.
 int readableExponent(double largest) {
   if (!(largest > 0) || !std::isfinite(largest)) return 0;
   const int exponent = static_cast<int>(std::floor(std::log10(largest)));
   return exponent < -2 || exponent > 4 ? exponent : 0;
+}
+
+std::uint64_t chosenAt(const ClipSpread& spread, double ratio) {
+  for (std::size_t i = 0; i < spread.counts.size(); ++i) {
+    if (std::abs(spread.ratios[i] - ratio) < kSameRatio) return spread.counts[i];
+  }
+  return 0;
 }
 
 }  // namespace
@@ -48,9 +57,19 @@ ClipCurvePlot::ClipCurvePlot(QWidget* parent) : Plot(tr("Clip curve"), parent) {
   logAction_->setShortcut(Qt::Key_L);
   connect(logAction_, &QAction::triggered, this, &ClipCurvePlot::setLogError);
   addPlotAction(logAction_);
+  measureAction_ = new QAction(tr("Show &SQNR"), this);
+  measureAction_->setCheckable(true);
+  measureAction_->setShortcut(Qt::Key_U);
+  connect(measureAction_, &QAction::triggered, this,
+          [this](bool on) { setMeasure(on ? Measure::Sqnr : Measure::Mse); });
+  addPlotAction(measureAction_);
 
   addDrawing(Layer::Shade,
              [this](QPainter& painter, const Frame& frame) { drawWindow(painter, frame); });
+  addDrawing(Layer::Shade,
+             [this](QPainter& painter, const Frame& frame) { drawSpread(painter, frame); });
+  addDrawing(Layer::Marks,
+             [this](QPainter& painter, const Frame& frame) { drawSpreadTotal(painter, frame); });
   addDrawing(Layer::Marks,
              [this](QPainter& painter, const Frame& frame) { drawWindowLabel(painter, frame); });
   addDrawing(
@@ -68,13 +87,49 @@ ClipCurvePlot::ClipCurvePlot(QWidget* parent) : Plot(tr("Clip curve"), parent) {
   dataChanged(false);
 }
 
-void ClipCurvePlot::setCurve(std::shared_ptr<const ClipCurve> curve, RatioGrid referenceWindow) {
+void ClipCurvePlot::setCurve(std::shared_ptr<const ClipCurve> curve, RatioGrid window,
+                             double signal) {
+  // Told again with every move of the line, which must keep what is hovered.
+  if (curve == curve_ && window == window_ && signal == signal_ && failure().isEmpty()) return;
   curve_ = std::move(curve);
-  window_ = referenceWindow;
+  window_ = window;
+  signal_ = signal;
   optimum_ = hasData() ? optimumIn(*curve_, window_) : std::nullopt;
   if (!logChosen_) logError_ = hasData() && spansWidely();
   updateGraph();
   dataChanged(true);
+}
+
+void ClipCurvePlot::setPins(std::vector<PinOverlay> pins) {
+  pins_ = std::move(pins);
+  std::erase_if(pins_, [](const PinOverlay& pin) { return !pin.curve; });
+  while (pinGraphs_.size() > pins_.size()) {
+    canvas().removeGraph(pinGraphs_.back());
+    pinGraphs_.pop_back();
+  }
+  while (pinGraphs_.size() < pins_.size()) pinGraphs_.push_back(canvas().addGraph());
+  stylePins();
+  updateGraph();
+  if (!hasData() || !failure().isEmpty()) return;  // a message may be shown, which must stay
+  dataChanged(true);
+  redraw();
+}
+
+void ClipCurvePlot::setSpread(SharedClipSpread spread) {
+  if (spread == spread_) return;
+  spread_ = std::move(spread);
+  if (!hasData() || !failure().isEmpty()) return;
+  dataChanged(true);
+  redraw();
+}
+
+void ClipCurvePlot::setMeasure(Measure measure) {
+  if (measure == measure_) return;
+  measure_ = measure;
+  updateGraph();
+  if (hasData()) fitVertically(canvas().xAxis->range().lower, canvas().xAxis->range().upper);
+  redraw();
+  Q_EMIT measureChanged(measure);
 }
 
 void ClipCurvePlot::setCurrentRatio(double ratio, bool draggable) {
@@ -124,9 +179,14 @@ bool ClipCurvePlot::spansWidely() const {
 Plot::Table ClipCurvePlot::table() const {
   Table table{{QStringLiteral("ratio"), QStringLiteral("mse"), QStringLiteral("gain_db")}, {}};
   if (!hasData()) return table;
+  if (signal_ > 0) table.header << QStringLiteral("sqnr_db");
+  if (spread_) table.header << QStringLiteral("chosen");
   for (std::size_t i = 0; i < curve_->ratios.size(); ++i) {
-    table.rows.append(
-        {curve_->ratios[i], curve_->mse[i], gainDb(curve_->unclippedMse, curve_->mse[i])});
+    QVector<double> row = {curve_->ratios[i], curve_->mse[i],
+                           gainDb(curve_->unclippedMse, curve_->mse[i])};
+    if (signal_ > 0) row << decibels(signal_, curve_->mse[i]);
+    if (spread_) row << static_cast<double>(chosenAt(*spread_, curve_->ratios[i]));
+    table.rows.append(row);
   }
   return table;
 }
@@ -134,7 +194,7 @@ Plot::Table ClipCurvePlot::table() const {
 QString ClipCurvePlot::summary() const {
   if (!failure().isEmpty()) return failure();
   if (!hasData()) return tr("No data");
-  QString text = clipVerdict(*curve_, window_, locale());
+  QString text = verdict();
   if (optimum_) {
     text += tr(". The best ratio of the %1 is %2 with a mean squared error of %3")
                 .arg(windowText(window_, locale()), ratioText(optimum_->ratio, locale()),
@@ -149,20 +209,33 @@ bool ClipCurvePlot::hasData() const {
   return curve_ && !curve_->ratios.empty();
 }
 
+/// Where an error stands on the axis.
+double ClipCurvePlot::heightOf(double mse) const {
+  if (measure_ == Measure::Sqnr) return decibels(signal_, std::max(mse, smallestPositive()));
+  return logError_ ? std::max(mse, smallestPositive()) : mse;
+}
+
+QVector<double> ClipCurvePlot::heightsOf(const ClipCurve& curve) const {
+  QVector<double> heights;
+  for (const double mse : curve.mse) heights << heightOf(mse);
+  return heights;
+}
+
 void ClipCurvePlot::updateGraph() {
   logAction_->setChecked(logError_);
-  canvas().yAxis->setScaleType(logError_ ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
+  logAction_->setEnabled(measure_ == Measure::Mse);
+  measureAction_->setChecked(measure_ == Measure::Sqnr);
+  const bool logarithmic = logError_ && measure_ == Measure::Mse;
+  canvas().yAxis->setScaleType(logarithmic ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
   canvas().yAxis2->setScaleType(canvas().yAxis->scaleType());
-  QVector<double> ratios;
-  QVector<double> errors;
-  if (hasData()) {
-    const double floor = smallestPositive();
-    for (std::size_t i = 0; i < curve_->ratios.size(); ++i) {
-      ratios.append(curve_->ratios[i]);
-      errors.append(logError_ ? std::max(curve_->mse[i], floor) : curve_->mse[i]);
-    }
+  const auto show = [this](QCPGraph* graph, const ClipCurve* curve) {
+    if (curve == nullptr) return graph->setData({}, {});
+    graph->setData(QVector<double>(curve->ratios.begin(), curve->ratios.end()), heightsOf(*curve));
+  };
+  show(graph_, hasData() ? curve_.get() : nullptr);
+  for (std::size_t i = 0; i < pins_.size(); ++i) {
+    show(pinGraphs_[i], hasData() ? pins_[i].curve.get() : nullptr);
   }
-  graph_->setData(ratios, errors);
 }
 
 double ClipCurvePlot::smallestPositive() const {
@@ -189,17 +262,28 @@ void ClipCurvePlot::fitVertically(double lower, double upper) {
   const double interesting = isZoomed() ? lower : std::max(lower, window);
   double least = std::numeric_limits<double>::infinity();
   double most = 0;
-  for (std::size_t i = 0; i < curve_->ratios.size(); ++i) {
-    const double ratio = curve_->ratios[i];
-    if (ratio < lower || ratio > upper) continue;
-    least = std::min(least, curve_->mse[i]);
-    if (ratio >= interesting) most = std::max(most, curve_->mse[i]);
-  }
+  const auto include = [&](const ClipCurve& curve) {
+    for (std::size_t i = 0; i < curve.ratios.size(); ++i) {
+      const double ratio = curve.ratios[i];
+      if (ratio < lower || ratio > upper) continue;
+      least = std::min(least, curve.mse[i]);
+      if (ratio >= interesting) most = std::max(most, curve.mse[i]);
+    }
+  };
+  include(*curve_);
+  for (const PinOverlay& pin : pins_) include(*pin.curve);
+  if (spread_) least = std::min(least, spread_->mse);
   if (!(least <= most)) least = most = curve_->unclippedMse;
 
   double bottom = 0;
   double top = 1;
-  if (logError_) {
+  if (measure_ == Measure::Sqnr) {
+    const double worst = heightOf(most);
+    const double best = heightOf(least);
+    const double span = std::max(best - worst, 0.2);
+    bottom = worst - 0.08 * span;
+    top = best + 0.22 * span;
+  } else if (logError_) {
     least = std::max(least, smallestPositive());
     const double factor = std::max(most / least, 1.2);
     bottom = least / std::pow(factor, 0.22);
@@ -213,10 +297,19 @@ void ClipCurvePlot::fitVertically(double lower, double upper) {
   canvas().yAxis->setRange(bottom, top);
   canvas().yAxis2->setRange(bottom, top);
   updateErrorTicks(bottom, top);
-  updateGainTicks(std::max(bottom, least), top);
+  if (measure_ == Measure::Sqnr) {
+    updateGainTicks(signal_ / std::pow(10, top / 10), signal_ / std::pow(10, bottom / 10));
+  } else {
+    updateGainTicks(std::max(bottom, least), top);
+  }
 }
 
 void ClipCurvePlot::updateErrorTicks(double lower, double upper) {
+  if (measure_ == Measure::Sqnr) {
+    canvas().yAxis->setTicker(valueTicker());
+    canvas().yAxis->setLabel(tr("SQNR (dB)"));
+    return;
+  }
   if (logError_ && upper / lower > kManyDecades) {
     canvas().yAxis->setTicker(QSharedPointer<QCPAxisTickerLog>::create());
     canvas().yAxis->setLabel(tr("MSE"));
@@ -230,9 +323,10 @@ void ClipCurvePlot::updateErrorTicks(double lower, double upper) {
 
 void ClipCurvePlot::updateGainTicks(double lower, double upper) {
   const QSharedPointer<QCPAxisTickerText> ticker(new QCPAxisTickerText);
-  for (const GainTick& tick :
-       gainTicks(curve_->unclippedMse, lower, upper, kMostGainTicks, logError_)) {
-    ticker->addTick(tick.mse, gainTickText(tick.gainDb, locale()));
+  for (const GainTick& tick : gainTicks(curve_->unclippedMse, lower, upper, kMostGainTicks,
+                                        logError_ || measure_ == Measure::Sqnr)) {
+    ticker->addTick(measure_ == Measure::Sqnr ? heightOf(tick.mse) : tick.mse,
+                    gainTickText(tick.gainDb, locale()));
   }
   canvas().yAxis2->setTicker(ticker);
 }
@@ -241,6 +335,55 @@ void ClipCurvePlot::updateGainTicks(double lower, double upper) {
 
 void ClipCurvePlot::applyTheme() {
   graph_->setPen(QPen(theme().curve, 2));
+  stylePins();
+}
+
+void ClipCurvePlot::stylePins() {
+  for (std::size_t i = 0; i < pinGraphs_.size(); ++i) {
+    pinGraphs_[i]->setPen(pinPen(theme(), pins_[i].color, 1.5));
+  }
+}
+
+/// How often each ratio was chosen, the highest bar over half of the height.
+void ClipCurvePlot::drawSpread(QPainter& painter, const Frame& frame) const {
+  if (!spread_ || spread_->counts.empty()) return;
+  const double most =
+      static_cast<double>(*std::max_element(spread_->counts.begin(), spread_->counts.end()));
+  if (!(most > 0)) return;
+  const double half = std::abs(frame.xToPixel(kFineStep * 2) - frame.xToPixel(0));
+  painter.setRenderHint(QPainter::Antialiasing, false);
+  const QColor color = mixed(theme().weight, theme().background, theme().highContrast ? 1 : 0.55);
+  for (std::size_t i = 0; i < spread_->counts.size(); ++i) {
+    const double height =
+        static_cast<double>(spread_->counts[i]) / most * 0.5 * frame.area.height();
+    if (height <= 0) continue;
+    const double x = frame.xToPixel(spread_->ratios[i]);
+    painter.fillRect(QRectF(x - half, frame.area.bottom() - std::max(1.0, height),
+                            std::max(1.0, 2 * half), std::max(1.0, height)),
+                     color);
+  }
+}
+
+/// The error that the search leads to, which no single ratio reaches.
+void ClipCurvePlot::drawSpreadTotal(QPainter& painter, const Frame& frame) const {
+  if (!spread_) return;
+  const double y = std::round(frame.yToPixel(heightOf(spread_->mse))) + 0.5;
+  painter.setPen(QPen(theme().optimum, 1.5, Qt::DashLine));
+  painter.drawLine(QPointF(frame.area.left(), y), QPointF(frame.area.right(), y));
+  const QString text = (spread_->kind == ClipPolicy::Kind::SearchRows ? tr("each row's own: %1")
+                                                                      : tr("each group's own: %1"))
+                           .arg(decibelText(gainDb(spread_->unclippedMse, spread_->mse), locale()));
+  painter.setFont(canvas().xAxis->labelFont());
+  const QFontMetricsF metrics(painter.font());
+  QRectF box(frame.area.left() + kSmallGap, y - metrics.height() - 1,
+             metrics.horizontalAdvance(text) + 2, metrics.height());
+  if (box.top() < frame.area.top()) box.moveTop(y + 1);
+  painter.setPen(theme().text);
+  painter.drawText(box, Qt::AlignLeft | Qt::AlignVCenter, text);
+}
+
+QString ClipCurvePlot::verdict() const {
+  return spread_ ? spreadVerdict(*spread_, locale()) : clipVerdict(*curve_, window_, locale());
 }
 
 void ClipCurvePlot::drawWindow(QPainter& painter, const Frame& frame) const {
@@ -274,14 +417,13 @@ void ClipCurvePlot::drawWindowLabel(QPainter& painter, const Frame& frame) const
 
 void ClipCurvePlot::drawVerdict(QPainter& painter) const {
   const QRectF strip = topStrip();
-  const QString text = QFontMetricsF(font()).elidedText(clipVerdict(*curve_, window_, locale()),
-                                                        Qt::ElideRight, strip.width());
+  const QString text = QFontMetricsF(font()).elidedText(verdict(), Qt::ElideRight, strip.width());
   painter.setPen(theme().text);
   painter.drawText(strip, Qt::AlignLeft | Qt::AlignVCenter, text);
 }
 
 void ClipCurvePlot::drawOptimum(QPainter& painter, const Frame& frame) const {
-  if (!optimum_) return;
+  if (!optimum_ || spread_) return;  // the line of the search says more
   const QPointF point = pointAt(optimum_->index);
   painter.setPen(QPen(theme().background, 2));
   painter.setBrush(theme().optimum);
@@ -293,6 +435,7 @@ void ClipCurvePlot::drawOptimum(QPainter& painter, const Frame& frame) const {
   const QFontMetricsF metrics(font());
   QRectF box(0, 0, metrics.horizontalAdvance(text) + 2 * kSmallGap, metrics.height());
   box.moveCenter(point + QPointF(0, 10 + box.height() / 2));
+  if (measure_ == Measure::Sqnr) box.moveCenter(point - QPointF(0, 10 + box.height() / 2));
   // Under a curve that rises to the right there is room on the right only.
   if (optimum_->atLowerEdge) box.moveLeft(point.x() + 8);
   box.moveRight(std::min(box.right(), frame.area.right() - 1));
@@ -335,7 +478,7 @@ void ClipCurvePlot::drawRatio(QPainter& painter, const Frame& frame) const {
 
 QPointF ClipCurvePlot::pointAt(std::size_t index) const {
   return {canvas().xAxis->coordToPixel(curve_->ratios[index]),
-          canvas().yAxis->coordToPixel(curve_->mse[index])};
+          canvas().yAxis->coordToPixel(heightOf(curve_->mse[index]))};
 }
 
 bool ClipCurvePlot::isOnLine(QPointF position) const {
@@ -346,9 +489,26 @@ bool ClipCurvePlot::isOnLine(QPointF position) const {
 }
 
 bool ClipCurvePlot::isOnOptimum(QPointF position) const {
-  if (!optimum_ || !failure().isEmpty()) return false;
+  if (!optimum_ || spread_ || !failure().isEmpty()) return false;
   const QPointF away = position - pointAt(optimum_->index);
   return std::hypot(away.x(), away.y()) <= kOptimumDistance;
+}
+
+bool ClipCurvePlot::isOnCurve(QPointF position) const {
+  if (!hasData() || !failure().isEmpty() || !plottedArea().contains(position)) return false;
+  const auto nearest = nearestPoint(xAt(position.x()));
+  return nearest && std::abs(pointAt(*nearest).y() - position.y()) <= kOptimumDistance;
+}
+
+/// Enter, or a click on the optimum.
+bool ClipCurvePlot::choose() {
+  if (!failure().isEmpty() || !hasData()) return false;
+  if (spread_) {
+    Q_EMIT searchChosen(spread_->kind, spread_->window);
+    return true;
+  }
+  if (optimum_) Q_EMIT optimumChosen(optimum_->ratio);
+  return optimum_.has_value();
 }
 
 void ClipCurvePlot::moveRatio(double ratio) {
@@ -384,10 +544,27 @@ void ClipCurvePlot::showPoint(std::optional<std::size_t> index) {
 }
 
 QStringList ClipCurvePlot::pointLines(std::size_t index) const {
-  return {
-      tr("Ratio %1").arg(ratioText(curve_->ratios[index], locale())),
+  const double ratio = curve_->ratios[index];
+  QStringList lines = {
+      tr("Ratio %1").arg(ratioText(ratio, locale())),
       tr("MSE %1").arg(valueText(curve_->mse[index], locale(), 5)),
       tr("gain %1").arg(decibelText(gainDb(curve_->unclippedMse, curve_->mse[index]), locale()))};
+  if (signal_ > 0) {
+    lines.insert(2,
+                 tr("SQNR %1").arg(decibelText(decibels(signal_, curve_->mse[index]), locale())));
+  }
+  if (spread_) {
+    const std::uint64_t chosen = chosenAt(*spread_, ratio);
+    const double share = static_cast<double>(chosen) / static_cast<double>(spread_->total());
+    lines << (spread_->kind == ClipPolicy::Kind::SearchRows ? tr("best for %1 rows (%2)")
+                                                            : tr("best for %1 groups (%2)"))
+                 .arg(countText(chosen, locale()), percentText(share, locale()));
+  }
+  for (const PinOverlay& pin : pins_) {
+    if (index >= pin.curve->mse.size() || pin.curve->ratios[index] != ratio) continue;
+    lines << tr("%1: MSE %2").arg(pin.name, valueText(pin.curve->mse[index], locale(), 5));
+  }
+  return lines;
 }
 
 void ClipCurvePlot::drawHover(QPainter& painter, const Frame& frame) const {
@@ -436,10 +613,7 @@ std::optional<double> ClipCurvePlot::cursorX() const {
 
 void ClipCurvePlot::keyPressEvent(QKeyEvent* event) {
   const bool enter = event->key() == Qt::Key_Return || event->key() == Qt::Key_Enter;
-  if (enter && optimum_ && failure().isEmpty()) {
-    Q_EMIT optimumChosen(optimum_->ratio);
-    return;
-  }
+  if (enter && choose()) return;
   if (dragging_ && event->key() == Qt::Key_Escape) {
     moveRatio(ratioBefore_);
     dragging_ = false;
@@ -466,6 +640,7 @@ void ClipCurvePlot::mousePressEvent(QMouseEvent* event) {
     ratioBefore_ = ratio_;
     return;
   }
+  pressedAt_ = event->position();
   Plot::mousePressEvent(event);
 }
 
@@ -481,7 +656,7 @@ void ClipCurvePlot::mouseMoveEvent(QMouseEvent* event) {
   if (event->buttons() == Qt::NoButton) {
     if (draggable_ && isOnLine(position)) {
       setCursor(Qt::SizeHorCursor);
-    } else if (isOnOptimum(position)) {
+    } else if (isOnOptimum(position) || (draggable_ && isOnCurve(position))) {
       setCursor(Qt::PointingHandCursor);
     } else {
       unsetCursor();
@@ -493,13 +668,23 @@ void ClipCurvePlot::mouseMoveEvent(QMouseEvent* event) {
 void ClipCurvePlot::mouseReleaseEvent(QMouseEvent* event) {
   if (dragging_ && event->button() == Qt::LeftButton) return finishMove();
   Plot::mouseReleaseEvent(event);
+  const QPointF away = event->position() - pressedAt_;
+  const QPointF position = onCanvas(event->position());
+  if (event->button() != Qt::LeftButton || away.manhattanLength() >= kGrabDistance) return;
+  if (isOnOptimum(position)) {
+    choose();
+  } else if (draggable_ && isOnCurve(position)) {
+    const double ratio = xAt(position.x());
+    chooseRatio(event->modifiers().testFlag(Qt::AltModifier) ? ratio
+                                                             : snappedRatio(ratio, lowestRatio()));
+  }
 }
 
+/// The first click of the two has chosen already.
 void ClipCurvePlot::mouseDoubleClickEvent(QMouseEvent* event) {
-  if (isOnOptimum(onCanvas(event->position()))) {
-    Q_EMIT optimumChosen(optimum_->ratio);
-    return;
-  }
+  const QPointF position = onCanvas(event->position());
+  pressedAt_ = QPointF(-1e6, -1e6);  // its release is no click
+  if (isOnOptimum(position) || isOnCurve(position)) return;
   Plot::mouseDoubleClickEvent(event);
 }
 

@@ -15,6 +15,11 @@ namespace {
 
 constexpr double kBarWidth = 0.8;  // of the room of a code
 
+double shareIn(const AnalysisDetail& detail, std::size_t code) {
+  const double all = static_cast<double>(detail.info.rows) * static_cast<double>(detail.info.cols);
+  return static_cast<double>(detail.report.codes->codes[code].count) / all;
+}
+
 }  // namespace
 
 CodeUsePlot::CodeUsePlot(QWidget* parent) : BrushPlot(tr("Use of codes"), parent) {
@@ -27,6 +32,8 @@ CodeUsePlot::CodeUsePlot(QWidget* parent) : BrushPlot(tr("Use of codes"), parent
   canvas().yAxis->setTicker(valueTicker());
   addDrawing(Layer::Data,
              [this](QPainter& painter, const Frame& frame) { drawBars(painter, frame); });
+  addDrawing(Layer::Data,
+             [this](QPainter& painter, const Frame& frame) { drawPins(painter, frame); });
   addDrawing(
       Layer::Caption, [this](QPainter& painter, const Frame&) { drawVerdict(painter); }, false);
   addDrawing(Layer::Hover,
@@ -42,14 +49,37 @@ void CodeUsePlot::setDetail(SharedDetail detail) {
   dataChanged(false);
 }
 
+void CodeUsePlot::setPins(std::vector<PinOverlay> pins) {
+  pins_ = std::move(pins);
+  if (!hasData()) return;  // a message may be shown, which must stay
+  dataChanged(true);
+  redraw();
+}
+
+bool CodeUsePlot::isComparable(const PinOverlay& pin) const {
+  return pin.detail && pin.detail->report.codes &&
+         pin.detail->report.codes->codes.size() == use().codes.size();
+}
+
+void CodeUsePlot::drawPins(QPainter& painter, const Frame& frame) const {
+  painter.setRenderHint(QPainter::Antialiasing, false);
+  for (const PinOverlay& pin : pins_) {
+    if (!isComparable(pin)) continue;
+    painter.setPen(pinPen(theme(), pin.color));
+    for (std::size_t i = 0; i < use().codes.size(); ++i) {
+      const auto x = static_cast<double>(i);
+      const double y = frame.yToPixel(100 * shareIn(*pin.detail, i));
+      painter.drawLine(QPointF(frame.xToPixel(x - 0.5), y), QPointF(frame.xToPixel(x + 0.5), y));
+    }
+  }
+}
+
 bool CodeUsePlot::hasData() const {
   return detail_ && detail_->report.codes && !use().codes.empty();
 }
 
 double CodeUsePlot::shareOf(std::size_t code) const {
-  const double all =
-      static_cast<double>(detail_->info.rows) * static_cast<double>(detail_->info.cols);
-  return static_cast<double>(use().codes[code].count) / all;
+  return shareIn(*detail_, code);
 }
 
 std::uint64_t CodeUsePlot::selectedOf(std::size_t code) const {
@@ -100,7 +130,11 @@ void CodeUsePlot::fitVertically(double lower, double upper) {
   double largest = 0;
   for (std::size_t i = 0; i < use().codes.size(); ++i) {
     const auto x = static_cast<double>(i);
-    if (x + 0.5 >= lower && x - 0.5 <= upper) largest = std::max(largest, shareOf(i));
+    if (x + 0.5 < lower || x - 0.5 > upper) continue;
+    largest = std::max(largest, shareOf(i));
+    for (const PinOverlay& pin : pins_) {
+      if (isComparable(pin)) largest = std::max(largest, shareIn(*pin.detail, i));
+    }
   }
   canvas().yAxis->setRange(0, largest > 0 ? 108 * largest : 1);
 }
@@ -201,6 +235,10 @@ QStringList CodeUsePlot::codeLines(std::size_t code) const {
       tr("%1 weights (%2)")
           .arg(countText(shown.count, locale()), percentText(shareOf(code), locale()))};
   if (selectedOf(code) > 0) lines << selectedText(selectedOf(code));
+  for (const PinOverlay& pin : pins_) {
+    if (!isComparable(pin)) continue;
+    lines << tr("%1: %2").arg(pin.name, percentText(shareIn(*pin.detail, code), locale()));
+  }
   return lines;
 }
 

@@ -1,13 +1,17 @@
 // How often each code is used.
 #pragma once
 
+#include <vector>
+
 #include "core/engine/detail.h"
 #include "ui/plots/brush_plot.h"
+#include "ui/plots/pin_overlay.h"
 
 namespace quantoscope::ui {
 
 /// A bar for every code, ascending by what it decodes to. Codes that nothing uses are marked, and
-/// the entropy is held against the bits that a code takes.
+/// the entropy is held against the bits that a code takes. Pins whose format has as many codes are
+/// lines across the bars.
 class CodeUsePlot : public BrushPlot {
   Q_OBJECT
 
@@ -16,6 +20,7 @@ class CodeUsePlot : public BrushPlot {
 
   /// Null: the empty state.
   void setDetail(SharedDetail detail);
+  void setPins(std::vector<PinOverlay> pins);
 
   /// One row a code: code, level, count, share, and where something is selected, how much of it.
   Table table() const override;
@@ -46,12 +51,15 @@ class CodeUsePlot : public BrushPlot {
   void showCode(std::optional<std::size_t> code);
   QStringList codeLines(std::size_t code) const;
   QString verdict() const;
+  bool isComparable(const PinOverlay& pin) const;
+  void drawPins(QPainter& painter, const Frame& frame) const;
   void drawBars(QPainter& painter, const Frame& frame) const;
   void drawVerdict(QPainter& painter) const;
   void drawHover(QPainter& painter, const Frame& frame) const;
 
   SharedDetail detail_;
   std::optional<std::size_t> code_;
+  std::vector<PinOverlay> pins_;
 };
 
 }  // namespace quantoscope::ui

@@ -89,8 +89,8 @@ void ErrorHistogramPlot::setMagnitudes(bool on) {
   Q_EMIT magnitudesChanged(on);
 }
 
-void ErrorHistogramPlot::setOverlays(std::vector<Overlay> overlays) {
-  pins_ = std::move(overlays);
+void ErrorHistogramPlot::setPins(std::vector<PinOverlay> pins) {
+  pins_ = std::move(pins);
   if (hasData()) arrangeOverlays();  // else a message may be shown, which must stay
 }
 
@@ -138,11 +138,19 @@ void ErrorHistogramPlot::arrange(bool keepZoom) {
 
 void ErrorHistogramPlot::arrangeOverlays() {
   std::vector<Overlay> shown;
-  if (unit_ == ErrorUnit::Weight && hasData()) shown = pins_;
-  if (magnitudes_) {
-    for (Overlay& overlay : shown) overlay.histogram = folded(overlay.histogram);
+  const auto unit = static_cast<std::size_t>(unit_);
+  for (const PinOverlay& pin : pins_) {
+    if (!hasData()) break;
+    const Histogram* errors = nullptr;
+    if (unit_ == ErrorUnit::Weight) {
+      errors = &pin.errors;
+    } else if (pin.detail && unit < pin.detail->report.distributions.size()) {
+      errors = &pin.detail->report.distributions[unit].all;
+    }
+    if (errors == nullptr || errors->counts.empty()) continue;
+    shown.push_back({pin.name, magnitudes_ ? folded(*errors) : *errors, pin.color});
   }
-  HistogramPlot::setOverlays(std::move(shown));
+  setOverlays(std::move(shown));
 }
 
 void ErrorHistogramPlot::nameQuantity() {
@@ -157,6 +165,11 @@ void ErrorHistogramPlot::nameQuantity() {
   setQuantity(magnitudes_ ? QStringLiteral("|%1|").arg(names[index]) : names[index],
               magnitudes_ ? QStringLiteral("abs_") + columns[index] : columns[index],
               label.arg(units[index]));
+}
+
+QString ErrorHistogramPlot::axisKey() const {
+  const bool signedWeights = unit_ == ErrorUnit::Weight && !magnitudes_;
+  return signedWeights ? QStringLiteral("error") : QString();
 }
 
 QString ErrorHistogramPlot::summary() const {

@@ -3,6 +3,7 @@
 
 #include "core/engine/detail.h"
 #include "ui/plots/histogram_plot.h"
+#include "ui/plots/pin_overlay.h"
 
 namespace quantoscope::ui {
 
@@ -34,10 +35,11 @@ class ErrorHistogramPlot : public HistogramPlot {
   bool magnitudes() const { return magnitudes_; }
   void setMagnitudes(bool on);
 
-  /// Errors of y - w in weight units; only shown in that unit.
-  void setOverlays(std::vector<Overlay> overlays) override;
+  /// In weight units at once, in the others once a pin's detail is known.
+  void setPins(std::vector<PinOverlay> pins);
 
   QString summary() const override;
+  QString axisKey() const override;
 
  Q_SIGNALS:
   void unitChanged(ErrorUnit unit);
@@ -65,7 +67,7 @@ class ErrorHistogramPlot : public HistogramPlot {
   ErrorUnit unit_ = ErrorUnit::Weight;
   bool magnitudes_ = false;
   QAction* magnitudesAction_ = nullptr;
-  std::vector<Overlay> pins_;
+  std::vector<PinOverlay> pins_;
 };
 
 }  // namespace quantoscope::ui

@@ -108,6 +108,10 @@ Plot::Table ErrorMapPlot::table() const {
   return table;
 }
 
+QString ErrorMapPlot::axisKey() const {
+  return hasData() ? groupAxisKey(map().layout) : QString();
+}
+
 QString ErrorMapPlot::summary() const {
   if (!failure().isEmpty()) return failure();
   if (!hasData()) return tr("No data");

@@ -34,6 +34,7 @@ class ErrorMapPlot : public BrushPlot {
   Table table() const override;
   std::optional<std::size_t> cursorRow() const override;
   QString summary() const override;
+  QString axisKey() const override;
 
  Q_SIGNALS:
   void groupChosen(std::size_t row, std::size_t group);

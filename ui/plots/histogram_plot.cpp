@@ -8,6 +8,7 @@
 #include <qcustomplot.h>
 
 #include "ui/plots/axis_tickers.h"
+#include "ui/plots/pin_overlay.h"
 
 namespace quantoscope::ui {
 
@@ -136,11 +137,8 @@ void HistogramPlot::setOverlays(std::vector<Overlay> overlays) {
 }
 
 void HistogramPlot::styleOverlays() {
-  static constexpr Qt::PenStyle kStyles[] = {Qt::SolidLine, Qt::DashLine, Qt::DotLine,
-                                             Qt::DashDotLine};
   for (std::size_t i = 0; i < overlays_.size(); ++i) {
-    overlayGraphs_[i]->setPen(
-        QPen(pinColor(theme(), overlays_[i].color), 2, kStyles[overlays_[i].color % 4]));
+    overlayGraphs_[i]->setPen(pinPen(theme(), overlays_[i].color));
   }
 }
 
@@ -168,7 +166,7 @@ void HistogramPlot::updateOverlays(double lower, double upper) {
 QVector<HistogramPlot::LegendEntry> HistogramPlot::overlayLegend() const {
   QVector<LegendEntry> entries;
   for (const Overlay& overlay : overlays_) {
-    const bool solid = overlay.color % 4 == 0;
+    const bool solid = isSolidPin(overlay.color);
     entries.append({solid ? LegendEntry::Kind::Line : LegendEntry::Kind::Dashes,
                     pinColor(theme(), overlay.color), overlay.name});
   }

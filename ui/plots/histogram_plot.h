@@ -28,7 +28,7 @@ class HistogramPlot : public BrushPlot {
     Histogram histogram;
     int color = 0;  ///< a number for pinColor()
   };
-  virtual void setOverlays(std::vector<Overlay> overlays);
+  void setOverlays(std::vector<Overlay> overlays);
 
   bool logCounts() const { return logCounts_; }
 

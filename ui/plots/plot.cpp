@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include <QtCore/QScopedValueRollback>
 #include <QtGui/QAccessible>
 #include <QtGui/QAction>
 #include <QtGui/QPainter>
@@ -197,7 +198,12 @@ bool Plot::isShowing() const {
   return failure_.isEmpty() && hasData();
 }
 
+void Plot::showRange(double lower, double upper) {
+  if (isShowing()) setView(lower, upper);
+}
+
 void Plot::dataChanged(bool keepZoom) {
+  const QScopedValueRollback<bool> rollback(takingData_, true);
   failure_.clear();
   clearHover();
   updateState();
@@ -362,6 +368,7 @@ void Plot::setView(double lower, double upper) {
   canvas_->xAxis->setRange(zoomed_ ? from : least, to);
   fitVertically(zoomed_ ? from : least, to);
   redraw();
+  if (!takingData_) Q_EMIT viewChanged(zoomed_ ? from : least, to);
 }
 
 void Plot::zoomAbout(double x, double factor) {

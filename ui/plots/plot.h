@@ -103,6 +103,10 @@ class Plot : public QWidget {
 
   /// The whole data in view; also key Home and double click.
   void resetView();
+  /// This range of the horizontal axis in view, as far as there are data; nothing without any.
+  void showRange(double lower, double upper);
+  /// What the horizontal axis measures, for plots to be linked by; empty: nothing that others have.
+  virtual QString axisKey() const { return {}; }
   /// Whether the user zoomed or panned since the view was last reset.
   bool isZoomed() const { return zoomed_; }
 
@@ -131,6 +135,8 @@ class Plot : public QWidget {
  Q_SIGNALS:
   /// table() is another one.
   void tableChanged();
+  /// The range in view, after the user or showRange() changed it; not after new data.
+  void viewChanged(double lower, double upper);
   /// The value under the mouse or the keyboard cursor, "" when there is none.
   void hovered(const QString& text);
   /// A file was written from the context menu, or could not be.
@@ -270,6 +276,7 @@ class Plot : public QWidget {
   QTimer estimateDelay_;
   QString estimate_;
   bool zoomed_ = false;
+  bool takingData_ = false;  ///< within dataChanged()
   Drag drag_ = Drag::None;
   QPointF dragStart_;
   QPointF dragNow_;

@@ -65,6 +65,53 @@ void ProfilePlot::setDetail(SharedDetail detail) {
   arrange();
 }
 
+void ProfilePlot::setPins(std::vector<PinOverlay> pins) {
+  pins_ = std::move(pins);
+  arrangePins();
+  if (!hasData()) return;  // a message may be shown, which must stay
+  dataChanged(true);
+  redraw();
+}
+
+bool ProfilePlot::isComparable(const PinOverlay& pin) const {
+  return detail_ && pin.detail && profileOf(*pin.detail).length == profile().length &&
+         profileOf(*pin.detail).points.size() == order_.size();
+}
+
+void ProfilePlot::arrangePins() {
+  while (pinGraphs_.size() > pins_.size()) {
+    canvas().removeGraph(pinGraphs_.back());
+    pinGraphs_.pop_back();
+  }
+  while (pinGraphs_.size() < pins_.size()) {
+    pinGraphs_.push_back(canvas().addGraph());
+    pinGraphs_.back()->setLineStyle(QCPGraph::lsStepLeft);
+    pinGraphs_.back()->setAntialiased(false);
+  }
+  stylePins();
+  for (std::size_t i = 0; i < pins_.size(); ++i) {
+    QVector<double> x;
+    QVector<double> y;
+    if (isComparable(pins_[i])) {
+      const auto& points = profileOf(*pins_[i].detail).points;
+      for (std::size_t place = 0; place < order_.size(); ++place) {
+        x << xOf(place);
+        y << rmsOf(points[order_[place]]);
+      }
+      x << static_cast<double>(profile().length);
+      y << y.back();
+    }
+    pinGraphs_[i]->setData(x, y, true);
+  }
+}
+
+void ProfilePlot::stylePins() {
+  // Width 1: a dense line of width 2 takes seconds to draw.
+  for (std::size_t i = 0; i < pinGraphs_.size(); ++i) {
+    pinGraphs_[i]->setPen(pinPen(theme(), pins_[i].color, 1));
+  }
+}
+
 void ProfilePlot::setSide(Side side) {
   side_ = side;
   arrange();
@@ -79,7 +126,11 @@ void ProfilePlot::setSorted(bool on) {
 }
 
 const Profile& ProfilePlot::profile() const {
-  const ErrorReport& report = detail_->report;
+  return profileOf(*detail_);
+}
+
+const Profile& ProfilePlot::profileOf(const AnalysisDetail& detail) const {
+  const ErrorReport& report = detail.report;
   if (side_ == Side::Rows) return report.rows;
   return side_ == Side::GroupPositions ? report.groupPositions : report.columns;
 }
@@ -120,6 +171,7 @@ void ProfilePlot::arrange() {
   }
   mean_->setData(x, mean, true);
   worst_->setData(x, worst, true);
+  arrangePins();
   const QString names[] = {tr("Row"), tr("Place of the group in its row"), tr("Input channel")};
   const QString name = names[static_cast<int>(side_)];
   canvas().xAxis->setLabel(sorted_ ? tr("%1s, the worst first").arg(name) : name);
@@ -144,6 +196,11 @@ Plot::Table ProfilePlot::table() const {
   return table;
 }
 
+QString ProfilePlot::axisKey() const {
+  const bool groups = hasData() && side_ == Side::GroupPositions && !sorted_;
+  return groups ? groupAxisKey(detail_->report.map.layout) : QString();
+}
+
 QString ProfilePlot::summary() const {
   if (!failure().isEmpty()) return failure();
   if (!hasData()) return tr("No data");
@@ -166,6 +223,7 @@ void ProfilePlot::applyTheme() {
   mean_->setPen(Qt::NoPen);
   mean_->setBrush(theme().highContrast ? color : mixed(color, theme().background, kFillOpacity));
   worst_->setPen(QPen(color, 1));
+  stylePins();
 }
 
 bool ProfilePlot::hasData() const {
@@ -188,6 +246,10 @@ void ProfilePlot::fitVertically(double lower, double upper) {
     const double left = xOf(place);
     if (left + static_cast<double>(profile().perPoint) < lower || left > upper) continue;
     largest = std::max(largest, worstOf(pointAt(place)));
+    for (const PinOverlay& pin : pins_) {
+      if (!isComparable(pin)) continue;
+      largest = std::max(largest, rmsOf(profileOf(*pin.detail).points[order_[place]]));
+    }
   }
   canvas().yAxis->setRange(0, largest > 0 ? largest * 1.08 : 1);
 }
@@ -302,24 +364,31 @@ QString ProfilePlot::cursorText() const {
 
 QStringList ProfilePlot::placeLines(std::size_t place) const {
   const Profile::Point& point = pointAt(place);
-  const QString chosen = selectedText(selectedAt(place));
-  const QStringList more = chosen.isEmpty() ? QStringList() : QStringList(chosen);
-  const QString peak = tr("largest |error| %1, of %2 weights")
-                           .arg(valueText(static_cast<double>(point.tally.maxAbsError), locale()),
-                                countText(point.tally.count, locale()));
+  QStringList lines;
   if (point.members == 1) {
-    return QStringList{memberName(point.first),
-                       tr("RMS error %1").arg(valueText(rmsOf(point), locale())), peak} +
-           more;
+    lines = {memberName(point.first), tr("RMS error %1").arg(valueText(rmsOf(point), locale()))};
+  } else {
+    lines = spanLines(point);
   }
-  return QStringList{tr("%1 to %2")
-                         .arg(memberName(point.first),
-                              countText(point.first + point.members - 1, locale())),
-                     tr("RMS error %1 together").arg(valueText(rmsOf(point), locale())),
-                     tr("%1 of %2, the worst")
-                         .arg(valueText(worstOf(point), locale()), memberName(point.worst)),
-                     peak} +
-         more;
+  lines << tr("largest |error| %1, of %2 weights")
+               .arg(valueText(static_cast<double>(point.tally.maxAbsError), locale()),
+                    countText(point.tally.count, locale()));
+  for (const PinOverlay& pin : pins_) {
+    if (!isComparable(pin)) continue;
+    const double rms = rmsOf(profileOf(*pin.detail).points[order_[place]]);
+    lines << tr("%1: %2").arg(pin.name, valueText(rms, locale()));
+  }
+  const QString chosen = selectedText(selectedAt(place));
+  if (!chosen.isEmpty()) lines << chosen;
+  return lines;
+}
+
+QStringList ProfilePlot::spanLines(const Profile::Point& point) const {
+  return {
+      tr("%1 to %2")
+          .arg(memberName(point.first), countText(point.first + point.members - 1, locale())),
+      tr("RMS error %1 together").arg(valueText(rmsOf(point), locale())),
+      tr("%1 of %2, the worst").arg(valueText(worstOf(point), locale()), memberName(point.worst))};
 }
 
 void ProfilePlot::drawHover(QPainter& painter, const Frame& frame) const {

@@ -1,8 +1,11 @@
 // The error along one side of a tensor.
 #pragma once
 
+#include <vector>
+
 #include "core/engine/detail.h"
 #include "ui/plots/brush_plot.h"
+#include "ui/plots/pin_overlay.h"
 
 QT_BEGIN_NAMESPACE
 class QAction;
@@ -13,7 +16,9 @@ namespace quantoscope::ui {
 
 /// The RMS error of each row, of the groups at each place of a row, or of each input channel; in
 /// order, or sorted with the worst first. Where there are more members than points, the line shows
-/// a point's worst member and the fill their common RMS. Outlier input channels are named.
+/// a point's worst member and the fill their common RMS. Outlier input channels are named. Pins are
+/// lines of their common RMS, member by member in the same order; where groups have another size,
+/// their places are others, and such a pin is left out.
 class ProfilePlot : public BrushPlot {
   Q_OBJECT
 
@@ -24,6 +29,7 @@ class ProfilePlot : public BrushPlot {
 
   /// Null: the empty state.
   void setDetail(SharedDetail detail);
+  void setPins(std::vector<PinOverlay> pins);
   void setSide(Side side);
   Side side() const { return side_; }
   void setSorted(bool on);
@@ -34,6 +40,7 @@ class ProfilePlot : public BrushPlot {
   Table table() const override;
   std::optional<std::size_t> cursorRow() const override { return place_; }
   QString summary() const override;
+  QString axisKey() const override;
 
  Q_SIGNALS:
   void sortedChanged(bool on);
@@ -61,8 +68,13 @@ class ProfilePlot : public BrushPlot {
   std::uint64_t selectedAt(std::size_t place) const;
   void drawSelected(QPainter& painter, const Frame& frame) const;
   void arrange();
+  const Profile& profileOf(const AnalysisDetail& detail) const;
+  bool isComparable(const PinOverlay& pin) const;
+  void arrangePins();
+  void stylePins();
   void showPlace(std::optional<std::size_t> place);
   QStringList placeLines(std::size_t place) const;
+  QStringList spanLines(const Profile::Point& point) const;
   QString memberName(std::size_t member) const;
   void drawOutliers(QPainter& painter) const;
   void drawHover(QPainter& painter, const Frame& frame) const;
@@ -75,6 +87,8 @@ class ProfilePlot : public BrushPlot {
   QCPGraph* mean_ = nullptr;
   QCPGraph* worst_ = nullptr;
   QAction* sortAction_ = nullptr;
+  std::vector<PinOverlay> pins_;
+  std::vector<QCPGraph*> pinGraphs_;
 };
 
 }  // namespace quantoscope::ui

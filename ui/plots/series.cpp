@@ -193,10 +193,33 @@ QString clipVerdict(const ClipCurve& curve, const RatioGrid& window, const QLoca
     return QStringLiteral("Clipping gains %1 dB: not worth it").arg(gain);
   }
   if (optimum->atLowerEdge) {
-    return QStringLiteral("Best at the window's edge: %1 gains %2 dB")
+    return QStringLiteral("The optimum lies at the edge of the window: %1 gains %2 dB")
         .arg(ratioText(optimum->ratio, locale), gain);
   }
   return QStringLiteral("Clipping to %1 gains %2 dB").arg(ratioText(optimum->ratio, locale), gain);
+}
+
+QString spreadVerdict(const ClipSpread& spread, const QLocale& locale) {
+  const bool rows = spread.kind == ClipPolicy::Kind::SearchRows;
+  const double gain = gainDb(spread.unclippedMse, spread.mse);
+  const QString gained = locale.toString(gain, 'f', 2);
+  if (gain < kNotWorthDb) {
+    return (rows ? QStringLiteral("Each row's own ratio gains %1 dB: not worth it")
+                 : QStringLiteral("Each group's own ratio gains %1 dB: not worth it"))
+        .arg(gained);
+  }
+  QString text =
+      (rows ? QStringLiteral("Each row's own ratio gains %1 dB, %2 more than one for all")
+            : QStringLiteral("Each group's own ratio gains %1 dB, %2 more than one for "
+                             "all"))
+          .arg(gained, locale.toString(gainDb(spread.wholeMse, spread.mse), 'f', 2));
+  const double edge = static_cast<double>(spread.atEdge()) / static_cast<double>(spread.total());
+  if (edge > 0) {
+    text += (rows ? QStringLiteral("; %1 of the rows lie at the window's edge")
+                  : QStringLiteral("; %1 of the groups lie at the window's edge"))
+                .arg(percentText(edge, locale));
+  }
+  return text;
 }
 
 std::vector<GainTick> gainTicks(double unclippedMse, double lower, double upper, int most,
@@ -262,6 +285,10 @@ QString binCountText(const Histogram& histogram, std::size_t bin, const QLocale&
   return QStringLiteral("%1 of %2 (%3)")
       .arg(countText(histogram.counts[bin], locale), countText(total, locale),
            percentText(share, locale));
+}
+
+QString groupAxisKey(const GroupLayout& layout) {
+  return QStringLiteral("groups of %1").arg(layout.groupSize);
 }
 
 QString groupText(const AnalysisResult& result, const QLocale& locale) {

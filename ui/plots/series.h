@@ -13,6 +13,7 @@
 #include "core/engine/analysis.h"
 #include "core/metrics/histogram.h"
 #include "core/quant/clip_search.h"
+#include "ui/session/clip_spread.h"
 
 namespace quantoscope::ui {
 
@@ -69,6 +70,10 @@ double gainDb(double unclippedMse, double mse);
 /// dB: not worth it", or what an optimum at the window's edge means.
 QString clipVerdict(const ClipCurve& curve, const RatioGrid& window, const QLocale& locale);
 
+/// The same about a ratio of its own for each row or group: "Each row's own ratio gains 0.31 dB,
+/// 0.12 dB more than one for all; 4 % of the rows at the window's edge".
+QString spreadVerdict(const ClipSpread& spread, const QLocale& locale);
+
 /// A place on an MSE axis and the gain that it means.
 struct GainTick {
   double mse = 0;
@@ -94,6 +99,9 @@ QString binText(const QString& quantity, const Histogram& histogram, std::size_t
                 const QLocale& locale);
 /// "1,234 of 65,536 (1.88 %)".
 QString binCountText(const Histogram& histogram, std::size_t bin, const QLocale& locale);
+
+/// What an axis of groups measures, see Plot::axisKey: groups of another size stand elsewhere.
+QString groupAxisKey(const GroupLayout& layout);
 
 /// The group whose details a result shows: "row 3, group 0 (typical)"; empty without one.
 QString groupText(const AnalysisResult& result, const QLocale& locale);

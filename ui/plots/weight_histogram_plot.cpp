@@ -15,6 +15,8 @@ WeightHistogramPlot::WeightHistogramPlot(QWidget* parent)
              [this](QPainter& painter, const Frame& frame) { drawGroupRange(painter, frame); });
   addDrawing(Layer::Marks,
              [this](QPainter& painter, const Frame& frame) { drawLevels(painter, frame); });
+  addDrawing(Layer::Marks,
+             [this](QPainter& painter, const Frame& frame) { drawPinLevels(painter, frame); });
   addDrawing(
       Layer::Caption, [this](QPainter& painter, const Frame&) { drawLevelLegend(painter); }, false);
   styleCanvas();
@@ -106,15 +108,41 @@ void WeightHistogramPlot::drawLevels(QPainter& painter, const Frame& frame) cons
   }
 }
 
+void WeightHistogramPlot::setPins(std::vector<PinOverlay> pins) {
+  pins_ = std::move(pins);
+  redraw();
+}
+
+void WeightHistogramPlot::drawPinLevels(QPainter& painter, const Frame& frame) const {
+  constexpr double kTick = 6;
+  painter.setRenderHint(QPainter::Antialiasing, false);
+  double bottom = frame.area.bottom();
+  for (const PinOverlay& pin : pins_) {
+    if (!pin.result || !pin.result->group) continue;
+    painter.fillRect(QRectF(frame.area.left(), bottom - kTick, frame.area.width(), kTick),
+                     theme().background);
+    painter.setPen(QPen(pinColor(theme(), pin.color), 2));
+    for (const float level : pin.result->group->levels) {
+      const double x = std::round(frame.xToPixel(static_cast<double>(level)));
+      painter.drawLine(QPointF(x, bottom - kTick + 1), QPointF(x, bottom));
+    }
+    bottom -= kTick;
+  }
+}
+
 void WeightHistogramPlot::drawLevelLegend(QPainter& painter) const {
   if (!result_->group) return;
   const QString group = groupText(*result_, locale());
-  drawLegend(painter,
-             selectedLegend() +
-                 QVector<LegendEntry>{
-                     {LegendEntry::Kind::Line, theme().level, tr("levels of %1").arg(group)},
-                     {LegendEntry::Kind::Area, mixed(theme().text, theme().background, 0.18),
-                      tr("range of its weights")}});
+  QVector<LegendEntry> entries = selectedLegend();
+  entries.append({LegendEntry::Kind::Line, theme().level, tr("levels of %1").arg(group)});
+  for (const PinOverlay& pin : pins_) {
+    if (pin.result && pin.result->group) {
+      entries.append({LegendEntry::Kind::Line, pinColor(theme(), pin.color), pin.name});
+    }
+  }
+  entries.append({LegendEntry::Kind::Area, mixed(theme().text, theme().background, 0.18),
+                  tr("range of its weights")});
+  drawLegend(painter, entries);
 }
 
 }  // namespace quantoscope::ui

@@ -526,8 +526,11 @@ void Session::unsettleOverview(OpenFile& edited, const TuningPlan& before) {
   int changed = 0;
   int last = -1;
   const auto unsettle = [&](int tensor, const std::string& name) {
-    if (tensor < 0 || before.specFor(name) == edited.plan.specFor(name)) return;
-    edited.unsettle(static_cast<std::size_t>(tensor));
+    if (tensor < 0) return;
+    const bool same = before.specFor(name) == edited.plan.specFor(name);
+    if (!same) edited.unsettle(static_cast<std::size_t>(tensor));
+    // A spec may become a tensor's own without becoming another.
+    if (same && before.tensors.contains(name) == edited.plan.tensors.contains(name)) return;
     ++changed;
     last = tensor;
   };

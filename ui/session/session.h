@@ -5,11 +5,13 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <QElapsedTimer>
 #include <QHash>
 #include <QObject>
+#include <QPointer>
 #include <QString>
 #include <QStringList>
 #include <QTimer>
@@ -22,6 +24,7 @@
 #include "core/parallel/executor.h"
 #include "core/quant/tuning_plan.h"
 #include "ui/session/compute_lane.h"
+#include "ui/session/errand.h"
 #include "ui/session/export_jobs.h"
 #include "ui/session/io_queue.h"
 #include "ui/session/outbox.h"
@@ -34,6 +37,7 @@ using SharedCurve = std::shared_ptr<const ClipCurve>;
 /// What is known of a tensor without its being shown.
 struct TensorOverview {
   std::optional<TensorMeasure> measure;
+  std::optional<WeightFacts> weights;  ///< whatever the spec; absent until they are known
   bool settled = false;  ///< `measure` belongs to the tensor's present spec, or cannot be had
   QString problem;       ///< why it cannot be had
 };
@@ -56,6 +60,7 @@ struct Activity {
     Reporting,
     Selecting,
     Searching,
+    Comparing,
     Surveying
   };
 
@@ -163,6 +168,14 @@ class Session : public QObject {
   /// follow each other with the same `gesture`, when it is not 0, become one. An invalid spec is
   /// refused with failed().
   void editSpec(const QuantSpec& spec, const QString& step, int gesture = 0);
+  /// Gives each of these tensors of the current file a spec of its own, as one undoable step called
+  /// `step`. Names that are not there, or cannot be quantized, are left out; an invalid spec is
+  /// refused with failed().
+  void applySpecTo(const QStringList& tensors, const QuantSpec& spec, const QString& step);
+  /// Lets these tensors follow the default, as one undoable step.
+  void dropOwnSpecsOf(const QStringList& tensors);
+  /// Whether a tensor differs from the default by choice.
+  bool hasOwnSpec(const TensorInfo& info) const;
   /// Makes the current tensor's spec the default and drops all others.
   void applyToAll();
   /// Lets the current tensor follow the default.
@@ -225,6 +238,19 @@ class Session : public QObject {
   /// Whether nothing runs and nothing waits.
   bool settled() const { return activity().idle(); }
   int threads() const { return environment_.executor.threads(); }
+
+  // ---- work for others
+
+  /// Asks `source` for work on the current tensor, if it is finite, whenever detail and curve are
+  /// known, one piece at a time and before other tensors are measured. It is forgotten when its
+  /// owner dies, and so is an answer that comes later. Foreground work cancels what runs; that is
+  /// asked for again.
+  void serve(QObject* owner, ErrandSource source);
+  /// Tells that a source has something new to ask for.
+  void wakeErrands();
+  /// Tells the matrix of the current tensor from all others, also from that of the same file before
+  /// it was reloaded, or of other axes; empty without a tensor.
+  QString tensorKey() const;
 
   // ---- exporting
 
@@ -312,6 +338,7 @@ class Session : public QObject {
   void takeSelection(const QString& key, Result<SharedSelection> found);
   QString selectionKey() const;
   bool startCurve();
+  bool startErrand();
   bool startMeasure();
   void takeCurve(const QString& key, Result<ClipCurve> curve);
   struct Survey;
@@ -364,6 +391,8 @@ class Session : public QObject {
   QString curveProblem_;
   std::optional<Activity::Kind> background_;
   QString backgroundOf_;  ///< the key of the detail or the curve that is computed
+  std::vector<std::pair<QPointer<QObject>, ErrandSource>> errandSources_;
+  QString errandText_;  ///< of the one that runs
   CancelToken backgroundCancel_;
   bool halted_ = false;  ///< by cancel(), until the next request
 

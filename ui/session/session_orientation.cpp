@@ -65,6 +65,7 @@ void Session::applyOrientation(std::uint64_t fileId, const QString& tensor, Orie
   if (index < 0) return;
   edited->orientations[tensor.toStdString()] = chosen;
   edited->unsettle(static_cast<std::size_t>(index));
+  edited->overview[static_cast<std::size_t>(index)].weights.reset();
   if (edited != file()) return;
   Q_EMIT overviewChanged(index, index);
   if (tensor != edited->tensor) {

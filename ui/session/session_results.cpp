@@ -136,8 +136,13 @@ void Session::adoptResult(SharedResult result) {
   // The curve's grid contains the default grid, so its optimum there is the one a search finds.
   const bool curveTells = curve() && result_->spec.grid == RatioGrid{};
   if (curveTells) measure.bestRatio = bestRatio();
+  if (const SharedDetail report = detail()) {
+    known.weights = WeightFacts::from(result_->statistics, report->report.outliers.count);
+  } else if (!measure.finite) {
+    known.weights = WeightFacts::from(result_->statistics, std::nullopt);
+  }
   known.measure = measure;
-  if (curveTells || !measure.finite) {
+  if ((curveTells && known.weights) || !measure.finite) {
     file()->settle(static_cast<std::size_t>(index));
   } else {
     file()->unsettle(static_cast<std::size_t>(index));
@@ -219,7 +224,7 @@ void Session::dropOvertakenBackground() {
 void Session::pumpBackground() {
   if (halted_ || background_ || foregroundBusy() || file() == nullptr) return;
   backgroundCancel_ = CancelToken();
-  if (!startDetail() && !startSelection() && !startCurve()) startMeasure();
+  if (!startDetail() && !startSelection() && !startCurve() && !startErrand()) startMeasure();
   if (background_) Q_EMIT activityChanged();
 }
 
@@ -260,6 +265,7 @@ void Session::takeDetail(const QString& key, Result<SharedDetail> found) {
   if (found) {
     detail_ = std::move(*found);
     detailOf_ = key;
+    if (resultIsCurrent()) adoptResult(result_);  // outliers are told
     Q_EMIT detailChanged();
   } else if (!isCancelled(found.error())) {
     failedDetail_ = key;
@@ -302,33 +308,43 @@ void Session::takeCurve(const QString& key, Result<ClipCurve> found) {
   Q_EMIT activityChanged();
 }
 
+void Session::Survey::answer(const Result<WeightTensor>& loaded, const Executor& executor,
+                             const TaskControl& control) {
+  found =
+      loaded ? measure(*loaded, spec, executor, control) : Result<TensorMeasure>(loaded.error());
+  if (!found || weights) return;
+  if (const auto facts = weightFacts(*loaded, executor, control)) {
+    weights = *facts;
+  } else {
+    found = facts.error();
+  }
+}
+
 bool Session::startMeasure() {
   OpenFile& shown = *file();
   if (!environment_.overview || shown.measured == shown.measurable) return false;
   const auto& all = tensors();
-  std::vector<std::pair<int, QuantSpec>> wanted;
-  std::vector<Orientation> orientations;
+  std::vector<Survey> wanted;
   for (std::size_t i = 0; i < all.size() && wanted.size() < kMostInReport; ++i) {
     if (!all[i].quantizable || shown.overview[i].settled) continue;
-    wanted.emplace_back(static_cast<int>(i), specOf(all[i]));
-    orientations.push_back(orientationOf(all[i]));
+    wanted.push_back(
+        {static_cast<int>(i), specOf(all[i]), orientationOf(all[i]), shown.overview[i].weights});
   }
   background_ = Activity::Kind::Surveying;
-  backgroundLane_->submit([fileId = shown.id, wanted = std::move(wanted),
-                           orientations = std::move(orientations), source = shown.source,
+  backgroundLane_->submit([fileId = shown.id, wanted = std::move(wanted), source = shown.source,
                            queue = io_, executor = patientExecutor_, cancel = backgroundCancel_,
                            outbox = outbox_](const CancelToken&) {
     const TaskControl control{cancel, {}};
     const auto begin = std::chrono::steady_clock::now();
-    std::vector<Survey> surveyed;
-    for (const auto& [index, spec] : wanted) {
-      const TensorInfo& info = source->tensors()[static_cast<std::size_t>(index)];
-      const auto tensor = queue->load(source, info, control, orientations.at(surveyed.size()));
-      surveyed.push_back({index, spec,
-                          tensor ? measure(*tensor, spec, executor, control)
-                                 : Result<TensorMeasure>(tensor.error())});
+    std::vector<Survey> surveyed = wanted;
+    std::size_t done = 0;
+    while (done < surveyed.size()) {
+      Survey& survey = surveyed[done++];
+      const TensorInfo& info = source->tensors()[static_cast<std::size_t>(survey.tensor)];
+      survey.answer(queue->load(source, info, control, survey.orientation), executor, control);
       if (cancel.cancelled() || std::chrono::steady_clock::now() - begin > kReportEvery) break;
     }
+    surveyed.resize(done);
     outbox->post([fileId, surveyed = std::move(surveyed)](Session& session) {
       session.takeMeasures(fileId, surveyed);
     });
@@ -345,8 +361,12 @@ void Session::takeMeasures(std::uint64_t fileId, const std::vector<Survey>& surv
     const bool cancelledOnly = !survey.found && isCancelled(survey.found.error());
     if (owner == nullptr || cancelledOnly) continue;
     const auto index = static_cast<std::size_t>(survey.tensor);
-    if (!(owner->plan.specFor(owner->source->tensors()[index].name) == survey.spec)) continue;
+    const std::string& name = owner->source->tensors()[index].name;
+    const bool overtaken = !(owner->plan.specFor(name) == survey.spec) ||
+                           owner->orientationOf(name) != survey.orientation;
+    if (overtaken) continue;
     TensorOverview& known = owner->overview[index];
+    if (survey.weights) known.weights = survey.weights;
     known.measure.reset();
     if (survey.found) {
       known.measure = *survey.found;
@@ -407,6 +427,9 @@ Activity Session::activity() const {
   } else if (background_ == Activity::Kind::Searching && !halted_) {
     now.kind = Activity::Kind::Searching;
     now.text = tr("Clip curve of %1").arg(tensor);
+  } else if (background_ == Activity::Kind::Comparing && !halted_) {
+    now.kind = Activity::Kind::Comparing;
+    now.text = errandText_;
   } else if (background_ && !halted_ && file() != nullptr) {
     const std::size_t known = file()->measured;
     const std::size_t all = file()->measurable;

@@ -64,7 +64,12 @@ struct Session::OpenFile {
 struct Session::Survey {
   int tensor = 0;
   QuantSpec spec;
-  Result<TensorMeasure> found;
+  Orientation orientation = Orientation::Auto;
+  std::optional<WeightFacts> weights;  ///< asked for where they are absent
+  Result<TensorMeasure> found = Error{};
+
+  void answer(const Result<WeightTensor>& loaded, const Executor& executor,
+              const TaskControl& control);
 };
 
 struct Session::ProgressCell {

@@ -135,6 +135,14 @@ void Settings::setPresets(const QString& json) {
   store_->setValue(kPresets, json);
 }
 
+QByteArray Settings::tableState(const QString& table) const {
+  return store_->value(QStringLiteral("tables/") + table).toByteArray();
+}
+
+void Settings::setTableState(const QString& table, const QByteArray& state) {
+  store_->setValue(QStringLiteral("tables/") + table, state);
+}
+
 bool Settings::logCounts() const {
   return store_->value(kLogCounts, false).toBool();
 }

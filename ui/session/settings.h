@@ -75,6 +75,10 @@ class Settings {
   QString presets() const;
   void setPresets(const QString& json);
 
+  /// How the columns of a table were left, by the table's name; empty at first.
+  QByteArray tableState(const QString& table) const;
+  void setTableState(const QString& table, const QByteArray& state);
+
   bool logCounts() const;
   void setLogCounts(bool on);
 

@@ -1,11 +1,31 @@
 #include "ui/session/tensor_measure.h"
 
 #include "core/metrics/error_metrics.h"
+#include "core/metrics/weight_outliers.h"
 #include "core/quant/clip_search.h"
 #include "core/quant/storage_cost.h"
 #include "core/tensor/health.h"
 
 namespace quantoscope::ui {
+
+WeightFacts WeightFacts::from(const WeightStatistics& statistics,
+                              std::optional<std::uint64_t> outliers) {
+  WeightFacts facts;
+  facts.kurtosis = statistics.kurtosis;
+  facts.meanSquare = statistics.mean * statistics.mean + statistics.std * statistics.std;
+  facts.outliers = outliers;
+  return facts;
+}
+
+Result<WeightFacts> weightFacts(const WeightTensor& tensor, const Executor& executor,
+                                const TaskControl& control) {
+  const auto summary = summaryOf(tensor, executor, control);
+  if (!summary) return summary.error();
+  if (!summary->health.finite()) return WeightFacts::from(summary->statistics, std::nullopt);
+  const auto outliers = channelOutliersOf(tensor, 0, executor, control);
+  if (!outliers) return outliers.error();
+  return WeightFacts::from(summary->statistics, outliers->count);
+}
 
 Result<TensorMeasure> measure(const WeightTensor& tensor, const QuantSpec& spec,
                               const Executor& executor, const TaskControl& control) {

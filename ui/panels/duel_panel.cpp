@@ -1,0 +1,159 @@
+#include "ui/panels/duel_panel.h"
+
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QPainter>
+#include <QSignalBlocker>
+#include <QTabBar>
+#include <QTabWidget>
+#include <QVBoxLayout>
+
+#include "ui/panels/plot_frame.h"
+#include "ui/panels/win_bar.h"
+#include "ui/plots/difference_map_plot.h"
+#include "ui/plots/difference_plot.h"
+#include "ui/plots/series.h"
+
+namespace quantoscope::ui {
+
+namespace {
+
+QIcon swatch(const PlotTheme& theme, int color, int side) {
+  QPixmap square(side, side);
+  square.fill(color < 0 ? theme.text : pinColor(theme, color));
+  return QIcon(square);
+}
+
+QComboBox* chooser(const char* name, const QString& spoken, QWidget* parent) {
+  auto* box = new QComboBox(parent);
+  box->setObjectName(QString::fromLatin1(name));
+  box->setAccessibleName(spoken);
+  box->setToolTip(spoken);
+  box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+  box->setMinimumContentsLength(10);
+  return box;
+}
+
+}  // namespace
+
+DuelPanel::DuelPanel(Duel* duel, QWidget* parent)
+    : QWidget(parent),
+      duel_(duel),
+      first_(chooser("duelFirst", tr("First settings"), this)),
+      second_(chooser("duelSecond", tr("Second settings"), this)),
+      bar_(new WinBar(this)),
+      verdict_(new QLabel(this)),
+      plot_(new DifferencePlot),
+      map_(new DifferenceMapPlot) {
+  verdict_->setObjectName(QStringLiteral("duelVerdict"));
+  verdict_->setAccessibleName(tr("Who wins"));
+  verdict_->setWordWrap(true);
+  verdict_->setTextInteractionFlags(Qt::TextSelectableByMouse);
+  auto* sides = new QHBoxLayout;
+  auto* against = new QLabel(tr("against"), this);
+  sides->addWidget(first_, 1);
+  sides->addWidget(against);
+  sides->addWidget(second_, 1);
+  auto* layout = new QVBoxLayout(this);
+  layout->setContentsMargins(6, 4, 6, 4);
+  layout->setSpacing(4);
+  layout->addLayout(sides);
+  layout->addWidget(bar_);
+  layout->addWidget(verdict_);
+  auto* views = new QTabWidget(this);
+  views->setObjectName(QStringLiteral("duelViews"));
+  views->setAccessibleName(tr("Views of the difference"));
+  views->setDocumentMode(true);
+  views->tabBar()->setAccessibleName(views->accessibleName());
+  views->addTab(new PlotFrame(plot_), tr("Histogram"));
+  views->addTab(new PlotFrame(map_), tr("Map"));
+  layout->addWidget(views, 1);
+
+  for (QComboBox* box : {first_, second_}) {
+    connect(box, &QComboBox::activated, this, [this] {
+      duel_->choose(first_->currentData().toInt(), second_->currentData().toInt());
+    });
+  }
+  connect(duel, &Duel::changed, this, [this] {
+    if (isVisible()) refresh();
+  });
+  refresh();
+}
+
+void DuelPanel::refresh() {
+  fillChoosers();
+  showAnswer();
+}
+
+void DuelPanel::showEvent(QShowEvent* event) {
+  duel_->setWanted(true);
+  refresh();
+  QWidget::showEvent(event);
+}
+
+void DuelPanel::hideEvent(QHideEvent* event) {
+  duel_->setWanted(false);
+  QWidget::hideEvent(event);
+}
+
+void DuelPanel::fillChoosers() {
+  const PlotTheme theme = PlotTheme::from(palette());
+  const int side = fontMetrics().height() * 2 / 3;
+  const auto sides = duel_->sides();
+  const std::vector<Duel::Side> all = duel_->candidates();
+  const auto fill = [&](QComboBox* box, int chosen) {
+    const QSignalBlocker block(box);
+    box->clear();
+    for (const Duel::Side& candidate : all) {
+      box->addItem(swatch(theme, candidate.color, side), candidate.name, candidate.pin);
+    }
+    box->setCurrentIndex(box->findData(chosen));
+    box->setEnabled(all.size() > 1);
+  };
+  fill(first_, sides ? sides->first.pin : Duel::kPresent);
+  fill(second_, sides ? sides->second.pin : -1);
+}
+
+QString DuelPanel::verdict() const {
+  const SharedWinRate answer = duel_->answer();
+  const auto sides = duel_->sides();
+  if (!answer || !sides) {
+    const QString problem = duel_->problem();
+    return problem.isEmpty() ? tr("Comparing…") : problem;
+  }
+  const QLocale numbers = locale();
+  const auto share = [&](std::uint64_t part, std::uint64_t all) {
+    return percentText(static_cast<double>(part) / static_cast<double>(all), numbers);
+  };
+  return tr("%1 groups of %2 weights: %3 wins %4, %5 wins %6, %7 drawn. Weights equally near: %8")
+      .arg(countText(answer->groups, numbers), countText(answer->groupSize, numbers),
+           sides->first.name, countText(answer->firstWins, numbers), sides->second.name,
+           countText(answer->secondWins, numbers), countText(answer->draws(), numbers),
+           share(answer->weights - answer->firstNearer - answer->secondNearer, answer->weights));
+}
+
+void DuelPanel::showAnswer() {
+  const SharedWinRate answer = duel_->answer();
+  const auto sides = duel_->sides();
+  verdict_->setText(verdict());
+  const bool awaited = !answer && duel_->problem().isEmpty();
+  if (answer && sides) {
+    bar_->show({sides->first.name, sides->first.color, answer->firstWins},
+               {sides->second.name, sides->second.color, answer->secondWins}, answer->groups);
+    plot_->setAnswer(answer, {sides->first.name, sides->first.color},
+                     {sides->second.name, sides->second.color});
+    map_->setAnswer(answer, {sides->first.name, sides->first.color},
+                    {sides->second.name, sides->second.color});
+  } else if (!awaited) {
+    bar_->show({}, {}, 0);
+    plot_->setEmptyText(duel_->problem());
+    plot_->setAnswer(nullptr, {}, {});
+    map_->setEmptyText(duel_->problem());
+    map_->setAnswer(nullptr, {}, {});
+  }
+  plot_->setStale(awaited);
+  map_->setStale(awaited);
+}
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,106 @@
+#include "ui/session/clip_spread.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "core/metrics/error_metrics.h"
+
+namespace quantoscope::ui {
+
+std::uint64_t ClipSpread::total() const {
+  return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+}
+
+std::uint64_t ClipSpread::atEdge() const {
+  if (ratios.empty()) return 0;
+  const auto smallest = std::min_element(ratios.begin(), ratios.end()) - ratios.begin();
+  return counts[static_cast<std::size_t>(smallest)];
+}
+
+Result<SharedClipSpread> clipSpreadOf(const WeightTensor& tensor, const QuantSpec& spec,
+                                      ClipPolicy::Kind kind, const RatioGrid& window,
+                                      const Executor& executor, const TaskControl& control) {
+  QuantSpec searched = spec;
+  searched.clip = {kind, 1.0};
+  searched.grid = window;
+  auto choice = chooseClip(tensor, searched, executor, control);
+  if (!choice) return choice.error();
+  const auto parameters = groupParametersOf(tensor, searched, choice->ratios, executor, control);
+  if (!parameters) return parameters.error();
+  const auto sums = errorSumsOf(tensor, searched, *parameters, executor, control);
+  if (!sums) return sums.error();
+  auto found = std::make_shared<ClipSpread>();
+  found->kind = kind;
+  found->window = window;
+  found->ratios = window.ratios();
+  found->counts = std::move(choice->ratioCounts);
+  found->mse = ErrorMetrics::from(*sums).mse;
+  found->unclippedMse = choice->curve.unclippedMse;
+  found->wholeMse = choice->curve.bestMse();
+  return SharedClipSpread(std::move(found));
+}
+
+ClipSpreads::ClipSpreads(Session* session, QObject* parent) : QObject(parent), session_(session) {
+  session->serve(this, [this] { return next(); });
+  connect(session, &Session::specChanged, this, &ClipSpreads::changed);
+  connect(session, &Session::tensorChanged, this, &ClipSpreads::changed);
+}
+
+bool ClipSpreads::wanted() const {
+  const bool searches =
+      kind_ == ClipPolicy::Kind::SearchRows || kind_ == ClipPolicy::Kind::SearchGroups;
+  return searches && !session_->currentTensor().isEmpty();
+}
+
+void ClipSpreads::want(ClipPolicy::Kind kind, const RatioGrid& window) {
+  kind_ = kind;
+  window_ = window;
+  Q_EMIT changed();
+  if (next()) session_->wakeErrands();
+}
+
+QString ClipSpreads::key() const {
+  QuantSpec spec = session_->spec();
+  spec.clip = {kind_, 1.0};
+  spec.grid = window_;
+  return session_->tensorKey() + QLatin1Char('\n') +
+         QString::fromStdString(commandLineOptions(spec));
+}
+
+SharedClipSpread ClipSpreads::spread() const {
+  return wanted() ? spreads_.value(key()) : nullptr;
+}
+
+QString ClipSpreads::problem() const {
+  return wanted() ? problems_.value(key()) : QString();
+}
+
+std::optional<Errand> ClipSpreads::next() {
+  if (!wanted()) return std::nullopt;
+  const QString asked = key();
+  if (spreads_.contains(asked) || problems_.contains(asked)) return std::nullopt;
+  return Errand{
+      kind_ == ClipPolicy::Kind::SearchRows ? tr("Searching each row's clip ratio")
+                                            : tr("Searching each group's clip ratio"),
+      [this, asked, spec = session_->spec(), kind = kind_, window = window_](
+          const auto& tensor, const auto& executor, const auto& control) -> Errand::Delivery {
+        auto found = clipSpreadOf(*tensor, spec, kind, window, executor, control);
+        if (!found && found.error().code == ErrorCode::Cancelled) return {};
+        return [this, asked, found = std::move(found)] {
+          constexpr qsizetype kRemembered = 200;
+          if (spreads_.size() + problems_.size() >= kRemembered) {
+            spreads_.clear();
+            problems_.clear();
+          }
+          if (found) {
+            spreads_.insert(asked, *found);
+          } else {
+            problems_.insert(asked, QString::fromStdString(found.error().message));
+          }
+          Q_EMIT changed();
+        };
+      }};
+}
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,140 @@
+#include "ui/session/duel.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace quantoscope::ui {
+
+namespace {
+
+constexpr std::size_t kMapSide = 256;
+constexpr std::size_t kBins = 511;  // odd, so that 0 lies in the middle of one
+
+/// -1, a whole row, is the largest.
+long long largerGroup(long long a, long long b) {
+  return a < 0 || b < 0 ? -1 : std::max(a, b);
+}
+
+}  // namespace
+
+Duel::Duel(Session* session, PinStore* pins, QObject* parent)
+    : QObject(parent), session_(session), pins_(pins) {
+  session->serve(this, [this] { return next(); });
+  connect(pins, &PinStore::changed, this, &Duel::follow);
+  connect(session, &Session::tensorChanged, this, &Duel::follow);
+  connect(session, &Session::specChanged, this, &Duel::follow);
+}
+
+std::vector<Duel::Side> Duel::candidates() const {
+  std::vector<Side> sides;
+  if (session_->currentTensor().isEmpty()) return sides;
+  sides.push_back({kPresent, tr("Current settings"), -1, session_->spec()});
+  for (const Pin& pin : pins_->pins()) {
+    if (pin.file != session_->currentPath() || pin.tensor != session_->currentTensor()) continue;
+    sides.push_back({pin.id, pin.name, pin.color, pin.spec});
+  }
+  return sides;
+}
+
+std::optional<Duel::Side> Duel::sideOf(int pin) const {
+  for (Side& side : candidates()) {
+    if (side.pin == pin) return std::move(side);
+  }
+  return std::nullopt;
+}
+
+void Duel::choose(int first, int second) {
+  first_ = first;
+  second_ = second;
+  follow();
+}
+
+std::optional<std::pair<Duel::Side, Duel::Side>> Duel::sides() const {
+  const Pin* baseline = pins_->baseline();
+  auto first = sideOf(first_.value_or(kPresent));
+  auto second = sideOf(second_.value_or(baseline != nullptr ? baseline->id : -1));
+  // A side that went away, by undo for instance, is replaced by what stands in its place.
+  if (!first) first = sideOf(kPresent);
+  if (!second) {
+    const std::vector<Side> all = candidates();
+    if (all.size() > 1) second = all[1];
+  }
+  if (!first || !second) return std::nullopt;
+  return std::pair{std::move(*first), std::move(*second)};
+}
+
+WinRateRequest Duel::request() const {
+  WinRateRequest request;
+  const auto both = sides();
+  request.first = both->first.spec;
+  request.second = both->second.spec;
+  request.mapSide = kMapSide;
+  request.bins = kBins;
+  request.groupSize = largerGroup(request.first.groupSize, request.second.groupSize);
+  return request;
+}
+
+/// Empty without two sides that differ.
+QString Duel::key() const {
+  const auto both = sides();
+  if (!both || both->first.spec == both->second.spec) return {};
+  return QStringList{session_->tensorKey(),
+                     QString::fromStdString(commandLineOptions(both->first.spec)),
+                     QString::fromStdString(commandLineOptions(both->second.spec))}
+      .join(QLatin1Char('\n'));
+}
+
+SharedWinRate Duel::answer() const {
+  return answers_.value(key());
+}
+
+QString Duel::problem() const {
+  if (session_->currentTensor().isEmpty()) return tr("Open a file to compare settings");
+  const auto both = sides();
+  if (!both) return tr("Pin settings of this tensor (Ctrl+P) to hold others against them");
+  if (both->first.spec == both->second.spec) {
+    return tr("Both are the same settings: change them, or choose another pin");
+  }
+  return problems_.value(key());
+}
+
+void Duel::setWanted(bool wanted) {
+  if (wanted == wanted_) return;
+  wanted_ = wanted;
+  if (wanted && next()) session_->wakeErrands();
+}
+
+void Duel::follow() {
+  Q_EMIT changed();
+  if (next()) session_->wakeErrands();
+}
+
+std::optional<Errand> Duel::next() {
+  const QString asked = key();
+  if (!wanted_ || asked.isEmpty() || answers_.contains(asked) || problems_.contains(asked)) {
+    return std::nullopt;
+  }
+  const auto both = sides();
+  return Errand{
+      tr("Comparing %1 and %2").arg(both->first.name, both->second.name),
+      [this, asked, request = request()](const auto& tensor, const auto& executor,
+                                         const auto& control) mutable -> Errand::Delivery {
+        request.tensor = tensor;
+        auto found = winRate(request, executor, control);
+        if (!found && found.error().code == ErrorCode::Cancelled) return {};
+        return [this, asked, found = std::move(found)] {
+          if (answers_.size() + problems_.size() >= kRemembered) {
+            answers_.clear();
+            problems_.clear();
+          }
+          if (found) {
+            answers_.insert(asked, *found);
+          } else {
+            problems_.insert(asked, QString::fromStdString(found.error().message));
+          }
+          Q_EMIT changed();
+        };
+      }};
+}
+
+}  // namespace quantoscope::ui

@@ -1,0 +1,69 @@
+// Two configurations of the tensor that is shown, against each other.
+#pragma once
+
+#include <optional>
+
+#include <QHash>
+#include <QSet>
+
+#include "core/engine/win_rate.h"
+#include "ui/session/pin_store.h"
+
+namespace quantoscope::ui {
+
+/// Asks in the background which of two configurations has the smaller error where. Each side is a
+/// pin, or the present settings. Groups are counted in the larger group size of the two, so that
+/// each holds whole groups of both where one divides the other. Lives on the GUI thread.
+class Duel : public QObject {
+  Q_OBJECT
+
+ public:
+  static constexpr int kPresent = 0;  ///< the side that is the present settings
+
+  /// One side as it is drawn.
+  struct Side {
+    int pin = kPresent;
+    QString name;
+    int color = -1;  ///< a number for pinColor(); -1: the present settings
+    QuantSpec spec;
+  };
+
+  /// Both must outlive the duel.
+  Duel(Session* session, PinStore* pins, QObject* parent = nullptr);
+
+  /// Whoever can take part: the present settings, then the pins of the tensor that is shown.
+  std::vector<Side> candidates() const;
+  /// By the pin's id or kPresent. Both may be the same, which is told to be no duel.
+  void choose(int first, int second);
+  /// The sides; nothing where one is gone. Without a choice: the present settings and the baseline.
+  std::optional<std::pair<Side, Side>> sides() const;
+
+  /// Whose sides() and tensor are those of the present; null until it is known.
+  SharedWinRate answer() const;
+  /// Why there is no answer and none is awaited; empty where there is one, or it is awaited.
+  QString problem() const;
+  /// Whether somebody looks: without, nothing is computed.
+  void setWanted(bool wanted);
+
+ Q_SIGNALS:
+  void changed();  ///< sides, answer or problem
+
+ private:
+  static constexpr int kRemembered = 32;
+
+  std::optional<Side> sideOf(int pin) const;
+  WinRateRequest request() const;
+  QString key() const;
+  std::optional<Errand> next();
+  void follow();
+
+  Session* session_;
+  PinStore* pins_;
+  std::optional<int> first_;
+  std::optional<int> second_;
+  bool wanted_ = false;
+  QHash<QString, SharedWinRate> answers_;
+  QHash<QString, QString> problems_;
+};
+
+}  // namespace quantoscope::ui

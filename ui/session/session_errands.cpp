@@ -1,0 +1,52 @@
+// The session's background lane, lent to others.
+#include <algorithm>
+#include <utility>
+
+#include "ui/session/session_state.h"
+
+namespace quantoscope::ui {
+
+void Session::serve(QObject* owner, ErrandSource source) {
+  errandSources_.emplace_back(owner, std::move(source));
+}
+
+void Session::wakeErrands() {
+  halted_ = false;
+  pumpBackground();
+  Q_EMIT activityChanged();
+}
+
+QString Session::tensorKey() const {
+  const bool shown = file() != nullptr && !file()->tensor.isEmpty();
+  if (!shown) return {};
+  return QStringLiteral("%1 %2 %3")
+      .arg(file()->id)
+      .arg(static_cast<int>(orientation()))
+      .arg(file()->tensor);
+}
+
+bool Session::startErrand() {
+  if (!tensor_ || !resultIsCurrent() || !result_->health.finite()) return false;
+  std::erase_if(errandSources_, [](const auto& known) { return known.first.isNull(); });
+  for (const auto& [owner, source] : errandSources_) {
+    auto errand = source();
+    if (!errand) continue;
+    background_ = Activity::Kind::Comparing;
+    errandText_ = errand->text;
+    backgroundLane_->submit([work = std::move(errand->work), owner = owner, tensor = tensor_,
+                             executor = patientExecutor_, cancel = backgroundCancel_,
+                             outbox = outbox_](const CancelToken&) {
+      auto delivery = work(tensor, executor, {cancel, {}});
+      outbox->post([owner, delivery = std::move(delivery)](Session& session) {
+        session.background_.reset();
+        if (delivery && !owner.isNull()) delivery();
+        session.pumpBackground();
+        Q_EMIT session.activityChanged();
+      });
+    });
+    return true;
+  }
+  return false;
+}
+
+}  // namespace quantoscope::ui
