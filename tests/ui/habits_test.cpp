@@ -95,6 +95,7 @@ class HabitsTest : public QObject {
   void numbersAreTypedTheUsersWay();
   void filesAndCommandsHaveAPoint();
   void theStatusBarTellsOfTheMachine();
+  void whatIsShownIsCopiedAsACommand();
   void everyLibraryIsNamed();
   void theLogTellsWhatHappened();
   void theLogIsPutAsideWhenLarge();
@@ -333,6 +334,44 @@ void HabitsTest::theStatusBarTellsOfTheMachine() {
   QVERIFY(said.contains(QStringLiteral("MiB")) || said.contains(QStringLiteral("GiB")));
   QVERIFY(said.contains(QRegularExpression(QStringLiteral("AVX|SSE|EMU|SCALAR"))));
   QVERIFY(said.contains(QStringLiteral("Analysed in")));
+}
+
+void HabitsTest::whatIsShownIsCopiedAsACommand() {
+  Desk desk;
+  desk.open();
+  QuantSpec spec = desk.session->spec();
+  spec.clip = ClipPolicy::fixed(0.9);
+  desk.session->editSpec(spec, QStringLiteral("ratio"));
+  desk.settle();
+  const auto copied = [](const QWidget* view) {
+    auto* action =
+        view->findChild<QAction*>(QStringLiteral("copyAsCommand"), Qt::FindDirectChildrenOnly);
+    if (action == nullptr || !view->actions().contains(action)) return QString();
+    action->trigger();
+    return QApplication::clipboard()->text();
+  };
+  const QString start = QStringLiteral("quantoscope-cli %1 '%2'");
+  const QString inspects = start.arg(QStringLiteral("inspect"), desk.path());
+  for (const Plot* plot : desk.window->plots()) {
+    const QString text = copied(plot);
+    const bool curve = plot == desk.curve();
+    QVERIFY2(text.startsWith(curve ? start.arg(QStringLiteral("search"), desk.path()) : inspects),
+             qPrintable(plot->title() + text));
+    QCOMPARE(text.contains(QStringLiteral("0.9")), !curve);
+  }
+  QVERIFY(copied(desk.map()).endsWith(QStringLiteral("--detail")));
+  QVERIFY(copied(desk.find<QTableView>("metrics")).startsWith(inspects));
+  QVERIFY(copied(desk.find<QTableView>("groupTable")).startsWith(inspects));
+  QVERIFY(copied(desk.find<QTableView>("tensors"))
+              .startsWith(start.arg(QStringLiteral("overview"), desk.path())));
+  // From the keyboard, whatever has the focus.
+  for (QWidget* focused : std::initializer_list<QWidget*>{desk.curve(), desk.map(),
+                                                          desk.find<QTableView>("tensors")}) {
+    QApplication::clipboard()->clear();
+    focused->setFocus();
+    QTest::keyClick(focused, Qt::Key_C, Qt::ControlModifier | Qt::ShiftModifier);
+    QCOMPARE(QApplication::clipboard()->text(), desk.window->commandLine());
+  }
 }
 
 void HabitsTest::everyLibraryIsNamed() {

@@ -6,6 +6,7 @@
 
 #include "core/base/text.h"
 #include "core/exporting/csv.h"
+#include "ui/main_window/commands.h"
 #include "ui/main_window/main_window.h"
 #include "ui/panels/file_dialogs.h"
 #include "ui/panels/message_bar.h"
@@ -15,12 +16,6 @@
 namespace quantoscope::ui {
 
 namespace {
-
-/// For a POSIX shell, whatever the text holds.
-QString shellQuoted(QString text) {
-  return QLatin1Char('\'') + text.replace(QLatin1Char('\''), QLatin1String("'\\''")) +
-         QLatin1Char('\'');
-}
 
 std::string numberOrEmpty(const std::optional<double>& value) {
   return value ? formatNumber(*value) : std::string();
@@ -91,14 +86,7 @@ void MainWindow::exportPlotImage(int index, const QString& path) {
 }
 
 QString MainWindow::commandLine() const {
-  if (session_->currentTensor().isEmpty()) return {};
-  QString options = QString::fromStdString(commandLineOptions(session_->spec()));
-  if (session_->orientation() != Orientation::Auto) {
-    options += QStringLiteral(" --orientation ") + orientationName(session_->orientation());
-  }
-  if (session_->wordsAreBFloat16()) options += QStringLiteral(" --bfloat16");
-  return QStringLiteral("quantoscope-cli inspect %1 %2 %3")
-      .arg(shellQuoted(session_->currentPath()), shellQuoted(session_->currentTensor()), options);
+  return inspectCommand(*session_, false);
 }
 
 void MainWindow::copyCommand() {

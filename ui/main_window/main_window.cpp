@@ -10,6 +10,7 @@
 #include <QVBoxLayout>
 
 #include "ui/main_window/brushing.h"
+#include "ui/main_window/commands.h"
 #include "ui/main_window/workbench.h"
 #include "ui/panels/activity_bar.h"
 #include "ui/panels/clip_curve_frame.h"
@@ -54,6 +55,7 @@ MainWindow::MainWindow(Session* session, Settings* settings, QWidget* parent)
   connectSession();
   connectDocument();
   connectPlots();
+  offerCommands(*this, session_);
   setLogCounts(settings_->logCounts());
   restoreLayout();
   showTitle();

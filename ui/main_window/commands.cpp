@@ -1,0 +1,105 @@
+#include "ui/main_window/commands.h"
+
+#include <functional>
+
+#include <QAction>
+#include <QApplication>
+#include <QClipboard>
+#include <QStatusBar>
+
+#include "ui/main_window/main_window.h"
+#include "ui/plots/clip_curve_plot.h"
+#include "ui/plots/error_histogram_plot.h"
+#include "ui/plots/trade_off_plot.h"
+#include "ui/plots/weight_histogram_plot.h"
+
+namespace quantoscope::ui {
+
+namespace {
+
+using Command = std::function<QString()>;
+
+/// With how the current tensor is read, which the specification does not tell.
+QString optionsOf(const Session& session, const QuantSpec& spec) {
+  QString options = QString::fromStdString(commandLineOptions(spec));
+  if (session.orientation() != Orientation::Auto) {
+    options += QStringLiteral(" --orientation ") + orientationName(session.orientation());
+  }
+  if (session.wordsAreBFloat16()) options += QStringLiteral(" --bfloat16");
+  return options;
+}
+
+QString command(const char* verb, const Session& session, const QString& options) {
+  return QStringLiteral("quantoscope-cli %1 %2 %3 %4")
+      .arg(QString::fromLatin1(verb), shellQuoted(session.currentPath()),
+           shellQuoted(session.currentTensor()), options);
+}
+
+void offer(MainWindow& window, QWidget* view, const Command& made) {
+  auto* action = new QAction(MainWindow::tr("Copy as C&ommand"), view);
+  action->setObjectName(QStringLiteral("copyAsCommand"));
+  QObject::connect(action, &QAction::triggered, &window, [&window, made] {
+    const QString text = made();
+    if (text.isEmpty()) return;
+    constexpr int kStatusMs = 5000;
+    QApplication::clipboard()->setText(text);
+    window.statusBar()->showMessage(MainWindow::tr("Copied: %1").arg(text), kStatusMs);
+  });
+  view->addAction(action);
+}
+
+}  // namespace
+
+QString shellQuoted(QString text) {
+  return QLatin1Char('\'') + text.replace(QLatin1Char('\''), QLatin1String("'\\''")) +
+         QLatin1Char('\'');
+}
+
+QString inspectCommand(const Session& session, bool detail) {
+  if (session.currentTensor().isEmpty()) return {};
+  const QString options = optionsOf(session, session.spec());
+  return command("inspect", session, detail ? options + QStringLiteral(" --detail") : options);
+}
+
+QString searchCommand(const Session& session) {
+  if (session.currentTensor().isEmpty()) return {};
+  QuantSpec spec = session.spec();
+  spec.clip = ClipPolicy{};  // the curve does not depend on it
+  return command("search", session, optionsOf(session, spec));
+}
+
+QString overviewCommand(const Session& session) {
+  if (session.currentFile() < 0) return {};
+  return QStringLiteral("quantoscope-cli overview %1 %2")
+      .arg(shellQuoted(session.currentPath()),
+           QString::fromStdString(commandLineOptions(session.plan().defaultSpec)));
+}
+
+void offerCommands(MainWindow& window, const Session* session) {
+  const Command plain = [session] { return inspectCommand(*session, false); };
+  const Command detailed = [session] { return inspectCommand(*session, true); };
+  for (Plot* plot : window.plots()) {
+    if (qobject_cast<ClipCurvePlot*>(plot) != nullptr) {
+      offer(window, plot, [session] { return searchCommand(*session); });
+    } else if (qobject_cast<ErrorHistogramPlot*>(plot) != nullptr ||
+               qobject_cast<WeightHistogramPlot*>(plot) != nullptr ||
+               qobject_cast<TradeOffPlot*>(plot) != nullptr) {
+      offer(window, plot, plain);
+    } else {
+      offer(window, plot, detailed);
+    }
+  }
+  const auto offerIn = [&](const char* name, const Command& made) {
+    auto* view = window.findChild<QWidget*>(QString::fromLatin1(name));
+    if (view == nullptr) return;
+    offer(window, view, made);
+    if (view->contextMenuPolicy() == Qt::DefaultContextMenu) {
+      view->setContextMenuPolicy(Qt::ActionsContextMenu);
+    }
+  };
+  offerIn("metrics", detailed);
+  offerIn("groupTable", detailed);
+  offerIn("tensors", [session] { return overviewCommand(*session); });
+}
+
+}  // namespace quantoscope::ui
