@@ -11,7 +11,6 @@
 #include "core/exporting/plan_file.h"
 #include "tests/support/fake_source.h"
 #include "ui/session/autosave.h"
-#include "ui/session/presets.h"
 
 namespace quantoscope::ui {
 
@@ -66,7 +65,6 @@ class SessionFileTest : public QObject {
   void whatIsNoSessionIsRefused();
   void anOrderlyEndLeavesNothing();
   void programsSideBySideHaveFilesOfTheirOwn();
-  void tenThousandStepsAreUndoneAndRedone();
   void aKilledProgramLeavesAWholeSession();
 };
 
@@ -148,37 +146,6 @@ void SessionFileTest::programsSideBySideHaveFilesOfTheirOwn() {
   const Autosave two(session.get(), folder.path(), snapshot);
   QVERIFY(!one.path().isEmpty() && !two.path().isEmpty());
   QVERIFY(one.path() != two.path());
-}
-
-void SessionFileTest::tenThousandStepsAreUndoneAndRedone() {
-  const auto session = makeSession();
-  session->openFile(QStringLiteral("/fake/one.h5"));
-  QTRY_VERIFY(session->settled());
-  QUndoStack* stack = session->undoGroup()->activeStack();
-  const auto state = [&] { return planToJson(session->fileStates()[0].plan).text(); };
-  const std::string before = state();
-  std::mt19937 random(7);
-  for (int i = 0; i < 10000; ++i) {
-    const unsigned kind = random() % 8;
-    if (kind == 0) session->applyToAll();
-    if (kind == 1) session->dropOwnSpec();
-    if (kind == 2)
-      session->editSpec(presets()[random() % presets().size()].spec, QStringLiteral("preset"));
-    if (kind == 3)
-      session->selectTensor(random() % 2 == 0 ? QStringLiteral("a/kernel")
-                                              : QStringLiteral("b/kernel"));
-    if (kind == 4) session->adoptPlan(session->plan());
-    if (kind == 5) stack->undo();
-    if (kind == 6) stack->redo();
-    if (kind == 7) edit(*session, static_cast<int>(1 + random() % 64));
-  }
-  while (stack->canRedo()) stack->redo();
-  const std::string after = state();
-  QVERIFY(stack->count() > 1000);
-  while (stack->canUndo()) stack->undo();
-  QCOMPARE(state(), before);
-  while (stack->canRedo()) stack->redo();
-  QCOMPARE(state(), after);
 }
 
 void SessionFileTest::aKilledProgramLeavesAWholeSession() {
