@@ -90,6 +90,7 @@ class Service {
     auto container = withErrorsAbout(path_, [&] { return openContainer(path_, options); });
     if (!container) return fail(container.error());
     container_ = *container;
+    tellOfProgress();
     const std::string contents = protocol::encode(container_->contents());
     if (contents.size() > protocol::kMostContents) {
       return fail({ErrorCode::UnreadableFile, path_ + ": has too many names and attributes"});
@@ -171,6 +172,7 @@ class Service {
     TaskControl control;
     control.progress = [this, last = Clock::now()](std::uint64_t done,
                                                    std::uint64_t total) mutable {
+      furthest_ = std::max(furthest_, done);
       if (Clock::now() - last < kProgressInterval) return;
       last = Clock::now();
       channel_.send(Type::Progress, protocol::encode(protocol::Progress{done, total}));
@@ -178,10 +180,16 @@ class Service {
     return control;
   }
 
+  /// For work of ours whose steps nobody counts.
+  void tellOfProgress() {
+    channel_.send(Type::Progress, protocol::encode(protocol::Progress{++furthest_, 0}));
+  }
+
   bool fail(const Error& error) { return channel_.send(Type::Failed, protocol::encode(error)); }
 
   MessageChannel channel_;
   std::string path_;
+  std::uint64_t furthest_ = 0;  ///< of what was reported as done
   SharedContainer container_;
   std::array<std::shared_ptr<SharedMemory>, 2> memories_;  ///< the latest first
 };

@@ -104,6 +104,7 @@ class Steps {
     steps_ = std::max(steps_, steps);
     if (control_.progress) control_.progress(steps_, 0);
   }
+  std::uint64_t count() const { return steps_; }
   void next() {
     if (++steps_ % 1024 == 0) reached(steps_);
   }
@@ -127,6 +128,13 @@ Result<std::vector<Entry>> readEntries(const Json& header, Steps& steps) {
     entries.push_back(*std::move(entry));
   }
   return entries;
+}
+
+Result<std::vector<Entry>> parseEntries(const std::string& header, Steps& steps) {
+  const auto json = parseJson(header, "the header is damaged",
+                              [&steps](std::uint64_t keys) { steps.reached(keys); });
+  if (!json) return json.error();
+  return readEntries(*json, steps);
 }
 
 /// Each byte must belong to exactly one array. `entries` are in the order of their bytes.
@@ -176,11 +184,9 @@ Result<SharedContainer> parse(const SharedByteSource& bytes, const std::string& 
   Steps steps(control);
   const auto header = readHeader(*bytes);
   if (!header) return header.error();
-  const auto json = parseJson(*header, "the header is damaged",
-                              [&steps](std::uint64_t keys) { steps.reached(keys); });
-  if (!json) return json.error();
-  auto entries = readEntries(*json, steps);
+  auto entries = parseEntries(*header, steps);
   if (!entries) return entries.error();
+  steps.reached(steps.count() + 1);  // the JSON, which takes its time to be freed, is gone
   const auto position = [](const Entry& entry) { return std::pair(entry.begin, entry.end); };
   std::stable_sort(entries->begin(), entries->end(),
                    [&](const Entry& a, const Entry& b) { return position(a) < position(b); });
