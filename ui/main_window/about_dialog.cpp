@@ -12,7 +12,7 @@
 #include "core/io/hdf5_border.h"
 #include "core/kernels/kernels.h"
 #include "core/parallel/executor.h"
-#include "main_window/library_versions.h"
+#include "ui/main_window/library_versions.h"
 #include "ui/plots/plot.h"
 
 namespace quantoscope::ui {
