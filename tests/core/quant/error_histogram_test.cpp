@@ -123,6 +123,25 @@ class ErrorHistogramTest : public QObject {
     }
     QVERIFY(compared > 400);
   }
+
+  void anUnusableScaleIsNamedByEveryPass() {
+    std::vector<float> values = normalValues(3 * 64, 5);
+    for (const std::size_t group : {3, 5}) {  // their width overflows: the first is named
+      values[group * 32] = 3e38f;
+      values[group * 32 + 1] = -3e38f;
+    }
+    const WeightTensor tensor = tensorOf(3, 64, values);
+    const QuantSpec spec;
+    const ClipRatios whole = ClipRatios::whole(1);
+    const auto parameters = groupParametersOf(tensor, spec, whole, Executor(2));
+    const auto measured = measureQuantization(tensor, spec, whole, Executor(2));
+    const auto counted = countQuantizationErrors(tensor, spec, whole, 512, Executor(2));
+    QVERIFY(!parameters && !measured && !counted);
+    QVERIFY(parameters.error().message.find("row 1, group 1") != std::string::npos);
+    QCOMPARE(measured.error().message, parameters.error().message);
+    QCOMPARE(counted.error().message, parameters.error().message);
+    QVERIFY(counted.error().code == ErrorCode::DoesNotFit);
+  }
 };
 
 QTEST_GUILESS_MAIN(ErrorHistogramTest)
