@@ -74,7 +74,7 @@ ComparisonPanel::ComparisonPanel(Session* session, PinStore* pins, QWidget* pare
   plot_->setMinimumWidth(120);
   followFont(this, [this] {
     setMinimumWidth(fontMetrics().averageCharWidth() * 45);
-    table_->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 7);
+    arrangeRows();
   });
 
   connect(table_, &QTableView::doubleClicked, this, [this](const QModelIndex& index) {

@@ -61,6 +61,7 @@ void MetricDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option
 QSize MetricDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const {
   QSize size = QStyledItemDelegate::sizeHint(option, index);
   const QFontMetrics metrics(small(option.font));
+  size.rwidth() += kMargin;  // the style's own margin is smaller
   return size.expandedTo({metrics.horizontalAdvance(differenceOf(index)) + 2 * kMargin, 0});
 }
 

@@ -22,6 +22,7 @@
 #include <QVBoxLayout>
 
 #include "ui/models/model_totals.h"
+#include "ui/panels/text_size.h"
 
 namespace quantoscope::ui {
 
@@ -118,7 +119,10 @@ OverviewPanel::OverviewPanel(Session* session, Settings* settings, PresetStore* 
   layout->addWidget(problem_);
   layout->addWidget(pages_, 1);
   layout->addWidget(totals_);
-  setMinimumWidth(fontMetrics().averageCharWidth() * 45);
+  followFont(this, [this] {
+    setMinimumWidth(fontMetrics().averageCharWidth() * 45);
+    table_->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 7);
+  });
 
   later_.setSingleShot(true);
   connect(&later_, &QTimer::timeout, this, &OverviewPanel::updateState);
@@ -186,7 +190,6 @@ void OverviewPanel::createTable() {
   table_->setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
   table_->verticalHeader()->hide();
   table_->verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
-  table_->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 7);
   table_->installEventFilter(this);
   QHeaderView* header = table_->horizontalHeader();
   header->setAccessibleName(tr("Columns of the overview"));
