@@ -23,6 +23,9 @@ class DifferenceMapPlot : public Plot {
 
   /// One row a cell: row_from, row_to, group_from, group_to (inclusive), first_rms, second_rms.
   Table table() const override;
+  std::optional<std::size_t> cursorRow() const override {
+    return cell_ && hasData() ? std::optional(indexOf(*cell_)) : std::nullopt;
+  }
   QString summary() const override;
   QString axisKey() const override;
 
@@ -36,6 +39,7 @@ class DifferenceMapPlot : public Plot {
   void clearHover() override;
   bool stepCursor(int direction, Qt::KeyboardModifiers modifiers) override;
   std::optional<double> cursorX() const override;
+  std::size_t valueColumn() const override { return 4; }
 
   void keyPressEvent(QKeyEvent* event) override;
 

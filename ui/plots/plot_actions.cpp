@@ -58,7 +58,7 @@ void Plot::addPlotAction(QAction* action) {
 void Plot::updateActions() {
   const bool showing = isShowing();
   for (QAction* action : std::as_const(dataActions_)) action->setEnabled(showing);
-  const bool pointing = showing && (menuRow_ || !hoverText_.isEmpty());
+  const bool pointing = showing && (menuRow_ || (!hoverText_.isEmpty() && cursorRow()));
   for (QAction* action : std::as_const(cursorActions_)) action->setEnabled(pointing);
 }
 
