@@ -159,11 +159,15 @@ void Workbench::arrange() {
   }
   window_->addDockWidget(Qt::BottomDockWidgetArea, map);
   window_->splitDockWidget(map, group, Qt::Horizontal);
-  for (QDockWidget* dock : docks_) {
-    if (dock != map && dock != group) window_->tabifyDockWidget(map, dock);
-    dock->show();
+  // Where a tensor errs on the left, tables on the right: seven tabs in a row would cut their
+  // names.
+  for (const char* name : {"profileDock", "codesDock"}) window_->tabifyDockWidget(map, dock(name));
+  for (const char* name : {"comparisonDock", "duelDock", "overviewDock"}) {
+    window_->tabifyDockWidget(group, dock(name));
   }
+  for (QDockWidget* dock : docks_) dock->show();
   map->raise();
+  group->raise();
 }
 
 void Workbench::arrangeForComparison() {

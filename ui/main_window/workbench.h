@@ -52,7 +52,8 @@ class Workbench : public QObject {
   /// Error map, error profile, use of codes, error against bits, weights of the group, difference
   /// histogram and map.
   std::vector<Plot*> plots() const;
-  /// As it was made: error map, profile and codes as tabs, the group beside them.
+  /// As it was made: error map, profile and codes as tabs; beside them the group, the comparison,
+  /// the duel and the model.
   void arrange();
   /// The comparison and the duel side by side, nothing else.
   void arrangeForComparison();
