@@ -178,8 +178,9 @@ Result<ClipCurve> search_clip(WeightView m, const QuantSpec& spec,
                               const Executor& executor = Executor(1));
 
 /// Codes from scales, and zero points, that are given: round(x / scale + zp), zp being added before
-/// the rounding, or round(x / scale) without zp; neither is clamped. Codebooks give their codes. scale and zp
-/// are [rows, ceil(cols / group_size)], the tail using the last. Gives codes [rows, cols].
+/// the rounding, or round(x / scale) without zp; neither is clamped. Codebooks give their codes.
+/// scale and zp are [rows, ceil(cols / group_size)], the tail using the last. Gives codes [rows,
+/// cols].
 Result<Matrix> quant_weight_w_scale(WeightView weight, const Matrix& scale,
                                     const std::optional<Matrix>& zp, long long group_size = -1,
                                     std::string_view dtype = "int");

@@ -77,8 +77,8 @@ void MainWindow::createEditMenu() {
                                      QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_C),
                                      [this] { copyCommand(); }));
   menu->addSeparator();
-  unselectAction_ = addAction(menu, {}, tr("Clear &Selection"), {},
-                              [this] { session_->setSelection({}); });
+  unselectAction_ =
+      addAction(menu, {}, tr("Clear &Selection"), {}, [this] { session_->setSelection({}); });
   addAction(menu, {}, tr("Find &Anything…"), QKeySequence(Qt::CTRL | Qt::Key_K),
             [this] { locate(); });
   addAction(menu, {}, tr("&Find Tensor"), QKeySequence::Find, [this] {

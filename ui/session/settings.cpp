@@ -92,7 +92,8 @@ void Settings::clearRecentFiles() {
 
 Appearance Settings::appearance() const {
   const QString name = store_->value(kAppearance).toString();
-  for (const Appearance appearance : {Appearance::Light, Appearance::Dark, Appearance::HighContrast}) {
+  for (const Appearance appearance :
+       {Appearance::Light, Appearance::Dark, Appearance::HighContrast}) {
     if (name == QLatin1String(kAppearanceNames[static_cast<int>(appearance)])) return appearance;
   }
   return Appearance::System;
