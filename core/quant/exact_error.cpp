@@ -29,12 +29,14 @@ double ExactError::ofBlock(MatrixView w, double ratio) {
   return sum;
 }
 
-void ExactError::ofBlock(MatrixView w, std::span<const double> ratios, double* sums) {
+void ExactError::ofBlock(MatrixView w, std::span<const double> ratios, double* sums,
+                         const CancelToken* cancel) {
   const auto& kernels = kernels::activeKernels();
   buffers_->lanes.assign(ratios.size(), {});
   const std::size_t piece =
       std::max<std::size_t>(1, kPieceElements / std::max<std::size_t>(1, w.cols));
   for (std::size_t first = 0; first < w.rows; first += piece) {
+    if (cancel != nullptr && cancel->cancelled()) return;
     const MatrixView rows{w.data + first * w.cols, std::min(piece, w.rows - first), w.cols};
     const kernels::BlockShape shape = shapeOf(rows);
     const std::size_t groups = prepare(rows);

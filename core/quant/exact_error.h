@@ -6,6 +6,7 @@
 
 #include "core/kernels/kernels.h"
 #include "core/parallel/shared_buffers.h"
+#include "core/parallel/task_control.h"
 #include "core/tensor/weight_tensor.h"
 
 namespace quantoscope {
@@ -19,8 +20,10 @@ class ExactError {
   /// sum of e^2 over all rows of a block: the bits of kernels::ErrorLanes over these rows.
   double ofBlock(MatrixView w, double ratio);
 
-  /// The same at some ratios, in one pass over the weights.
-  void ofBlock(MatrixView w, std::span<const double> ratios, double* sums);
+  /// The same at some ratios, in one pass over the weights. Stops early, with sums that mean
+  /// nothing, where it is cancelled.
+  void ofBlock(MatrixView w, std::span<const double> ratios, double* sums,
+               const CancelToken* cancel = nullptr);
 
   /// sum of e^2 of each group, each a sum of its own; groups row-major.
   const std::vector<double>& ofGroups(MatrixView w, double ratio);

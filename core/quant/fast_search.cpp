@@ -291,7 +291,8 @@ class PlainSearch {
         [&](std::size_t b) {
           SharedBuffers<RowBuffer>::Lease scratch;
           ExactError exact(codec_, layout_.groupSize);
-          exact.ofBlock(block(b, scratch->values), ratios, parts.data() + b * ratios.size());
+          exact.ofBlock(block(b, scratch->values), ratios, parts.data() + b * ratios.size(),
+                        &control.cancel);
         },
         control);
     if (!status) return status.error();

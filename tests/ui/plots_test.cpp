@@ -200,7 +200,7 @@ class PlotsTest : public QObject {
   void keyboardMovesTheLine();
   void aFixedLineCannotBeMoved();
   void theLineIsNotMovedUnderThePointer();
-  void enterAndDoubleClickChooseTheOptimum();
+  void enterAndClickChooseTheOptimum();
   void curveWithoutMuchToGainSaysSo();
 
   void emptyFailedAndNotFiniteStatesSayWhy();
@@ -840,7 +840,7 @@ void PlotsTest::theLineIsNotMovedUnderThePointer() {
   QVERIFY(plot.currentRatio() == 0.88);
 }
 
-void PlotsTest::enterAndDoubleClickChooseTheOptimum() {
+void PlotsTest::enterAndClickChooseTheOptimum() {
   ClipCurvePlot plot;
   plot.setCurve(smallCurve(), RatioGrid{});
   present(plot);
@@ -859,8 +859,11 @@ void PlotsTest::enterAndDoubleClickChooseTheOptimum() {
     if (plot.cursor().shape() == Qt::PointingHandCursor) break;
   }
   QVERIFY(y > 0);
-  QTest::mouseDClick(&plot, Qt::LeftButton, {}, {x, y});
+  QTest::mouseClick(&plot, Qt::LeftButton, {}, {x, y});
   QCOMPARE(chosen.size(), 2);
+  QTest::mouseDClick(&plot, Qt::LeftButton, {}, {x, y});
+  QTest::mouseRelease(&plot, Qt::LeftButton, {}, {x, y});
+  QCOMPARE(chosen.size(), 2);  // the first of the two clicks has chosen
 
   QTest::keyClick(&plot, Qt::Key_Plus);
   QVERIFY(plot.isZoomed());

@@ -228,7 +228,7 @@ void MainWindow::connectPlots() {
       messages_->showMessage(MessageBar::Kind::Error, message);
     });
   }
-  for (HistogramPlot* plot : std::initializer_list<HistogramPlot*>{errors_, weights_}) {
+  for (HistogramPlot* plot : findChildren<HistogramPlot*>()) {
     connect(plot, &HistogramPlot::logCountsChanged, this, &MainWindow::setLogCounts);
   }
   connect(curve_, &ClipCurvePlot::ratioDragged, this, [this](double ratio) {
@@ -383,8 +383,7 @@ void MainWindow::updateActions() {
 void MainWindow::setLogCounts(bool on) {
   const QSignalBlocker block(logAction_);
   logAction_->setChecked(on);
-  errors_->setLogCounts(on);
-  weights_->setLogCounts(on);
+  for (HistogramPlot* plot : findChildren<HistogramPlot*>()) plot->setLogCounts(on);
   settings_->setLogCounts(on);
 }
 

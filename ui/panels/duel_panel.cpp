@@ -66,6 +66,10 @@ DuelPanel::DuelPanel(Duel* duel, QWidget* parent)
   views->setAccessibleName(tr("Views of the difference"));
   views->setDocumentMode(true);
   views->tabBar()->setAccessibleName(views->accessibleName());
+  // Below all that stands above it, it shall not decide how small the window can be.
+  constexpr int kLeastHeight = 60;
+  plot_->setMinimumHeight(kLeastHeight);
+  map_->setMinimumHeight(kLeastHeight);
   views->addTab(new PlotFrame(plot_), tr("Histogram"));
   views->addTab(new PlotFrame(map_), tr("Map"));
   layout->addWidget(views, 1);
