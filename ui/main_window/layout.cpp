@@ -5,6 +5,8 @@
 #include <QCloseEvent>
 #include <QDockWidget>
 #include <QSplitter>
+#include <QTabBar>
+#include <QTimer>
 
 #include "ui/main_window/main_window.h"
 #include "ui/main_window/workbench.h"
@@ -59,6 +61,20 @@ void MainWindow::showPerspective(Perspective perspective) {
   const QByteArray left = settings_->perspective(static_cast<int>(perspective), kLayoutVersion);
   if (!left.isEmpty()) restoreState(left, kLayoutVersion);
   perspectiveActions_[static_cast<std::size_t>(perspective)]->setChecked(true);
+}
+
+/// Qt makes a bar for each place where docks lie upon each other, when it needs one.
+void MainWindow::childEvent(QChildEvent* event) {
+  QMainWindow::childEvent(event);
+  if (!event->added()) return;
+  QObject* const child = event->child();
+  QTimer::singleShot(0, child, [child] {  // it is under construction now
+    if (auto* tabs = qobject_cast<QTabBar*>(child)) {
+      tabs->setAccessibleName(tr("Docks"));
+      tabs->setElideMode(Qt::ElideNone);  // a letter of each name helps nobody: scroll instead
+      tabs->setUsesScrollButtons(true);
+    }
+  });
 }
 
 void MainWindow::restoreLayout() {

@@ -86,6 +86,7 @@ class MainWindow : public QMainWindow {
   QSize sizeHint() const override;
 
  protected:
+  void childEvent(QChildEvent* event) override;
   void closeEvent(QCloseEvent* event) override;
   void dragEnterEvent(QDragEnterEvent* event) override;
   void dropEvent(QDropEvent* event) override;
