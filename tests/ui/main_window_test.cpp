@@ -19,6 +19,7 @@
 #include <QSignalSpy>
 #include <QSlider>
 #include <QSpinBox>
+#include <QTabBar>
 #include <QTableView>
 #include <QTemporaryDir>
 #include <QtTest>
@@ -879,7 +880,10 @@ void MainWindowTest::everyControlHasAName() {
                       widget->window() != desk.window.get() ||
                       QString::fromLatin1(widget->metaObject()->className())
                           .startsWith(QStringLiteral("QComboBoxPrivate"));
-    if (widget->focusPolicy() == Qt::NoFocus || part) continue;
+    // Qt keeps the bars of docks that lay upon each other before.
+    const auto* tabs = qobject_cast<const QTabBar*>(widget);
+    const bool unused = tabs != nullptr && tabs->count() == 0;
+    if (widget->focusPolicy() == Qt::NoFocus || part || unused) continue;
     QAccessibleInterface* interface =
         QAccessible::queryAccessibleInterface(const_cast<QWidget*>(widget));
     QVERIFY(interface != nullptr);
