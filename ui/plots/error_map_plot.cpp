@@ -222,7 +222,8 @@ void ErrorMapPlot::drawChosen(QPainter& painter, const Frame& frame) const {
 }
 
 void ErrorMapPlot::drawScale(QPainter& painter) const {
-  constexpr double kWidth = 90;
+  constexpr int kMostWidth = 90;
+  constexpr int kLeastWidth = 24;
   constexpr double kHeight = 8;
   constexpr double kGap = 6;
   const QRectF strip = topStrip();
@@ -236,17 +237,21 @@ void ErrorMapPlot::drawScale(QPainter& painter) const {
                      Qt::AlignLeft | Qt::AlignVCenter, text);
     x += width + kGap;
   };
-  write(QStringLiteral("0"));
-  for (int i = 0; i < kWidth; ++i) {
-    const int shade = i * (kMapShades - 1) / (static_cast<int>(kWidth) - 1);
-    painter.fillRect(QRectF(x + i, strip.center().y() - kHeight / 2, 1.5, kHeight),
-                     QColor(mapShades()[static_cast<std::size_t>(shade)]));
-  }
-  x += kWidth + kGap;
   const QString what = measure_ == Measure::Maximum ? tr("largest |error|")
                        : measure_ == Measure::Rms   ? tr("RMS error")
                                                     : tr("mean |error|");
-  write(QStringLiteral("%1  %2").arg(valueText(largest_, locale()), what));
+  const QString most = QStringLiteral("%1  %2").arg(valueText(largest_, locale()), what);
+  write(QStringLiteral("0"));
+  // The words come first where there is little room.
+  const double room = strip.right() - x - kGap - metrics.horizontalAdvance(most) - 1;
+  const int bar = std::clamp(static_cast<int>(room), kLeastWidth, kMostWidth);
+  for (int i = 0; i < bar; ++i) {
+    const int shade = i * (kMapShades - 1) / (bar - 1);
+    painter.fillRect(QRectF(x + i, strip.center().y() - kHeight / 2, 1.5, kHeight),
+                     QColor(mapShades()[static_cast<std::size_t>(shade)]));
+  }
+  x += bar + kGap;
+  write(most);
 }
 
 // The cursor -------------------------------------------------------------------------------------
