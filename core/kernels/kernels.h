@@ -77,6 +77,8 @@ struct BinRule {
   double sign = 1;  ///< 1 or -1: what a value is multiplied by first
 
   /// clamp(floor((sign x - lo) * bins / width), 0, bins - 1), each operation rounded to double.
+  /// What is no number has no bin: the answer is 0 then, so that nothing outside a table is
+  /// counted.
   std::int32_t binOf(float x) const;
 };
 

@@ -312,7 +312,8 @@ void ErrorLanes::addProducts(const float* w, const float* y, std::size_t n) {
 
 std::int32_t BinRule::binOf(float x) const {
   const double bin = std::floor((sign * x - lo) * bins / width);
-  return static_cast<std::int32_t>(std::clamp(bin, 0.0, bins - 1));
+  if (!(bin > 0)) return 0;  // and what is no number
+  return static_cast<std::int32_t>(std::min(bin, bins - 1));
 }
 
 std::size_t codebookIndex(const Codebook& codebook, float t) {

@@ -158,7 +158,10 @@ Answers answersOf(const KernelTable& table, const Setting& setting) {
                         room.data(), a.codedSums, a.codedPeak);
   table.addCodingSquaredErrors(codec, shape, w, a.scale.data(), a.zeroPoint.data(), decode.data(),
                                room.data(), a.codedSquared);
-  if (a.peak.magnitude > 0 && std::isfinite(a.peak.magnitude)) {
+  // Scales that are too small give values that are no numbers; such errors are never counted.
+  const bool finite =
+      std::all_of(a.values.begin(), a.values.end(), [](float y) { return std::isfinite(y); });
+  if (finite && a.peak.magnitude > 0 && std::isfinite(a.peak.magnitude)) {
     a.counts.resize(1 + setting.weights.size() % 600);
     kernels::ErrorCounts counts(a.peak.magnitude, a.counts.size());
     table.addCountedErrors(codec, shape, w, a.scale.data(), a.zeroPoint.data(), decode.data(),

@@ -19,7 +19,8 @@ namespace {
 /// Bit for bit, so that NaN equals NaN and -0 differs from 0.
 template <typename T>
 bool sameBits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const T& x, const T& y) { return std::memcmp(&x, &y, sizeof x) == 0; });
 }
 
 std::vector<double> valuesOf(const ErrorSums& s) {
