@@ -110,7 +110,7 @@ std::string escapedComponent(const std::string& component) {
 
 std::string groupPathOf(const std::string& tensor) {
   std::string path = "/tensors";
-  for (const std::string& component : split(tensor, '/')) path += "/" + escapedComponent(component);
+  for (const std::string& component : split(tensor, '/')) path += '/' + escapedComponent(component);
   return path;
 }
 

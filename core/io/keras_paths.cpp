@@ -33,7 +33,7 @@ void addLayers(const Json& node, const std::string& prefix,
     std::string group = snakeCase(textAt(layer, "class_name"));
     if (group.empty()) continue;
     const int earlier = used[group]++;
-    if (earlier > 0) group += "_" + std::to_string(earlier);
+    if (earlier > 0) group += '_' + std::to_string(earlier);
     const std::string path = prefix + "layers/" + group;
     std::string name = textAt(layer, "name");
     const Json* own = layer.find("config");
@@ -53,7 +53,7 @@ std::string snakeCase(const std::string& className) {
     std::size_t end = i + 2;
     if (end >= className.size() || !isUpper(className[i + 1]) || !isLower(className[end])) continue;
     while (end < className.size() && isLower(className[end])) ++end;
-    words += "_" + className.substr(i + 1, end - i - 1);
+    words += '_' + className.substr(i + 1, end - i - 1);
     i = end - 1;
   }
   std::string result;

@@ -260,7 +260,7 @@ class Recognizer {
     variable.name = std::string(lastOf(path));
     variable.part = std::string(lastOf(holder));
     variable.layer = variable.part;
-    if (!isLayerContainer(lastOf(parentOf(holder)))) variable.layer += " " + nameOfVars(vars);
+    if (!isLayerContainer(lastOf(parentOf(holder)))) variable.layer += ' ' + nameOfVars(vars);
   }
 
   /// `dense/dense/kernel:0`: the innermost name that model_config knows tells the class, else the
@@ -356,7 +356,7 @@ class Recognizer {
     const bool columns = isKernelName(lastComponent(array.path));
     for (std::size_t expert = 0; expert < stack.shape[0]; ++expert) {
       TensorInfo info = stack;
-      info.name += "[" + std::to_string(expert) + "]";
+      info.name += '[' + std::to_string(expert) + "]";
       info.bytes = stack.bytes / stack.shape[0];
       setAxes(info, {columns ? std::vector<int>{2, 1} : std::vector<int>{1, 2}, 1, expert});
       tensors.push_back(std::move(info));
