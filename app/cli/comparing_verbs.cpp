@@ -54,7 +54,8 @@ Result<std::vector<TensorPair>> commonTensors(const TensorSource& original,
   std::vector<TensorPair> pairs;
   std::size_t alone = 0;
   for (const TensorInfo& info : original.tensors()) {
-    if (!info.quantizable || !wanted(modelName(info), options.globs)) continue;
+    const bool asked = wanted(info.name, options.globs) || wanted(modelName(info), options.globs);
+    if (!info.quantizable || !asked) continue;
     if (const TensorInfo* match = counterpart(other, info)) {
       pairs.push_back({info, *match});
     } else {

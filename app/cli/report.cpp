@@ -56,8 +56,8 @@ Json percentilesJson(const std::vector<Percentile>& percentiles) {
   return Json(std::move(array));
 }
 
-/// Adds every metric of a tally to `json`.
-void setMetrics(Json& json, const ErrorTally& tally, std::size_t cols) {
+/// Adds every metric of a tally to `json`; its parts only where a coding tells them.
+void setMetrics(Json& json, const ErrorTally& tally, std::size_t cols, bool withParts) {
   json.set("mse", tally.mse());
   json.set("rmse", tally.rmse());
   json.set("sqnr_db", tally.sqnrDb());
@@ -67,15 +67,16 @@ void setMetrics(Json& json, const ErrorTally& tally, std::size_t cols) {
   json.set("mean_error", tally.meanError());
   json.set("cosine", tally.cosine());
   json.set("relative_error", tally.relativeError());
+  if (!withParts) return;
   json.set("clipping_squared_error", tally.clipping);
   json.set("rounding_squared_error", tally.rounding());
 }
 
-Json worstGroupsJson(const std::vector<GroupError>& groups, std::size_t cols) {
+Json worstGroupsJson(const std::vector<GroupError>& groups, std::size_t cols, bool withParts) {
   Json::Array array;
   for (const GroupError& group : groups) {
     Json json = Json::object({{"row", count(group.row)}, {"group", count(group.group)}});
-    setMetrics(json, group.tally, cols);
+    setMetrics(json, group.tally, cols, withParts);
     array.push_back(std::move(json));
   }
   return Json(std::move(array));
@@ -149,7 +150,8 @@ std::string percent(double share) {
 Json toJson(const ErrorReport& report) {
   Json json =
       Json::object({{"percentiles", percentilesJson(report.percentiles)},
-                    {"worst_groups", worstGroupsJson(report.worstGroups, report.map.layout.cols)},
+                    {"worst_groups", worstGroupsJson(report.worstGroups, report.map.layout.cols,
+                                                     report.split.has_value())},
                     {"outlier_channels", outliersJson(report.outliers)}});
   if (report.split) json.set("split", splitJson(*report.split));
   if (report.codes) json.set("codes", codesJson(*report.codes));

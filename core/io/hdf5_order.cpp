@@ -43,6 +43,12 @@ std::vector<std::string> textsOf(const H5::DataSet& array, std::size_t count) {
   const H5::StrType type = array.getStrType();
   std::vector<std::string> texts;
   if (type.isVariableStr()) {
+    hsize_t bytes = 0;  // many may share one text, each a copy of it
+    const H5::DataSpace all = array.getSpace();
+    if (H5Dvlen_get_buf_size(array.getId(), type.getId(), all.getId(), &bytes) < 0 ||
+        bytes > kMostBytes) {
+      return texts;
+    }
     std::vector<char*> pointers(count, nullptr);
     array.read(pointers.data(), type);
     for (const char* pointer : pointers) texts.emplace_back(pointer ? pointer : "");
@@ -63,11 +69,12 @@ std::vector<std::string> textsOf(const H5::DataSet& array, std::size_t count) {
 std::vector<std::string> pathsNamed(const std::vector<std::string>& names,
                                     const std::set<std::string_view>& paths) {
   std::vector<std::string> found;
-  for (std::string name : names) {
+  for (const std::string& name : names) {
     for (const char separator : {'.', '/', '+'}) {
-      std::replace(name.begin(), name.end(), '.', separator);
-      if (!paths.contains(name)) continue;
-      found.push_back(name);
+      std::string path = name;
+      std::replace(path.begin(), path.end(), '.', separator);
+      if (!paths.contains(path)) continue;
+      found.push_back(std::move(path));
       break;
     }
   }
@@ -94,9 +101,11 @@ bool CreationOrder::isBefore(const std::string& a, const std::string& b) const {
     if (numbers == groups_.end()) return naturalLess(nameA, nameB);
     const auto numberA = numbers->second.find(nameA);
     const auto numberB = numbers->second.find(nameB);
-    if (numberA == numbers->second.end() || numberB == numbers->second.end()) {
-      return numberA != numbers->second.end();
-    }
+    const bool hasA = numberA != numbers->second.end();
+    const bool hasB = numberB != numbers->second.end();
+    if (hasA != hasB) return hasA;
+    // A damaged file gives no or equal numbers: names still tell the paths apart.
+    if (!hasA || numberA->second == numberB->second) return naturalLess(nameA, nameB);
     return numberA->second < numberB->second;
   }
   return restA.empty() && !restB.empty();

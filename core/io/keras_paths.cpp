@@ -22,8 +22,12 @@ std::string textAt(const Json& node, const char* key) {
   return text ? *text : std::string();
 }
 
-/// Adds the layers of the model whose configuration is `node` and whose group is `prefix`.
-void addLayers(const Json& node, const std::string& prefix,
+/// What the paths of all layers may take: a configuration repeats long names for little.
+constexpr std::size_t kMostPathBytes = std::size_t{64} << 20;
+
+/// Adds the layers of the model whose configuration is `node` and whose group is `prefix`, until
+/// their paths have taken `room`.
+void addLayers(const Json& node, const std::string& prefix, std::size_t& room,
                std::map<std::string, KerasPlace>& places) {
   const Json* config = node.find("config");
   const Json* list = config ? config->find("layers") : nullptr;
@@ -34,12 +38,15 @@ void addLayers(const Json& node, const std::string& prefix,
     if (group.empty()) continue;
     const int earlier = used[group]++;
     if (earlier > 0) group += '_' + std::to_string(earlier);
+    const std::size_t length = prefix.size() + group.size() + 8;
+    if (length > room) return;
+    room -= length;
     const std::string path = prefix + "layers/" + group;
     std::string name = textAt(layer, "name");
     const Json* own = layer.find("config");
     if (name.empty() && own) name = textAt(*own, "name");
     places.emplace(path, KerasPlace{places.size(), std::move(name)});
-    addLayers(layer, path + "/", places);
+    addLayers(layer, path + "/", room, places);
   }
 }
 
@@ -68,7 +75,8 @@ std::map<std::string, KerasPlace> kerasPlaces(const std::string& config) {
   std::map<std::string, KerasPlace> places;
   if (config.empty()) return places;
   const Result<Json> json = parseJson(config, "config.json");
-  if (json) addLayers(*json, "", places);
+  std::size_t room = kMostPathBytes;
+  if (json) addLayers(*json, "", room, places);
   return places;
 }
 

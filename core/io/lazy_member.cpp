@@ -51,7 +51,7 @@ class LazyMember : public ByteSource {
     if (offset > member_.bytes || count > member_.bytes - offset) return tooShort();
     if (count == 0) return ok();
     if (holdsThis()) return copy(room_->bytes, offset, to, count);
-    if (offset + count <= kFrontBytes) {
+    if (room_->headersOnly && offset + count <= kFrontBytes) {
       const auto front = frontOf(static_cast<std::size_t>(offset + count));
       if (!front) return front.error();
       return copy(*front, offset, to, count);
@@ -91,10 +91,13 @@ class LazyMember : public ByteSource {
   }
 
   Status inflateAll() const {
-    *room_ = {};  // given back before the next takes its own
+    room_->used = false;
+    room_->bytes = {};  // given back before the next takes its own
     auto bytes = inflateZipMember(*archive_, member_);
     if (!bytes) return bytes.error();
-    *room_ = {*std::move(bytes), member_.offset, true};
+    room_->bytes = *std::move(bytes);
+    room_->offset = member_.offset;
+    room_->used = true;
     return ok();
   }
 

@@ -247,6 +247,7 @@ Result<SharedContainer> openNpz(const SharedByteSource& bytes, const std::string
     container->addUnreadable(std::move(array));
   }
   container->keepOrder();
+  room->headersOnly = false;
   return SharedContainer(std::move(container));
 }
 

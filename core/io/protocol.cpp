@@ -311,7 +311,7 @@ std::string encode(const StoredFile& contents) {
 }
 
 std::optional<StoredFile> decodeContents(std::string_view payload) {
-  constexpr std::size_t kLeastArray = 6 * sizeof(std::uint64_t) + 1;
+  constexpr std::size_t kLeastArray = 8 * sizeof(std::uint64_t) + 1;
   constexpr std::size_t kLeastGroup = 7 * sizeof(std::uint64_t) + 2;
   WireReader reader(payload);
   StoredFile contents;

@@ -15,12 +15,10 @@ namespace quantoscope {
 /// the number of units, and how often it goes into the rows tells the kind of layer, which names
 /// alone do not (`rnn_1/kernel`).
 ///
-/// | matrices                                        | units        | 4 gates              | 3
-/// gates                  |
-/// |-------------------------------------------------|--------------|----------------------|--------------------------|
-/// | Keras: kernel, recurrent_kernel; cell/vars/0, 1 | last axis -1 | input forget cell output |
-/// update reset candidate | | PyTorch: weight_ih*, weight_hh*                 | axis 1       |
-/// input forget cell output | reset update candidate |
+/// - Keras (kernel and recurrent_kernel; cell/vars/0 and 1), units along the last axis: 4 gates are
+///   input, forget, cell, output; 3 are update, reset, candidate.
+/// - PyTorch (weight_ih* and weight_hh*), units along axis 1: 4 gates are input, forget, cell,
+///   output; 3 are reset, update, candidate.
 ///
 /// A PyTorch LSTM with a projection, whose recurrent matrix is narrower, is known by "lstm" in its
 /// name.

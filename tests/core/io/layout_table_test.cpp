@@ -7,6 +7,7 @@
 #include <QTemporaryDir>
 #include <QtTest>
 
+#include "core/io/keras_paths.h"
 #include "core/io/tensor_source.h"
 #include "tests/core/io/archive_fixture.h"
 #include "tests/core/io/hdf5_fixture.h"
@@ -92,6 +93,9 @@ const std::vector<Row> kTable = {
   {"listed.h5", "z/weight", "z", {4, 6}, {0}, {1}},
   {"listed.h5", "a/weight", "a", {4, 6}, {0}, {1}},
   {"listed.h5", "m/weight", "m", {4, 6}, {0}, {1}},
+  {"listed_plus.h5", "z+weight", "z", {4, 6}, {0}, {1}},
+  {"listed_plus.h5", "a+weight", "a", {4, 6}, {0}, {1}},
+  {"listed_plus.h5", "m+weight", "m", {4, 6}, {0}, {1}},
   {"gpt2.h5", "h.0.attn.c_attn.weight", "h.0.attn.c_attn", {4, 12}, {1}, {0}},
   {"gpt2.h5", "h.0.attn.c_proj.weight", "h.0.attn.c_proj", {4, 4}, {1}, {0}},
   {"gpt2.h5", "h.0.mlp.c_fc.weight", "h.0.mlp.c_fc", {4, 16}, {1}, {0}},
@@ -234,9 +238,9 @@ class LayoutTableTest : public QObject {
       Hdf5Fixture file(path("created.h5"), 0, true);
       addArrays(file, "created.h5");
     }
-    {
-      Hdf5Fixture file(path("listed.h5"));
-      addArrays(file, "listed.h5");
+    for (const char* listed : {"listed.h5", "listed_plus.h5"}) {
+      Hdf5Fixture file(path(listed));
+      addArrays(file, listed);
       const char names[] = "z.weighta.weightm.weight";
       const hid_t type = H5Tcopy(H5T_C_S1);
       H5Tset_size(type, 8);
@@ -267,6 +271,20 @@ class LayoutTableTest : public QObject {
   QTemporaryDir folder_;
 
  private slots:
+  /// Long names of layers in layers in layers cost the file nothing, and shall cost us little.
+  void pathsOfAConfigurationAreBounded() {
+    const std::string layer = "{\"class_name\":\"";
+    const std::string layers = "\"config\":{\"layers\":[";
+    std::string config = "{" + layers + layer + std::string(1 << 20, 'a') + "\"," + layers;
+    for (int i = 0; i < 2000; ++i) config += (i > 0 ? "," : "") + layer + "A\"}";
+    config += "]}}]}}";
+    std::size_t bytes = 0;
+    const auto places = kerasPlaces(config);
+    for (const auto& [path, place] : places) bytes += path.size();
+    QVERIFY(places.size() > 10);
+    QVERIFY2(bytes <= std::size_t{64} << 20, std::to_string(bytes).c_str());
+  }
+
   void initTestCase() {
     writeKeras();
     writePyTorch();

@@ -112,13 +112,16 @@ class ExecutorTest : public QObject {
     const Executor patient = Executor(2).yieldingTo(gate);
     YieldGate::Hold hold;
     std::atomic<int> runs = 0;
+    std::atomic<bool> shut = false;
     std::thread other([&] {
       const Status status = patient.forEachBlock(100, [&](std::size_t) {
-        if (++runs == 10) hold = YieldGate::Hold(gate);
+        if (++runs != 10) return;
+        hold = YieldGate::Hold(gate);
+        shut = true;
       });
       QVERIFY(status);
     });
-    while (!gate.held()) std::this_thread::yield();
+    while (!shut) std::this_thread::yield();
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
     QVERIFY(runs <= 11);  // the block that shut the gate, and one that was under way beside it
     hold.release();
