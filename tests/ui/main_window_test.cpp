@@ -641,6 +641,13 @@ void MainWindowTest::aChangedFileIsReloadedOnRequest() {
   QCOMPARE(desk.session->spec().bits, 3);
   QVERIFY(!desk.messages()->isVisible());
   QCOMPARE(desk.session->openFiles().size(), 1);
+  // What was done before can still be undone.
+  desk.session->undoGroup()->undo();
+  desk.settle();
+  QCOMPARE(desk.session->spec().bits, 4);
+  desk.session->undoGroup()->redo();
+  desk.settle();
+  QCOMPARE(desk.session->spec().bits, 3);
 }
 
 void MainWindowTest::whatIsRefusedCanBeAllowed() {

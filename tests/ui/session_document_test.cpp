@@ -74,7 +74,10 @@ struct Program {
     for (FileState state : session->fileStates()) {
       state.plan.sourceFile.clear();
       text += QFileInfo(state.path).fileName().toStdString() + state.tensor.toStdString() +
-              planToJson(state.plan).text();
+              planToJson(state.plan).text() + (state.wordsAreBFloat16 ? "bfloat16" : "");
+      for (const auto& [tensor, axes] : state.orientations) {
+        text += tensor + orientationName(axes).toStdString();
+      }
     }
     for (const Pin& pin : pins->pins()) {
       text += toJson(pin, QFileInfo(pin.file).fileName()).text();
@@ -121,6 +124,8 @@ void SessionDocumentTest::everythingComesBack() {
   before.open({at("old/one.h5"), at("old/two.h5")});
   before.session->selectTensor(QStringLiteral("b/kernel"));
   before.edit(16);
+  before.settle();
+  before.session->setOrientation(Orientation::Columns);
   before.settle();
   before.pins->rename(before.pins->pinCurrent(), QStringLiteral("mine"));
   before.session->setCurrentFile(1);

@@ -62,7 +62,14 @@ void MainWindow::connectFileWatch() {
   connect(watch_, &FileWatch::changed, this, &MainWindow::offerReload);
   connect(session_, &Session::filesChanged, watch_,
           [this] { watch_->setFiles(session_->openFiles()); });
-  connect(session_, &Session::fileOpened, watch_, &FileWatch::accept);
+  connect(session_, &Session::contentTaken, watch_, &FileWatch::accept);
+  // Opening a file that is open already shows it as it was.
+  connect(
+      session_, &Session::fileOpened, this,
+      [this](const QString& path) {
+        if (watch_->isChanged(path)) offerReload(path);
+      },
+      Qt::QueuedConnection);
   // One that changed while another was shown is remembered.
   connect(session_, &Session::fileChanged, this, [this] {
     if (watch_->isChanged(session_->currentPath())) offerReload(session_->currentPath());

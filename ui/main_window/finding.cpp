@@ -3,6 +3,7 @@
 #include <QFileInfo>
 #include <QMenu>
 #include <QMenuBar>
+#include <QPointer>
 
 #include "ui/main_window/main_window.h"
 #include "ui/models/tensor_list_model.h"
@@ -45,7 +46,9 @@ void addMenuEntries(Entries& entries, const QMenuBar& bar) {
       const QString kind = MainWindow::tr("action");
       entries.push_back({nameOf(*action, *menu, bar),
                          keys.isEmpty() ? kind : QStringLiteral("%1, %2").arg(kind, keys),
-                         [action] { action->trigger(); }});
+                         [action = QPointer<QAction>(action)] {
+                           if (action) action->trigger();  // recent files come and go
+                         }});
     }
   }
 }

@@ -318,6 +318,13 @@ void OverviewPanel::focusFilter() {
 }
 
 bool OverviewPanel::eventFilter(QObject* watched, QEvent* event) {
+  if (watched == words_ && event->type() == QEvent::ShortcutOverride) {
+    // Escape first clears the filter; only then does it stop work.
+    if (static_cast<QKeyEvent*>(event)->key() == Qt::Key_Escape && !words_->text().isEmpty()) {
+      event->accept();
+      return true;
+    }
+  }
   if (event->type() == QEvent::KeyPress) {
     const auto* press = static_cast<QKeyEvent*>(event);
     const int key = press->key();

@@ -56,6 +56,7 @@ class BrushPlot : public Plot {
   /// "12 of them selected"; empty where nothing is.
   QString selectedText(std::uint64_t count) const;
 
+  bool holdsPointer() const override { return brushing_ || Plot::holdsPointer(); }
   void keyPressEvent(QKeyEvent* event) override;
   void mousePressEvent(QMouseEvent* event) override;
   void mouseMoveEvent(QMouseEvent* event) override;

@@ -90,6 +90,7 @@ class ClipCurvePlot : public Plot {
   std::optional<double> cursorX() const override;
   std::size_t valueColumn() const override { return 1; }
 
+  bool holdsPointer() const override { return dragging_ || Plot::holdsPointer(); }
   void keyPressEvent(QKeyEvent* event) override;
   void keyReleaseEvent(QKeyEvent* event) override;
   void focusOutEvent(QFocusEvent* event) override;

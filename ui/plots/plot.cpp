@@ -7,6 +7,7 @@
 #include <QtCore/QScopedValueRollback>
 #include <QtGui/QAccessible>
 #include <QtGui/QAction>
+#include <QtGui/QKeyEvent>
 #include <QtGui/QPainter>
 #include <QtGui/QScreen>
 #include <QtGui/QWindow>
@@ -426,6 +427,11 @@ void Plot::followScreen() {
 
 bool Plot::event(QEvent* event) {
   if (event->type() == QEvent::ScreenChangeInternal) followScreen();
+  if (event->type() == QEvent::ShortcutOverride && holdsPointer() &&
+      static_cast<QKeyEvent*>(event)->key() == Qt::Key_Escape) {
+    event->accept();
+    return true;
+  }
   if (event->type() != QEvent::ContextMenu) return QWidget::event(event);
   // The menu takes the pointer away; what it was on is what is meant.
   menuRow_ = cursorRow();

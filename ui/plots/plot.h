@@ -219,6 +219,9 @@ class Plot : public QWidget {
   virtual std::optional<double> cursorX() const = 0;
 
   bool event(QEvent* event) override;
+  /// Whether Escape ends something here that the pointer holds; it is no shortcut of the window
+  /// then.
+  virtual bool holdsPointer() const { return drag_ != Drag::None; }
   void changeEvent(QEvent* event) override;
   void showEvent(QShowEvent* event) override;
   void paintEvent(QPaintEvent* event) override;

@@ -23,6 +23,7 @@ Autosave::Autosave(Session* session, const QString& folder, Snapshot snapshot, i
   connect(session, &Session::filesChanged, this, &Autosave::touch);
   connect(session, &Session::tensorChanged, this, &Autosave::touch);
   connect(session, &Session::specChanged, this, &Autosave::touch);
+  connect(session, &Session::orientationChanged, this, &Autosave::touch);
 }
 
 Autosave::~Autosave() {

@@ -22,6 +22,7 @@ Duel::Duel(Session* session, PinStore* pins, QObject* parent)
   session->serve(this, [this] { return next(); });
   connect(pins, &PinStore::changed, this, &Duel::follow);
   connect(session, &Session::tensorChanged, this, &Duel::follow);
+  connect(session, &Session::orientationChanged, this, &Duel::follow);
   connect(session, &Session::specChanged, this, &Duel::follow);
 }
 

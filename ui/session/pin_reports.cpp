@@ -51,6 +51,7 @@ PinReports::PinReports(Session* session, PinStore* pins, QObject* parent)
   session->serve(this, [this] { return next(); });
   connect(pins, &PinStore::changed, this, &PinReports::follow);
   connect(session, &Session::tensorChanged, this, &PinReports::follow);
+  connect(session, &Session::orientationChanged, this, &PinReports::follow);
   connect(session, &Session::fileChanged, this, &PinReports::follow);
 }
 

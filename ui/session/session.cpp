@@ -17,21 +17,21 @@ constexpr std::size_t kFewTensors = 64;
 
 }  // namespace
 
-/// An edit of a file's plan. The whole plan is kept: it is small next to any tensor.
+/// An edit of a file's plan. The whole plan is kept: it is small next to any tensor. The file owns
+/// its stack of commands, so that they find it under another id, too, when it was reloaded.
 class Session::PlanCommand : public QUndoCommand {
  public:
-  PlanCommand(Session* session, const OpenFile& file, TuningPlan after, const QString& step,
-              int gesture)
+  PlanCommand(Session* session, OpenFile& file, TuningPlan after, const QString& step, int gesture)
       : QUndoCommand(step),
         session_(session),
-        fileId_(file.id),
+        file_(&file),
         tensor_(file.tensor),
         before_(file.plan),
         after_(std::move(after)),
         gesture_(gesture) {}
 
-  void undo() override { session_->setPlan(fileId_, before_, tensor_); }
-  void redo() override { session_->setPlan(fileId_, after_, tensor_); }
+  void undo() override { session_->setPlan(*file_, before_, tensor_); }
+  void redo() override { session_->setPlan(*file_, after_, tensor_); }
   int id() const override { return gesture_ == 0 ? -1 : 1; }
 
   bool mergeWith(const QUndoCommand* next) override {
@@ -43,7 +43,7 @@ class Session::PlanCommand : public QUndoCommand {
 
  private:
   Session* session_;
-  std::uint64_t fileId_;
+  OpenFile* file_;
   QString tensor_;
   TuningPlan before_;
   TuningPlan after_;
@@ -98,11 +98,8 @@ Session::OpenFile* Session::fileById(std::uint64_t id) const {
 }
 
 int Session::indexOf(const OpenFile& opened, const QString& tensor) const {
-  const std::string name = tensor.toStdString();
-  const auto& all = opened.source->tensors();
-  const auto found = std::find_if(all.begin(), all.end(),
-                                  [&](const TensorInfo& info) { return info.name == name; });
-  return found == all.end() ? -1 : static_cast<int>(found - all.begin());
+  const auto found = opened.places.find(tensor.toStdString());
+  return found == opened.places.end() ? -1 : found->second;
 }
 
 void Session::openFile(const QString& fileAndTensor, const QString& tensor) {
@@ -227,6 +224,7 @@ void Session::addFile(const Opening& opening, SharedSource source) {
     index = static_cast<int>(files_.size());
     files_.push_back(std::move(opened));
     Q_EMIT filesChanged();
+    Q_EMIT contentTaken(opening.path);
   }
   if (opening.show || current_ < 0) showFile(index);
   if (opening.show && !opening.tensor.isEmpty()) selectTensor(opening.tensor);
@@ -240,6 +238,7 @@ void Session::replaceFile(const Opening& opening, SharedSource source) {
   replaced.allowOutside = opening.options.allowOutside;
   replaced.wordsAreBFloat16 = opening.options.wordsAreBFloat16;
   replaced.adopt(std::move(source));
+  Q_EMIT contentTaken(opening.path);
   const int tensor = indexOf(replaced, replaced.tensor);
   const bool kept =
       tensor >= 0 && replaced.source->tensors()[static_cast<std::size_t>(tensor)].quantizable;
@@ -502,15 +501,13 @@ void Session::pushPlan(TuningPlan plan, const QString& step, int gesture) {
   file()->undo->push(new PlanCommand(this, *file(), std::move(plan), step, gesture));
 }
 
-void Session::setPlan(std::uint64_t fileId, TuningPlan plan, const QString& tensor) {
-  OpenFile* edited = fileById(fileId);
-  if (edited == nullptr) return;
+void Session::setPlan(OpenFile& edited, TuningPlan plan, const QString& tensor) {
   const QuantSpec before = spec();
-  const TuningPlan planBefore = std::exchange(edited->plan, std::move(plan));
+  const TuningPlan planBefore = std::exchange(edited.plan, std::move(plan));
   halted_ = false;
-  unsettleOverview(*edited, planBefore);
-  if (!tensor.isEmpty() && edited == file() && tensor != edited->tensor) {
-    chooseTensor(*edited, tensor);  // undoing elsewhere shows what is undone
+  unsettleOverview(edited, planBefore);
+  if (!tensor.isEmpty() && &edited == file() && tensor != edited.tensor) {
+    chooseTensor(edited, tensor);  // undoing elsewhere shows what is undone
     return;
   }
   Q_EMIT specChanged();

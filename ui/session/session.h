@@ -47,6 +47,8 @@ struct FileState {
   QString path;    ///< absolute
   QString tensor;  ///< the chosen one; empty for none
   TuningPlan plan;
+  std::map<std::string, Orientation> orientations = {};  ///< chosen axes, by tensor
+  bool wordsAreBFloat16 = false;                         ///< see OpenOptions
 };
 
 /// What runs at the moment, for a status line.
@@ -76,6 +78,8 @@ struct Activity {
 
 /// As the command line names it: "auto", "rows", "columns", "second", "last-but-one".
 QString orientationName(Orientation orientation);
+/// None for a word that is no name.
+std::optional<Orientation> orientationNamed(const QString& name);
 
 /// Opened files, the tensor that is looked at, the spec of every tensor, and what quantizing it
 /// leads to. Lives on the GUI thread and never blocks it: requests return at once, results arrive
@@ -265,6 +269,7 @@ class Session : public QObject {
   void filesChanged();  ///< openFiles()
   void fileChanged();   ///< the current file and with it its tensors
   void fileOpened(const QString& path);
+  void contentTaken(const QString& path);  ///< what is open is now what lies on disk
   void openingNamesChanged();
   void tensorChanged();       ///< the chosen tensor
   void specChanged();         ///< the current tensor's spec, or whether it is its own
@@ -299,6 +304,7 @@ class Session : public QObject {
     bool replace = false;  ///< the file that is open under this path
     OpenOptions options = {};
     std::optional<TuningPlan> plan = {};
+    std::map<std::string, Orientation> orientations = {};
   };
   void open(Opening opening);
   void takeNames(const QString& path, const std::vector<std::string>& names);
@@ -312,11 +318,11 @@ class Session : public QObject {
   void loadCurrentTensor();
   void takeTensor(std::uint64_t epoch, Orientation readAs, Result<SharedTensor> tensor);
   void keepLastGoodTensor();
-  void applyOrientation(std::uint64_t fileId, const QString& tensor, Orientation orientation);
+  void applyOrientation(OpenFile& edited, const QString& tensor, Orientation orientation);
   void keepLastGoodOrientation();
 
   void pushPlan(TuningPlan plan, const QString& step, int gesture);
-  void setPlan(std::uint64_t fileId, TuningPlan plan, const QString& tensor);
+  void setPlan(OpenFile& edited, TuningPlan plan, const QString& tensor);
   void unsettleOverview(OpenFile& file, const TuningPlan& before);
 
   void requestAnalysis();

@@ -110,7 +110,11 @@ void SessionDocument::restore(const SavedSession& saved) {
 
 void SessionDocument::take(const Checked& restored) {
   const auto& files = restored.session.files;
-  pending_.clear();
+  std::erase_if(pending_, [&](const SavedFile& waiting) {
+    return std::any_of(files.begin(), files.end(), [&](const SavedFile& file) {
+      return file.state.path == waiting.state.path;
+    });
+  });
   QStringList changed;
   std::optional<std::size_t> shown;
   for (std::size_t i = 0; i < files.size(); ++i) {
@@ -144,7 +148,10 @@ void SessionDocument::take(const Checked& restored) {
 void SessionDocument::openingEnded() {
   const bool busy = session_->activity().kind == Activity::Kind::Opening;
   // Before anything was handed to the session its activity says nothing about what is pending.
-  if (!busy && session_->currentFile() >= 0) pending_.clear();
+  if (busy || session_->currentFile() < 0) return;
+  // What could not be opened, or was stopped, stays in what is saved.
+  const QStringList open = session_->openFiles();
+  std::erase_if(pending_, [&](const SavedFile& file) { return open.contains(file.state.path); });
 }
 
 void SessionDocument::locate(const QString& source, const QString& found) {

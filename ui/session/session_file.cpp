@@ -44,6 +44,14 @@ Json toJson(const SavedFile& file, const QDir& base) {
                             {"tensor", file.state.tensor.toStdString()},
                             {"plan", planToJson(file.state.plan)}});
   if (file.fingerprint) json.set("fingerprint", toJson(*file.fingerprint));
+  if (!file.state.orientations.empty()) {
+    Json axes = Json::object({});
+    for (const auto& [tensor, chosen] : file.state.orientations) {
+      axes.set(tensor, orientationName(chosen).toStdString());
+    }
+    json.set("orientations", std::move(axes));
+  }
+  if (file.state.wordsAreBFloat16) json.set("bfloat16", true);
   return json;
 }
 
@@ -80,6 +88,25 @@ Result<SavedPins> pinsFromJson(const Json& json, const QDir& base, const std::st
   return saved;
 }
 
+Status readOrientations(const Json& json, const std::string& name, FileState& state) {
+  const Json::Object* object = json.asObject();
+  if (object == nullptr) {
+    return Error{ErrorCode::InvalidArgument, name + ": orientations must be a JSON object"};
+  }
+  for (const auto& [tensor, value] : *object) {
+    const std::string* word = value.asString();
+    const auto chosen =
+        word != nullptr ? orientationNamed(QString::fromStdString(*word)) : std::nullopt;
+    if (!chosen) {
+      return Error{ErrorCode::InvalidArgument,
+                   name + ": orientation of " + tensor +
+                       ": allowed are auto, rows, columns, second and last-but-one"};
+    }
+    state.orientations[tensor] = *chosen;
+  }
+  return ok();
+}
+
 Result<SavedFile> fileFromJson(const Json& json, const QDir& base, const std::string& name) {
   SavedFile file;
   file.state.path = pathIn(json, "path", base);
@@ -94,6 +121,11 @@ Result<SavedFile> fileFromJson(const Json& json, const QDir& base, const std::st
   auto parsed = planFromJson(*plan, name);
   if (!parsed) return parsed.error();
   file.state.plan = std::move(*parsed);
+  if (const Json* axes = json.find("orientations")) {
+    if (auto status = readOrientations(*axes, name, file.state); !status) return status.error();
+  }
+  const Json* words = json.find("bfloat16");
+  file.state.wordsAreBFloat16 = words != nullptr && words->asBool() != nullptr && *words->asBool();
   if (const Json* print = json.find("fingerprint")) {
     file.fingerprint =
         Fingerprint{integerIn(*print, "size", -1), integerIn(*print, "modified_ms", 0),

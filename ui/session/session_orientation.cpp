@@ -23,23 +23,31 @@ QString orientationName(Orientation orientation) {
   return {};
 }
 
+std::optional<Orientation> orientationNamed(const QString& name) {
+  for (const Orientation orientation : {Orientation::Auto, Orientation::Rows, Orientation::Columns,
+                                        Orientation::Second, Orientation::LastButOne}) {
+    if (orientationName(orientation) == name) return orientation;
+  }
+  return std::nullopt;
+}
+
 /// Another reading of one tensor.
 class Session::OrientationCommand : public QUndoCommand {
  public:
-  OrientationCommand(Session* session, const OpenFile& file, Orientation before, Orientation after)
+  OrientationCommand(Session* session, OpenFile& file, Orientation before, Orientation after)
       : QUndoCommand(tr("axes of %1").arg(file.tensor)),
         session_(session),
-        fileId_(file.id),
+        file_(&file),
         tensor_(file.tensor),
         before_(before),
         after_(after) {}
 
-  void undo() override { session_->applyOrientation(fileId_, tensor_, before_); }
-  void redo() override { session_->applyOrientation(fileId_, tensor_, after_); }
+  void undo() override { session_->applyOrientation(*file_, tensor_, before_); }
+  void redo() override { session_->applyOrientation(*file_, tensor_, after_); }
 
  private:
   Session* session_;
-  std::uint64_t fileId_;
+  OpenFile* file_;
   QString tensor_;
   Orientation before_;
   Orientation after_;
@@ -59,20 +67,19 @@ void Session::setOrientation(Orientation chosen) {
   file()->undo->push(new OrientationCommand(this, *file(), orientation(), chosen));
 }
 
-void Session::applyOrientation(std::uint64_t fileId, const QString& tensor, Orientation chosen) {
-  OpenFile* edited = fileById(fileId);
-  const int index = edited == nullptr ? -1 : indexOf(*edited, tensor);
+void Session::applyOrientation(OpenFile& edited, const QString& tensor, Orientation chosen) {
+  const int index = indexOf(edited, tensor);
   if (index < 0) return;
-  edited->orientations[tensor.toStdString()] = chosen;
-  edited->unsettle(static_cast<std::size_t>(index));
-  edited->overview[static_cast<std::size_t>(index)].weights.reset();
-  if (edited != file()) return;
+  edited.orientations[tensor.toStdString()] = chosen;
+  edited.unsettle(static_cast<std::size_t>(index));
+  edited.overview[static_cast<std::size_t>(index)].weights.reset();
+  if (&edited != file()) return;
   Q_EMIT overviewChanged(index, index);
-  if (tensor != edited->tensor) {
-    chooseTensor(*edited, tensor);  // undoing elsewhere shows what is undone
+  if (tensor != edited.tensor) {
+    chooseTensor(edited, tensor);  // undoing elsewhere shows what is undone
     return;
   }
-  edited->group.reset();
+  edited.group.reset();
   halted_ = false;
   loadCurrentTensor();
   Q_EMIT orientationChanged();

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,7 @@ struct Session::OpenFile {
   QString tensor;
   std::optional<GroupIndex> group;
   std::map<std::string, Orientation> orientations;  ///< chosen by the user, by tensor
+  std::unordered_map<std::string, int> places;      ///< of the source's tensors, by name
   std::vector<TensorOverview> overview;
   std::size_t measurable = 0;  ///< tensors that can be quantized
   std::size_t measured = 0;    ///< those of them whose overview is settled
@@ -47,6 +49,8 @@ struct Session::OpenFile {
     source = std::move(content);
     const auto& all = source->tensors();
     overview.assign(all.size(), {});
+    places.clear();
+    for (std::size_t i = 0; i < all.size(); ++i) places.emplace(all[i].name, static_cast<int>(i));
     measured = 0;
     measurable = static_cast<std::size_t>(std::count_if(
         all.begin(), all.end(), [](const TensorInfo& info) { return info.quantizable; }));
