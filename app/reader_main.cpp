@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/io/reader_service.h"
+#include "core/io/reader/reader_service.h"
 
 int main() {
   int type = 0;

@@ -7,8 +7,8 @@
 #include "core/base/sha256.h"
 #include "core/base/text.h"
 #include "core/exporting/file_output.h"
-#include "core/io/array_box.h"
-#include "core/io/hdf5_border.h"
+#include "core/io/container/array_box.h"
+#include "core/io/hdf5/hdf5_border.h"
 
 namespace quantoscope {
 

@@ -13,9 +13,9 @@
 #include "core/base/file_mapping.h"
 #include "core/base/half.h"
 #include "core/base/large_buffer.h"
-#include "core/io/array_box.h"
-#include "core/io/hdf5_border.h"
-#include "core/io/model_layout.h"
+#include "core/io/container/array_box.h"
+#include "core/io/hdf5/hdf5_border.h"
+#include "core/io/model/model_layout.h"
 
 namespace quantoscope {
 

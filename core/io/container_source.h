@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "core/io/container.h"
+#include "core/io/container/container.h"
 #include "core/io/tensor_source.h"
 
 namespace quantoscope {

@@ -9,9 +9,9 @@
 
 #include "core/base/printable.h"
 #include "core/base/text.h"
+#include "core/io/container/file_kind.h"
 #include "core/io/container_source.h"
-#include "core/io/file_kind.h"
-#include "core/io/remote_container.h"
+#include "core/io/reader/remote_container.h"
 
 namespace quantoscope {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/base/result.h"
-#include "core/io/open_options.h"
+#include "core/io/container/open_options.h"
 #include "core/parallel/task_control.h"
 #include "core/tensor/tensor_info.h"
 #include "core/tensor/weight_tensor.h"

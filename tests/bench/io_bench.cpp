@@ -19,7 +19,7 @@
 #include "core/base/text.h"
 #include "core/engine/analysis.h"
 #include "core/io/container_source.h"
-#include "core/io/remote_container.h"
+#include "core/io/reader/remote_container.h"
 #include "tests/core/io/hdf5_fixture.h"
 #include "tests/support/test_data.h"
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "core/io/byte_source.h"
+#include "core/io/container/byte_source.h"
 
 namespace quantoscope::fuzz {
 

@@ -4,8 +4,8 @@
 #include <array>
 #include <cstdlib>
 
-#include "core/io/chunk_codec.h"
-#include "core/io/wire.h"
+#include "core/io/hdf5/chunk_codec.h"
+#include "core/io/reader/wire.h"
 #include "tests/fuzz/bytes.h"
 
 using namespace quantoscope;

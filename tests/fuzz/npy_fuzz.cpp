@@ -1,5 +1,5 @@
 // Any bytes as a .npy file.
-#include "core/io/numpy.h"
+#include "core/io/formats/numpy.h"
 #include "tests/fuzz/bytes.h"
 #include "tests/fuzz/use_container.h"
 

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "core/io/protocol.h"
+#include "core/io/reader/protocol.h"
 #include "tests/fuzz/bytes.h"
 #include "tests/fuzz/use_container.h"
 

@@ -1,5 +1,5 @@
 // Any bytes as a safetensors file.
-#include "core/io/safetensors.h"
+#include "core/io/formats/safetensors.h"
 #include "tests/fuzz/bytes.h"
 #include "tests/fuzz/use_container.h"
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "core/io/array_box.h"
-#include "core/io/model_layout.h"
+#include "core/io/container/array_box.h"
+#include "core/io/model/model_layout.h"
 
 namespace quantoscope::fuzz {
 

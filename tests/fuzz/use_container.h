@@ -1,7 +1,7 @@
 // What every target does with a container that opened.
 #pragma once
 
-#include "core/io/container.h"
+#include "core/io/container/container.h"
 
 namespace quantoscope::fuzz {
 

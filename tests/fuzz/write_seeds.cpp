@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "core/io/protocol.h"
+#include "core/io/reader/protocol.h"
 #include "tests/core/io/archive_fixture.h"
 #include "tests/core/io/safetensors_fixture.h"
 

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "core/io/numpy.h"
-#include "core/io/zip_archive.h"
+#include "core/io/container/zip_archive.h"
+#include "core/io/formats/numpy.h"
 #include "tests/fuzz/bytes.h"
 #include "tests/fuzz/use_container.h"
 

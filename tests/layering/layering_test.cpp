@@ -136,9 +136,9 @@ class LayeringTest : public QObject {
     QCOMPARE(filesThatInclude(all, QRegularExpression("^openssl/")),
              QStringList{"core/base/sha256.cpp"});
     QCOMPARE(filesThatInclude(all, QRegularExpression("^libdeflate")),
-             QStringList{"core/io/inflate.cpp"});
+             QStringList{"core/io/container/inflate.cpp"});
     QCOMPARE(filesThatInclude(all, QRegularExpression("^(seccomp|linux/landlock)")),
-             QStringList{"core/io/sandbox.cpp"});
+             QStringList{"core/io/reader/sandbox.cpp"});
     QCOMPARE(filesThatInclude(all, QRegularExpression("^hwy/")),
              (QStringList{"core/kernels/clip_curve.cpp", "core/kernels/curve_classes-inl.h",
                           "core/kernels/curve_groups-inl.h", "core/kernels/errors.cpp",
@@ -146,7 +146,7 @@ class LayeringTest : public QObject {
                           "core/kernels/vector.cpp", "core/kernels/vector_codecs-inl.h",
                           "core/kernels/vector_sums-inl.h"}));
     for (const QString& file : filesThatInclude(all, QRegularExpression("^(H5|hdf5)"))) {
-      QVERIFY2(file.startsWith("core/io/") || file == "core/exporting/native_file.cpp",
+      QVERIFY2(file.startsWith("core/io/hdf5/") || file == "core/exporting/native_file.cpp",
                qPrintable(file));
     }
     for (const QString& file : filesThatInclude(all, QRegularExpression("qcustomplot"))) {

@@ -5,8 +5,8 @@
 #include <thread>
 #include <unistd.h>
 
-#include "core/io/message_channel.h"
-#include "core/io/reader_service.h"
+#include "core/io/reader/message_channel.h"
+#include "core/io/reader/reader_service.h"
 
 using namespace quantoscope;
 using protocol::Type;

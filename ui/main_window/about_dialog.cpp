@@ -9,7 +9,7 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
-#include "core/io/hdf5_border.h"
+#include "core/io/hdf5/hdf5_border.h"
 #include "core/kernels/kernels.h"
 #include "core/parallel/executor.h"
 #include "ui/main_window/library_versions.h"

@@ -1,0 +1,287 @@
+#include "core/io/hdf5/hdf5_container.h"
+
+#include <H5Cpp.h>
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/file_mapping.h"
+#include "core/io/container/zip_archive.h"
+#include "core/io/hdf5/hdf5_array.h"
+#include "core/io/hdf5/hdf5_border.h"
+#include "core/io/hdf5/hdf5_chunks.h"
+#include "core/io/hdf5/hdf5_file.h"
+#include "core/io/hdf5/hdf5_walk.h"
+#include "core/parallel/executor.h"
+
+namespace quantoscope {
+
+namespace {
+
+/// What is read at once: large against the cost of a call, small against patience and the cache.
+constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
+
+/// Reverses the bytes of each element.
+void swapBytes(std::byte* bytes, std::size_t count, std::size_t elementBytes) {
+  for (std::byte* at = bytes; at != bytes + count; at += elementBytes) {
+    std::reverse(at, at + elementBytes);
+  }
+}
+
+bool isSwapped(const Hdf5Element& element) {
+  return element.bigEndian != (std::endian::native == std::endian::big);
+}
+
+/// Whether a part of `whole` is one run of its row-major elements.
+bool isOneRun(const Box& part, const Box& whole) {
+  std::size_t a = 0;
+  while (a < whole.count.size() && part.count[a] == 1) ++a;
+  for (++a; a < whole.count.size(); ++a) {
+    if (part.count[a] != whole.count[a]) return false;
+  }
+  return true;
+}
+
+/// The index of a part's first element among the row-major ones of `whole`.
+std::size_t firstIndex(const Box& part, const Box& whole) {
+  std::size_t index = 0;
+  for (std::size_t a = 0; a < whole.count.size(); ++a) {
+    index = index * whole.count[a] + (part.start[a] - whole.start[a]);
+  }
+  return index;
+}
+
+/// Writes the elements of a piece of `whole` to their place among the row-major ones of `whole`.
+void placePiece(const std::vector<std::byte>& piece, const Box& box, const Box& whole,
+                std::size_t elementBytes, std::byte* to) {
+  const std::size_t rank = box.count.size();
+  const std::size_t run = rank == 0 ? 1 : box.count[rank - 1];
+  std::vector<std::size_t> index(rank, 0);
+  for (std::size_t from = 0; from < piece.size(); from += run * elementBytes) {
+    std::size_t at = 0;
+    for (std::size_t a = 0; a < rank; ++a) {
+      at = at * whole.count[a] + (box.start[a] - whole.start[a] + index[a]);
+    }
+    std::copy_n(piece.data() + from, run * elementBytes, to + at * elementBytes);
+    for (std::size_t a = rank - (rank > 0); a-- > 0;) {
+      if (++index[a] < box.count[a]) break;
+      index[a] = 0;
+    }
+  }
+}
+
+class Hdf5Container : public Container {
+ public:
+  /// `base`: where in the file at `path` the HDF5 file begins; nothing where it is in memory.
+  Hdf5Container(std::string path, std::shared_ptr<const H5::H5File> file,
+                std::optional<std::uint64_t> base, bool allowOutside, StoredFile contents)
+      : path_(std::move(path)),
+        file_(std::move(file)),
+        base_(base),
+        allowOutside_(allowOutside),
+        contents_(std::move(contents)) {}
+
+  const StoredFile& contents() const override { return contents_; }
+
+  Result<StoredElement> elementOf(const std::string& path) const override {
+    const auto reader = opened(path);
+    if (!reader) return reader.error();
+    const Hdf5Element& element = (*reader)->element();
+    return StoredElement{element.name, element.bytes, element.integer, element.floatType};
+  }
+
+  Result<std::optional<FileExtent>> extentOf(const std::string& path) const override {
+    const auto reader = opened(path);
+    if (!reader) return reader.error();
+    const std::optional<std::uint64_t> offset = (*reader)->offset();
+    if (!base_ || !offset || isSwapped((*reader)->element())) return std::optional<FileExtent>{};
+    const Box whole{{}, (*reader)->shape()};
+    return std::optional<FileExtent>(
+        {path_, *base_ + *offset, whole.elements() * (*reader)->element().bytes});
+  }
+
+  Status read(const std::string& path, const Box& box, void* bytes,
+              const TaskControl& control) const override {
+    const auto reader = opened(path);
+    if (!reader) return reader.error();
+    return withErrorsAbout(subject(path), [&] {
+      return readBox(**reader, box, static_cast<std::byte*>(bytes), control);
+    });
+  }
+
+  Status readAsFloat(const std::string& path, const Box& box, float* values) const override {
+    const auto reader = opened(path);
+    if (!reader) return reader.error();
+    return (*reader)->readAsFloat(box, values);
+  }
+
+  std::vector<std::size_t> chunkOf(const std::string& path) const override {
+    const auto reader = opened(path);
+    if (!reader) return {};
+    return (*reader)->chunk();
+  }
+
+ private:
+  std::string subject(const std::string& path) const { return path_ + ": " + path; }
+
+  /// The array of the last call stays open: several questions are asked about each.
+  Result<std::shared_ptr<const Hdf5ArrayReader>> opened(const std::string& path) const {
+    if (reader_ && path == readerPath_) return reader_;
+    auto reader = Hdf5ArrayReader::open(file_, path, subject(path), allowOutside_);
+    if (!reader) return reader.error();
+    readerPath_ = path;
+    reader_ = std::make_shared<const Hdf5ArrayReader>(*std::move(reader));
+    return reader_;
+  }
+
+  /// On several threads where that is possible, else piece by piece.
+  Status readBox(const Hdf5ArrayReader& reader, const Box& box, std::byte* to,
+                 const TaskControl& control) const {
+    if (const Hdf5ChunkReader* chunks = reader.chunks()) {
+      const auto done = chunks->read(box, to, executor_, control);
+      if (!done) return done.error();
+      const std::size_t elementBytes = reader.element().bytes;
+      if (*done && isSwapped(reader.element())) {
+        swapBytes(to, box.elements() * elementBytes, elementBytes);
+      }
+      if (*done) return ok();
+    }
+    return readPieces(reader, box, to, control);
+  }
+
+  static Status readPieces(const Hdf5ArrayReader& reader, const Box& whole, std::byte* to,
+                           const TaskControl& control) {
+    const Hdf5Element& element = reader.element();
+    const std::uint64_t total = whole.elements() * element.bytes;
+    std::uint64_t done = 0;
+    std::vector<std::byte> bytes;
+    for (const Box& box : cutIntoBoxes(whole, reader.chunk(), kPieceBytes / element.bytes)) {
+      if (control.cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
+      const std::size_t size = box.elements() * element.bytes;
+      const bool inPlace = isOneRun(box, whole);
+      if (!inPlace) bytes.resize(size);
+      std::byte* piece = inPlace ? to + firstIndex(box, whole) * element.bytes : bytes.data();
+      if (Status status = reader.readStored(box, piece); !status) return status;
+      if (isSwapped(element)) swapBytes(piece, size, element.bytes);
+      if (!inPlace) placePiece(bytes, box, whole, element.bytes, to);
+      done += size;
+      if (control.progress) control.progress(done, total);
+    }
+    return ok();
+  }
+
+  std::string path_;
+  std::shared_ptr<const H5::H5File> file_;
+  std::optional<std::uint64_t> base_;
+  bool allowOutside_ = false;
+  StoredFile contents_;
+  Executor executor_;
+  mutable std::string readerPath_;
+  mutable std::shared_ptr<const Hdf5ArrayReader> reader_;
+};
+
+}  // namespace
+
+namespace {
+
+/// What an archive tells about the HDF5 file in it.
+struct ArchiveFacts {
+  std::string format;
+  std::string config;  ///< see StoredFile::modelConfig
+};
+
+/// Walks the file that `open` opens, under the lock. `keep` lives as long as the file.
+Result<SharedContainer> containerOf(const std::string& path, std::optional<std::uint64_t> base,
+                                    const std::function<H5::H5File()>& open,
+                                    std::shared_ptr<const void> keep, const OpenOptions& options,
+                                    const ArchiveFacts& archive = {}) {
+  return atHdf5Border(path, [&]() -> Result<SharedContainer> {
+    const std::shared_ptr<const H5::H5File> file(
+        new H5::H5File(open()), [kept = std::move(keep)](const H5::H5File* closed) {
+          const Hdf5Lock lock;
+          delete closed;
+        });
+    StoredFile contents = walkHdf5(*file, options);
+    if (contents.modelConfig.empty()) contents.modelConfig = archive.config;
+    if (contents.format.empty()) contents.format = archive.format;
+    return SharedContainer(std::make_shared<Hdf5Container>(path, file, base, options.allowOutside,
+                                                           std::move(contents)));
+  });
+}
+
+/// Whether HDF5's signature is at the front.
+bool isHdf5(const void* image, std::uint64_t bytes) {
+  constexpr std::string_view kSignature("\x89HDF\r\n\x1a\n", 8);
+  return bytes >= kSignature.size() &&
+         std::memcmp(image, kSignature.data(), kSignature.size()) == 0;
+}
+
+constexpr std::uint64_t kLongestConfig = 100'000'000;
+
+const ZipMember* memberNamed(const std::vector<ZipMember>& members, const std::string& name) {
+  const auto found = std::find_if(members.begin(), members.end(),
+                                  [&](const ZipMember& member) { return member.name == name; });
+  return found == members.end() ? nullptr : &*found;
+}
+
+/// The text of a member; empty where there is none, or none that can be read: names are then
+/// missing, which is no reason to refuse the weights.
+std::string optionalText(const SharedByteSource& archive, const std::vector<ZipMember>& members,
+                         const std::string& name) {
+  const ZipMember* member = memberNamed(members, name);
+  if (member == nullptr || member->bytes > kLongestConfig) return {};
+  const auto bytes = openZipMember(archive, *member);
+  if (!bytes) return {};
+  auto text = readText(**bytes, 0, static_cast<std::size_t>(member->bytes));
+  return text ? *std::move(text) : std::string();
+}
+
+}  // namespace
+
+Result<SharedContainer> openHdf5Container(const std::string& path, const OpenOptions& options) {
+  return containerOf(
+      path, 0, [&] { return openHdf5ReadOnly(path); }, nullptr, options);
+}
+
+Result<SharedContainer> openKerasArchive(const std::string& path, const OpenOptions& options) {
+  constexpr auto kWeights = "model.weights.h5";
+  const auto archive = openFileBytes(path);
+  if (!archive) return archive.error();
+  const auto members = readZipDirectory(**archive);
+  if (!members) return about(path, members.error());
+  const ZipMember* weights = memberNamed(*members, kWeights);
+  if (weights == nullptr) {
+    return Error{ErrorCode::UnreadableFile, path + ": a .keras archive without " + kWeights};
+  }
+  const auto noHdf5 = [&] {
+    return Error{ErrorCode::UnreadableFile, path + ": " + kWeights + " in it is no HDF5 file"};
+  };
+  const ArchiveFacts facts{"keras", optionalText(*archive, *members, "config.json")};
+  if (!weights->deflated) {
+    const auto identity = identityOf(path);
+    if (!identity) return identity.error();
+    const auto mapping = FileMapping::map(path, *identity, weights->offset, weights->bytes);
+    if (!mapping) return mapping.error();
+    if (!isHdf5((*mapping)->data(), weights->bytes)) return noHdf5();
+    const auto open = [&] {
+      return openHdf5Image((*mapping)->data(), static_cast<std::size_t>(weights->bytes));
+    };
+    return containerOf(path, weights->offset, open, *mapping, options, facts);
+  }
+  const auto inflated = openZipMember(*archive, *weights);
+  if (!inflated) return about(path, inflated.error());
+  auto text = readText(**inflated, 0, static_cast<std::size_t>(weights->bytes));
+  if (!text) return about(path, text.error());
+  const auto image = std::make_shared<const std::string>(*std::move(text));
+  if (!isHdf5(image->data(), image->size())) return noHdf5();
+  const auto open = [&] { return openHdf5Image(image->data(), image->size()); };
+  return containerOf(path, std::nullopt, open, image, options, facts);
+}
+
+}  // namespace quantoscope

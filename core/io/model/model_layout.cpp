@@ -1,0 +1,385 @@
+#include "core/io/model/model_layout.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "core/base/text.h"
+#include "core/io/model/keras_axes.h"
+#include "core/io/model/keras_paths.h"
+#include "core/io/model/model_order.h"
+#include "core/io/model/pytorch_axes.h"
+#include "core/io/model/recurrent_gates.h"
+
+namespace quantoscope {
+
+namespace {
+
+/// More experts than any model has; a larger claim is listed as one array.
+constexpr std::uint64_t kMostExperts = 4096;
+
+enum class Writer { Native, KerasLayers, KerasVars, PyTorch, Unknown };
+
+std::string_view parentOf(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string_view{} : path.substr(0, slash);
+}
+
+std::string_view lastOf(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+}
+
+std::string joined(std::string_view parent, std::string_view child) {
+  return parent.empty() ? std::string(child) : std::string(parent) + "/" + std::string(child);
+}
+
+bool isDigits(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+/// A path's components; flat state dicts separate them by dots, some writers by '+'.
+std::vector<std::string> components(std::string_view path) {
+  std::string text(path);
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '.' || c == '+'; }, '/');
+  return split(text, '/');
+}
+
+bool isOptimizerState(std::string_view path) {
+  const std::string first = components(path).front();
+  return first == "optimizer" || first.starts_with("optimizer_");
+}
+
+bool isFloat(std::string_view dtype) {
+  return dtype == "float32" || dtype == "float64" || dtype == "float16" || dtype == "bfloat16" ||
+         dtype == "float8_e4m3fn" || dtype == "float8_e5m2";
+}
+
+/// What some writers store bfloat16 as.
+bool isWord(std::string_view dtype) {
+  return dtype == "opaque16" || dtype == "uint16";
+}
+
+/// "weight", and the recurrent "weight_ih_l0", "weight_hh_l0_reverse", ...
+bool isPyTorchName(std::string_view last) {
+  return last == "weight" || last.starts_with("weight_ih") || last.starts_with("weight_hh");
+}
+
+/// Keras 3 numbers the variables of a layer: `.../vars/0`.
+bool isNumberedVariable(std::string_view path) {
+  return isDigits(lastOf(path)) && lastOf(parentOf(path)) == "vars";
+}
+
+/// The bytes of all elements; nothing where the number does not fit.
+std::optional<std::uint64_t> byteCount(const StoredArray& array) {
+  if (std::find(array.shape.begin(), array.shape.end(), 0u) != array.shape.end()) return 0;
+  std::uint64_t product = std::max<std::uint64_t>(1, array.elementBytes);
+  for (const std::uint64_t side : array.shape) {
+    if (product > std::numeric_limits<std::uint64_t>::max() / side) return std::nullopt;
+    product *= side;
+  }
+  return array.elementBytes == 0 ? 0 : product;
+}
+
+/// Turns the arrays of one file into tensors.
+class Recognizer {
+ public:
+  explicit Recognizer(const StoredFile& file)
+      : file_(file), writer_(writer()), conv1D_(hasConv1D(file)), gates_(file) {
+    layers_ = kerasLayers(file.modelConfig);
+    if (writer_ == Writer::KerasVars) places_ = kerasPlaces(file.modelConfig);
+    for (const auto& [path, group] : file.groups) {
+      if (kerasVersion_.empty()) kerasVersion_ = group.kerasVersion;
+    }
+  }
+
+  ModelLayout layout() const {
+    ModelLayout result{format(), {}};
+    for (const StoredArray* array : inModelOrder(file_, places_)) append(*array, result.tensors);
+    return result;
+  }
+
+ private:
+  Writer writer() const {
+    if (file_.format == "quantoscope") return Writer::Native;
+    if (file_.format == "safetensors") return Writer::PyTorch;
+    for (const auto& [path, group] : file_.groups) {
+      if (group.layerNames) return Writer::KerasLayers;
+    }
+    bool pyTorch = false;
+    for (const StoredArray& array : file_.arrays) {
+      if (isOptimizerState(array.path)) continue;
+      if (isNumberedVariable(array.path)) return Writer::KerasVars;
+      if (isPyTorchName(components(array.path).back())) pyTorch = true;
+    }
+    return pyTorch ? Writer::PyTorch : Writer::Unknown;
+  }
+
+  std::string format() const {
+    switch (writer_) {
+      case Writer::Native:
+        return "Quantoscope native HDF5";
+      case Writer::KerasVars:
+        return file_.format == "keras" ? "Keras 3 archive" : "Keras 3 weights HDF5";
+      case Writer::PyTorch:
+        return file_.format == "safetensors" ? "safetensors" : "PyTorch HDF5";
+      case Writer::Unknown:
+        return file_.format.empty() || file_.format == "keras" ? "HDF5" : file_.format;
+      case Writer::KerasLayers:
+        break;
+    }
+    const auto major =
+        parseInteger(std::string_view(kerasVersion_)
+                         .substr(0, std::min(kerasVersion_.find('.'), kerasVersion_.size())));
+    if (!major || *major <= 1) return "Keras 1 HDF5";
+    return *major == 2 ? "Keras 2 HDF5" : "Keras 3 HDF5 (legacy)";
+  }
+
+  void append(const StoredArray& array, std::vector<TensorInfo>& tensors) const {
+    TensorInfo info;
+    info.name = array.path;
+    info.shape.assign(array.shape.begin(), array.shape.end());
+    info.dtype = array.dtype;
+    info.filters = array.filters;
+    info.chunk.assign(array.chunk.begin(), array.chunk.end());
+    info.layer = layerOf(array.path);
+    const auto bytes = byteCount(array);
+    info.reason = reasonAgainst(array, bytes.has_value());
+    info.quantizable = info.reason.empty();
+    info.refused = array.refused && info.reason == array.obstacle;
+    if (bytes) {
+      info.bytes = *bytes;
+      setAxes(info, axesOf(array));
+      if (info.quantizable) info.gates = gates_.of(array.path);
+    }
+    if (writer_ == Writer::Native) info.sourceName = sourceNameOf(array.path);
+    info.perhapsBFloat16 = isWord(array.dtype) && array.shape.size() >= 2 &&
+                           array.obstacle.empty() && !isOptimizerState(array.path);
+    if (info.quantizable && isExpertStack(array)) {
+      appendExperts(info, array, tensors);
+    } else {
+      tensors.push_back(std::move(info));
+    }
+  }
+
+  std::string reasonAgainst(const StoredArray& array, bool countable) const {
+    if (isOptimizerState(array.path)) return "optimizer state, not a weight";
+    if (!countable) return "its shape claims more elements than can exist";
+    if (!array.obstacle.empty()) return array.obstacle;
+    if (!array.alias.empty()) return array.alias;
+    if (!isFloat(array.dtype)) return dtypeReason(array.dtype);
+    if (writer_ == Writer::Native && lastOf(array.path) != "dequantized") {
+      return "part of a quantized tensor; only dequantized arrays are weights";
+    }
+    if (array.shape.empty()) return "a scalar: only matrices and larger are quantized";
+    if (array.shape.size() == 1) return "a vector: only matrices and larger are quantized";
+    if (byteCount(array) == 0) return "empty: one of its sides is 0";
+    if (isKeras() && isKerasBias(variableOf(array))) return "a bias, not a matrix of weights";
+    return {};
+  }
+
+  static std::string dtypeReason(const std::string& dtype) {
+    if (isWord(dtype)) return dtype + ": perhaps bfloat16, but the file does not say so";
+    if (dtype.starts_with("float")) {
+      return dtype + ": only float8, float16, bfloat16, float32 and float64 are quantized";
+    }
+    return dtype + ": only floating-point weights are quantized";
+  }
+
+  bool isKeras() const { return writer_ == Writer::KerasLayers || writer_ == Writer::KerasVars; }
+
+  AxisMap axesOf(const StoredArray& array) const {
+    const std::size_t rank = array.shape.size();
+    if (rank < 2) return AxisMap::rows(rank);
+    if (isKeras()) return kerasAxes(variableOf(array));
+    if (writer_ == Writer::Native) return nativeAxes(array);
+    if (isKernelName(lastComponent(array.path))) return kerasAxes(variableOf(array));
+    return pyTorchAxes(components(array.path), {array.shape.begin(), array.shape.end()}, conv1D_);
+  }
+
+  /// A native file keeps the source's axis order below the source's name, and how it was read.
+  AxisMap nativeAxes(const StoredArray& array) const {
+    const std::string_view tensor = parentOf(array.path);
+    const auto group = file_.groups.find(std::string(tensor));
+    if (group != file_.groups.end()) {
+      if (const auto told = axesTold(group->second, array.shape.size())) return *told;
+    }
+    const std::string orientation = group == file_.groups.end() ? "" : group->second.orientation;
+    StoredArray source = array;
+    source.path = std::string(tensor);
+    const KerasVariable variable = variableOf(source);
+    if (orientation == "rows") return AxisMap::rows(array.shape.size());
+    if (orientation.empty() && !isKernelName(variable.name)) {
+      return AxisMap::rows(array.shape.size());
+    }
+    return kerasAxes(variable);
+  }
+
+  /// What the attributes say, where they fit an array of so many axes.
+  static std::optional<AxisMap> axesTold(const GroupAttributes& group, std::size_t rank) {
+    if (group.axes.size() != rank || group.rowAxes < 1 || group.rowAxes > rank) return {};
+    AxisMap told;
+    told.rowAxes = static_cast<int>(group.rowAxes);
+    for (std::size_t axis = 0; axis < rank; ++axis) {
+      if (std::find(group.axes.begin(), group.axes.end(), axis) == group.axes.end()) return {};
+      told.order.push_back(static_cast<int>(group.axes[axis]));
+    }
+    return told;
+  }
+
+  std::string sourceNameOf(std::string_view path) const {
+    if (lastOf(path) != "dequantized") return {};
+    const auto group = file_.groups.find(std::string(parentOf(path)));
+    return group == file_.groups.end() ? std::string{} : group->second.sourceName;
+  }
+
+  static std::string lastComponent(std::string_view path) {
+    return withoutOutputNumber(components(path).back());
+  }
+
+  KerasVariable variableOf(const StoredArray& array) const {
+    KerasVariable variable;
+    variable.shape.assign(array.shape.begin(), array.shape.end());
+    variable.hasVersion = !kerasVersion_.empty();
+    if (isNumberedVariable(array.path)) {
+      describeNumbered(array.path, variable);
+    } else {
+      describeNamed(array.path, variable);
+    }
+    return variable;
+  }
+
+  /// `layers/lstm/cell/vars/0`: directories are class names directly below `layers`, attribute
+  /// names deeper down; there the `name` attribute says more.
+  void describeNumbered(std::string_view path, KerasVariable& variable) const {
+    const std::string_view vars = parentOf(path);
+    const std::string_view holder = parentOf(vars);
+    variable.name = std::string(lastOf(path));
+    variable.part = std::string(lastOf(holder));
+    variable.layer = variable.part;
+    if (!isLayerContainer(lastOf(parentOf(holder)))) variable.layer += ' ' + nameOfVars(vars);
+  }
+
+  /// `dense/dense/kernel:0`: the innermost name that model_config knows tells the class, else the
+  /// names hint at it.
+  void describeNamed(std::string_view path, KerasVariable& variable) const {
+    variable.name = withoutOutputNumber(lastOf(path));
+    std::string_view holder = parentOf(path);
+    if (holder.empty()) {  // a flat dotted name
+      const std::vector<std::string> parts = components(path);
+      variable.name = withoutOutputNumber(parts.back());
+      if (parts.size() > 1) variable.part = parts[parts.size() - 2];
+      variable.layer = variable.part;
+      return;
+    }
+    variable.part = std::string(lastOf(holder));
+    variable.layer = std::string(holder);
+    for (; !holder.empty(); holder = parentOf(holder)) {
+      const auto known = layers_.find(std::string(lastOf(holder)));
+      if (known == layers_.end()) continue;
+      variable.layer = known->second.className;
+      variable.dimOrdering = known->second.dimOrdering;
+      return;
+    }
+  }
+
+  static bool isLayerContainer(std::string_view component) {
+    return component == "layers" || component == "_layer_checkpoint_dependencies";
+  }
+
+  std::string nameOfVars(std::string_view varsPath) const {
+    const auto group = file_.groups.find(std::string(varsPath));
+    return group == file_.groups.end() ? std::string{} : group->second.name;
+  }
+
+  std::string layerOf(std::string_view path) const {
+    switch (writer_) {
+      case Writer::KerasLayers:
+        return kerasLayerOf(path);
+      case Writer::KerasVars:
+        if (isNumberedVariable(path)) return layerOfVars(parentOf(path));
+        break;
+      case Writer::PyTorch: {
+        std::vector<std::string> parts = components(path);
+        parts.pop_back();
+        return join(parts, ".");
+      }
+      case Writer::Native:
+        return std::string(parentOf(path));
+      case Writer::Unknown:
+        break;
+    }
+    return std::string(parentOf(path));
+  }
+
+  /// The component below the group that has the layer_names.
+  std::string kerasLayerOf(std::string_view path) const {
+    for (std::string_view layer = parentOf(path); !layer.empty(); layer = parentOf(layer)) {
+      const auto group = file_.groups.find(std::string(parentOf(layer)));
+      if (group != file_.groups.end() && group->second.layerNames) {
+        return std::string(lastOf(layer));
+      }
+    }
+    return std::string(parentOf(path));
+  }
+
+  /// The name of the layer itself rather than of a part of it: every LSTM has an "lstm_cell".
+  std::string layerOfVars(std::string_view vars) const {
+    std::string innermostName;
+    std::string_view holder = parentOf(vars);
+    for (std::string_view part = holder; !part.empty(); part = parentOf(part)) {
+      const std::string name = nameOfVars(joined(part, "vars"));
+      if (isLayerContainer(lastOf(parentOf(part)))) {
+        if (!name.empty()) return name;
+        const auto place = places_.find(std::string(part));
+        const bool told = place != places_.end() && !place->second.name.empty();
+        return told ? place->second.name : std::string(lastOf(part));
+      }
+      if (innermostName.empty()) innermostName = name;
+    }
+    return innermostName.empty() ? std::string(holder) : innermostName;
+  }
+
+  static bool isExpertStack(const StoredArray& array) {
+    if (array.shape.size() != 3 || array.shape[0] > kMostExperts) return false;
+    const std::vector<std::string> parts = components(array.path);
+    return std::any_of(parts.begin(), parts.end(), [](const std::string& part) {
+      return part == "experts" || part.ends_with("_experts");
+    });
+  }
+
+  static void appendExperts(const TensorInfo& stack, const StoredArray& array,
+                            std::vector<TensorInfo>& tensors) {
+    const bool columns = isKernelName(lastComponent(array.path));
+    for (std::size_t expert = 0; expert < stack.shape[0]; ++expert) {
+      TensorInfo info = stack;
+      info.name += '[' + std::to_string(expert) + "]";
+      info.bytes = stack.bytes / stack.shape[0];
+      setAxes(info, {columns ? std::vector<int>{2, 1} : std::vector<int>{1, 2}, 1, expert});
+      tensors.push_back(std::move(info));
+    }
+  }
+
+  const StoredFile& file_;
+  Writer writer_;
+  bool conv1D_;
+  RecurrentGates gates_;
+  std::string kerasVersion_;
+  std::map<std::string, KerasLayer> layers_;
+  std::map<std::string, KerasPlace> places_;
+};
+
+}  // namespace
+
+ModelLayout recognizeLayout(const StoredFile& file) {
+  return Recognizer(file).layout();
+}
+
+std::string storedPath(const TensorInfo& info) {
+  return info.axes.slice ? info.name.substr(0, info.name.rfind('[')) : info.name;
+}
+
+}  // namespace quantoscope

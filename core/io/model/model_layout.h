@@ -1,0 +1,43 @@
+// From the arrays of a container file to the tensors of a model: names, order, axes, reasons.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/io/container/stored_file.h"
+#include "core/tensor/tensor_info.h"
+
+namespace quantoscope {
+
+/// A recognised model.
+struct ModelLayout {
+  std::string format;  ///< for people: see recognizeLayout()
+  std::vector<TensorInfo> tensors;
+};
+
+/// Recognises who wrote an HDF5 file and describes every array of it as a tensor. Pure: no file is
+/// touched.
+///
+/// | format                     | recognised by                                             |
+/// |----------------------------|-----------------------------------------------------------|
+/// | Quantoscope native HDF5    | root attribute format = "quantoscope"                     |
+/// | Keras 1 HDF5               | a group with layer_names; no keras_version, or 1.x        |
+/// | Keras 2 HDF5               | the same; keras_version 2.x                               |
+/// | Keras 3 HDF5 (legacy)      | the same; keras_version 3 or later                        |
+/// | Keras 3 weights HDF5       | arrays named .../vars/N                                   |
+/// | safetensors                | what the container says                                   |
+/// | PyTorch HDF5               | arrays whose last component is a name PyTorch uses        |
+/// | HDF5                       | anything else                                             |
+///
+/// Order: Keras files as layer_names and weight_names say, then what they do not mention; else
+/// natural order of the names. A stack of experts, of rank 3 below a component `experts` or
+/// `..._experts`, becomes one tensor an expert, `name[3]`.
+///
+/// Quantizable are readable float arrays of two axes or more that are neither biases nor optimizer
+/// state; everything else carries a reason.
+ModelLayout recognizeLayout(const StoredFile& file);
+
+/// The path of the array that a tensor is, or is one matrix of: its name without "[3]".
+std::string storedPath(const TensorInfo& info);
+
+}  // namespace quantoscope

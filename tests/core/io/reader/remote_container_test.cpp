@@ -1,0 +1,306 @@
+// Files read by another process, and what becomes of us when that one dies, hangs or lies.
+#include "core/io/reader/remote_container.h"
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sys/wait.h>
+#include <thread>
+
+#include <QElapsedTimer>
+#include <QTemporaryDir>
+#include <QtTest>
+
+#include "core/io/container_source.h"
+#include "core/io/registry.h"
+#include "tests/core/io/hdf5_fixture.h"
+#include "tests/support/processes.h"
+#include "tests/support/test_data.h"
+
+using namespace quantoscope;
+using namespace std::chrono_literals;
+using quantoscope::test::countingValues;
+using quantoscope::test::Hdf5Fixture;
+
+namespace {
+
+std::vector<float> allValues(const WeightTensor& tensor) {
+  std::vector<float> scratch;
+  const MatrixView view = tensor.block(0, tensor.rows(), scratch);
+  return {view.data, view.data + tensor.elements()};
+}
+
+ReaderSettings fakeReader() {
+  ReaderSettings settings;
+  settings.program = QUANTOSCOPE_FAKE_READER;
+  settings.listingPatience = 300ms;
+  settings.readingPatience = 300ms;
+  return settings;
+}
+
+}  // namespace
+
+class RemoteContainerTest : public QObject {
+  Q_OBJECT
+
+ private:
+  std::string path(const char* name = "test.h5") const {
+    return directory_.filePath(name).toStdString();
+  }
+  void writeModel() const {
+    Hdf5Fixture file(path());
+    file.counting("weight", {64, 64});
+    file.counting("kernel", {64, 32});
+    file.counting("packed/kernel", {100, 70},
+                  {.chunk = {16, 16}, .more = [](hid_t p) { H5Pset_deflate(p, 6); }});
+    file.counting("packed/weight", {100, 70},
+                  {.chunk = {16, 16}, .more = [](hid_t p) { H5Pset_deflate(p, 6); }});
+    file.counting("wide", {10, 10}, {.fileType = H5T_IEEE_F64BE});
+    const int steps = 7;
+    file.array("steps", {}, &steps, {.fileType = H5T_STD_I64LE, .memoryType = H5T_NATIVE_INT});
+  }
+  /// Kills the one reader there is, and waits until it is dead.
+  static pid_t killReader() {
+    const pid_t reader = test::childProcesses().at(0);
+    ::kill(reader, SIGKILL);
+    siginfo_t ended = {};
+    if (waitid(P_PID, static_cast<id_t>(reader), &ended, WEXITED | WNOWAIT) != 0) qFatal("waitid");
+    return reader;
+  }
+  static Result<SharedSource> openWith(const std::string& path, const ReaderSettings& settings) {
+    auto container = openRemoteContainer(path, {}, settings);
+    if (!container) return container.error();
+    return makeContainerSource(path, *container);
+  }
+
+  QTemporaryDir directory_;
+
+ private slots:
+  void cleanup() { qunsetenv("FAKE_READER"); }
+
+  void theOtherProcessGivesTheSame() {
+    writeModel();
+    const auto here = openTensorSourceInProcess(path());
+    const auto there = openTensorSource(path());
+    QVERIFY(here && there);
+    QCOMPARE((*there)->format(), (*here)->format());
+    QCOMPARE((*there)->tensors().size(), (*here)->tensors().size());
+    for (const TensorInfo& info : (*here)->tensors()) {
+      if (!info.quantizable) continue;
+      for (const auto orientation : {Orientation::Auto, Orientation::Columns}) {
+        const auto a = (*here)->load(info, orientation);
+        const auto b = (*there)->load(info, orientation);
+        QVERIFY(a && b);
+        QCOMPARE(allValues(*b), allValues(*a));
+      }
+    }
+    QCOMPARE((*there)->loadMatrix("steps")->values, std::vector<float>{7});
+    QCOMPARE((*there)->loadMatrix("packed/weight")->values, countingValues(7000));
+  }
+
+  void namesComeBeforeDetails() {
+    writeModel();
+    std::vector<std::string> names;
+    OpenOptions options;
+    options.onNames = [&](const std::vector<std::string>& part) {
+      names.insert(names.end(), part.begin(), part.end());
+    };
+    const auto source = openTensorSource(path(), options);
+    QVERIFY(source);
+    std::vector<std::string> listed;
+    for (const TensorInfo& info : (*source)->tensors()) listed.push_back(info.name);
+    std::sort(names.begin(), names.end());
+    std::sort(listed.begin(), listed.end());
+    QCOMPARE(names, listed);
+  }
+
+  void errorsOfTheOtherProcessAreTheSame() {
+    const std::string text = path("text");
+    std::ofstream(text) << "hello";
+    QCOMPARE(openTensorSource(text).error().message,
+             openTensorSourceInProcess(text).error().message);
+    QCOMPARE(openTensorSource(path("absent")).error().message, path("absent") + ": no such file");
+  }
+
+  void theReaderHasGivenUpItsRights() {
+#ifdef __SANITIZE_ADDRESS__
+    QSKIP("sanitizers need the rights that are given up");
+#endif
+    writeModel();
+    const auto source = openTensorSource(path());
+    QVERIFY(source);
+    const auto readers = test::childProcesses();
+    QCOMPARE(readers.size(), std::size_t{1});
+    QCOMPARE(test::statusField(readers[0], "NoNewPrivs"), std::string("1"));
+    QCOMPARE(test::statusField(readers[0], "Seccomp"), std::string("2"));
+  }
+
+  void aReaderThatDiedWhileIdleIsReplaced() {
+    writeModel();
+    const auto source = openTensorSource(path());
+    QVERIFY(source);
+    const pid_t before = killReader();
+    const auto tensor = (*source)->load(*findTensor(**source, "packed/kernel"), Orientation::Auto);
+    QVERIFY2(tensor, tensor ? "" : tensor.error().message.c_str());
+    const auto after = test::childProcesses();
+    QCOMPARE(after.size(), std::size_t{1});
+    QVERIFY(after[0] != before);
+  }
+
+  void aReplacedReaderMustFindTheSameFile() {
+    writeModel();
+    const auto source = openTensorSource(path());
+    QVERIFY(source);
+    killReader();
+    std::filesystem::remove(path());
+    {
+      Hdf5Fixture file(path());
+      file.counting("packed/kernel", {100, 71}, {.chunk = {16, 16}});
+    }
+    const auto tensor = (*source)->load(*findTensor(**source, "packed/kernel"), Orientation::Auto);
+    QVERIFY(!tensor);
+    QCOMPARE(tensor.error().message, path() + ": was changed since it was opened; open it again");
+  }
+
+  void aReplacedFileIsStillReadFromTheOldOne() {
+    writeModel();
+    const auto source = openTensorSource(path());
+    QVERIFY(source);
+    std::filesystem::remove(path());
+    {
+      Hdf5Fixture file(path());
+      file.counting("other", {3, 3});
+    }
+    const auto tensor = (*source)->load(*findTensor(**source, "weight"), Orientation::Auto);
+    QVERIFY(tensor);
+    QCOMPARE(allValues(*tensor), countingValues(64 * 64));
+  }
+
+  void cancellingEndsTheReader() {
+    writeModel();
+    qputenv("FAKE_READER", "hangs while reading");
+    ReaderSettings patient = fakeReader();
+    patient.readingPatience = 60s;
+    const auto source = openWith(path(), patient);
+    QVERIFY(source);
+    TaskControl control;
+    std::thread later([&] {
+      std::this_thread::sleep_for(100ms);
+      control.cancel.cancel();
+    });
+    QElapsedTimer timer;
+    timer.start();
+    const auto tensor = (*source)->load((*source)->tensors()[0], Orientation::Auto, control);
+    later.join();
+    QVERIFY(!tensor);
+    QCOMPARE(tensor.error().code, ErrorCode::Cancelled);
+    QVERIFY(timer.elapsed() < 5000);
+    QVERIFY(test::childProcesses().empty());
+  }
+
+  void whatCannotBeStartedIsToldSo() {
+    writeModel();
+    ReaderSettings settings;
+    settings.program = "/absent/quantoscope-reader";
+    const auto container = openRemoteContainer(path(), {}, settings);
+    QVERIFY(!container);
+    QCOMPARE(container.error().message,
+             path() + ": the reader /absent/quantoscope-reader cannot be started: " +
+                 "No such file or directory");
+  }
+
+  void badReadersAreErrorsWhileListing_data() {
+    QTest::addColumn<QString>("how");
+    const char* cannotBe = "the reader gave an answer that cannot be while listing";
+    QTest::newRow("hangs") << "no progress for 1 s while listing";
+    QTest::newRow("exits") << "exit status 7 while listing";
+    QTest::newRow("dies") << "signal 6 while listing";
+    QTest::newRow("repeats its progress") << "no progress for 1 s while listing";
+    QTest::newRow("sends half a message") << "no progress for 1 s while listing";
+    for (const char* mode : {"answers something else", "answers with a request", "lists garbage",
+                             "lists nothing", "sends no message", "announces too much"}) {
+      QTest::newRow(mode) << cannotBe;
+    }
+  }
+  void badReadersAreErrorsWhileListing() {
+    QFETCH(QString, how);
+    writeModel();
+    qputenv("FAKE_READER", QTest::currentDataTag());
+    const auto container = openRemoteContainer(path(), {}, fakeReader());
+    QVERIFY(!container);
+    QCOMPARE(container.error().code, ErrorCode::UnreadableFile);
+    QCOMPARE(container.error().message, "reading " + path() + " stopped: " + how.toStdString());
+    QVERIFY(test::childProcesses().empty());
+  }
+
+  void badReadersAreErrorsWhileReading_data() {
+    QTest::addColumn<QString>("how");
+    const char* cannotBe = "the reader gave an answer that cannot be";
+    const char* outside = "lies outside the file";
+    QTest::newRow("extent beyond the file") << outside;
+    QTest::newRow("extent that overflows") << outside;
+    QTest::newRow("extent too small") << outside;
+    QTest::newRow("extent elsewhere") << cannotBe;
+    QTest::newRow("extent in the folder above") << cannotBe;
+    QTest::newRow("element too large") << cannotBe;
+    QTest::newRow("chunk of nothing") << cannotBe;
+    QTest::newRow("hangs while reading") << "no progress for 1 s while reading weight";
+    QTest::newRow("dies while reading") << "signal 6 while reading weight";
+  }
+  void badReadersAreErrorsWhileReading() {
+    QFETCH(QString, how);
+    writeModel();
+    qputenv("FAKE_READER", QTest::currentDataTag());
+    const auto source = openWith(path(), fakeReader());
+    QVERIFY(source);
+    const auto tensor = (*source)->load((*source)->tensors()[0], Orientation::Auto);
+    QVERIFY(!tensor);
+    QVERIFY2(tensor.error().message.find(how.toStdString()) != std::string::npos,
+             tensor.error().message.c_str());
+  }
+
+  void everyOddFileIsListedOrRefusedInOneLine() {
+    const std::string data = test::sharedDataPath("odd");
+    if (data.empty()) QSKIP("the odd files are absent");
+    int listed = 0;
+    int refused = 0;
+    for (const auto& folder : {data, test::sharedDataPath("damaged")}) {
+      for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+        if (!entry.is_regular_file()) continue;
+        const auto source = openTensorSource(entry.path().string());
+        if (!source) {
+          QVERIFY(source.error().message.find('\n') == std::string::npos);
+          QVERIFY(source.error().message.find(entry.path().string()) != std::string::npos);
+          ++refused;
+          continue;
+        }
+        ++listed;
+        for (const TensorInfo& info : (*source)->tensors()) {
+          QVERIFY(info.quantizable == info.reason.empty());
+          if (!info.quantizable) continue;
+          const auto tensor = (*source)->load(info, Orientation::Columns);
+          QVERIFY(tensor || !tensor.error().message.empty());
+        }
+      }
+    }
+    QVERIFY2(listed > 150 && refused > 10,
+             qPrintable(QString("%1 listed, %2 refused").arg(listed).arg(refused)));
+  }
+
+  void nothingIsLeftBehind() {
+    writeModel();
+    const auto before = test::openDescriptors();
+    for (int round = 0; round < 20; ++round) {
+      const auto source = openTensorSource(path());
+      QVERIFY(source);
+      QVERIFY((*source)->load(*findTensor(**source, "packed/weight"), Orientation::Auto));
+      QVERIFY((*source)->load(*findTensor(**source, "weight"), Orientation::Auto));
+    }
+    QVERIFY(test::childProcesses().empty());
+    QCOMPARE(test::openDescriptors(), before);
+  }
+};
+
+QTEST_APPLESS_MAIN(RemoteContainerTest)
+#include "remote_container_test.moc"
