@@ -11,10 +11,10 @@
 #include "core/base/printable.h"
 #include "core/base/sha256.h"
 #include "core/base/text.h"
-#include "core/exporting/native_file.h"
+#include "core/exporting/formats/native_file.h"
 #include "core/exporting/plan_file.h"
+#include "core/model/measure_model.h"
 #include "core/quant/weight_only.h"
-#include "core/tuning/overview.h"
 
 namespace quantoscope::cli {
 

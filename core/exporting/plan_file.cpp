@@ -3,7 +3,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "core/exporting/file_output.h"
+#include "core/base/file_output.h"
 
 namespace quantoscope {
 

@@ -2,10 +2,10 @@
 
 #include <utility>
 
+#include "core/base/file_output.h"
 #include "core/base/sha256.h"
-#include "core/exporting/file_output.h"
-#include "core/exporting/native_file.h"
-#include "core/exporting/neural_compressor_config.h"
+#include "core/exporting/formats/native_file.h"
+#include "core/exporting/formats/neural_compressor_config.h"
 #include "core/exporting/plan_file.h"
 #include "core/quant/clip_search.h"
 #include "core/quant/quantizer.h"

@@ -9,8 +9,8 @@
 #include <QFile>
 #include <QFileInfo>
 
+#include "core/base/file_output.h"
 #include "core/base/json.h"
-#include "core/exporting/file_output.h"
 #include "core/exporting/plan_file.h"
 
 namespace quantoscope::ui {

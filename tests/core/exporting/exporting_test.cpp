@@ -2,11 +2,11 @@
 
 #include <QtTest>
 
+#include "core/base/file_output.h"
 #include "core/base/text.h"
 #include "core/exporting/csv.h"
-#include "core/exporting/file_output.h"
-#include "core/exporting/native_file.h"
-#include "core/exporting/neural_compressor_config.h"
+#include "core/exporting/formats/native_file.h"
+#include "core/exporting/formats/neural_compressor_config.h"
 #include "core/exporting/plan_file.h"
 #include "core/quant/clip_search.h"
 #include "tests/support/hdf5_reader.h"

@@ -1,12 +1,12 @@
-#include "core/exporting/native_file.h"
+#include "core/exporting/formats/native_file.h"
 
 #include <H5Cpp.h>
 #include <filesystem>
 #include <vector>
 
+#include "core/base/file_output.h"
 #include "core/base/sha256.h"
 #include "core/base/text.h"
-#include "core/exporting/file_output.h"
 #include "core/io/container/array_box.h"
 #include "core/io/hdf5/hdf5_border.h"
 

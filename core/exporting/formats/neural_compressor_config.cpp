@@ -1,4 +1,4 @@
-#include "core/exporting/neural_compressor_config.h"
+#include "core/exporting/formats/neural_compressor_config.h"
 
 #include <algorithm>
 

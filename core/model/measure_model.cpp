@@ -1,4 +1,4 @@
-#include "core/tuning/overview.h"
+#include "core/model/measure_model.h"
 
 namespace quantoscope {
 

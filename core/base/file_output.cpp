@@ -1,4 +1,4 @@
-#include "core/exporting/file_output.h"
+#include "core/base/file_output.h"
 
 #include <cerrno>
 #include <cstring>
