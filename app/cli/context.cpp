@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/base/printable.h"
+#include "core/base/sha256.h"
 
 namespace quantoscope::cli {
 
@@ -77,6 +78,11 @@ Status Context::checkOutput(const std::string& path, const std::string& source) 
   }
   if (options_.force) return ok();
   return Error{ErrorCode::OutputFailed, path + ": exists; --force allows to replace it"};
+}
+
+Result<std::string> fingerprint(const std::string& file, const Context& context) {
+  const TaskControl control = context.control("");
+  return sha256OfFile(file, [&control] { return control.cancel.cancelled(); });
 }
 
 Result<Target> targetOf(const std::string& file, const std::string& tensor) {

@@ -58,6 +58,14 @@ class Context {
   bool showsProgress_ = false;
 };
 
+/// What the options of a verb got wrong.
+inline Error wrongUsage(const std::string& message) {
+  return {ErrorCode::InvalidArgument, message};
+}
+
+/// SHA-256 of a file in hexadecimal digits; cancelled by Ctrl-C.
+Result<std::string> fingerprint(const std::string& file, const Context& context);
+
 /// A file and the tensor in it, as two words or as FILE::/tensor.
 struct Target {
   std::string file;

@@ -5,15 +5,12 @@
 #include <limits>
 #include <sstream>
 
+#include "app/cli/context.h"
 #include "core/base/text.h"
 
 namespace quantoscope::cli {
 
 namespace {
-
-Error wrongUsage(const std::string& message) {
-  return {ErrorCode::InvalidArgument, message};
-}
 
 template <typename T>
 Status readInteger(const char* option, const std::string& text, T& value) {
