@@ -1,6 +1,7 @@
 // quantoscope-cli: the engine without a display.
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <map>
 
 #include "app/cli/context.h"
 #include "app/cli/exit_status.h"
@@ -53,11 +54,10 @@ int main(int argc, char** argv) {
                    "take arrays of 16-bit unsigned integers or opaque words for bfloat16");
   program.add_flag("--force", options.force, "replace an existing output");
 
-  const std::vector<std::pair<const char*, Verb>> verbs = {
-      {"list", addList(program)},         {"inspect", addInspect(program)},
-      {"search", addSearch(program)},     {"compare", addCompare(program)},
-      {"overview", addOverview(program)}, {"quantize", addQuantize(program)},
-      {"encode", addEncode(program)}};
+  std::map<std::string, Verb> verbs;
+  for (const VerbRow& row : kVerbs) {
+    verbs[row.name] = row.add(*program.add_subcommand(row.name, row.summary));
+  }
 
   try {
     program.parse(argc, argv);
@@ -67,14 +67,11 @@ int main(int argc, char** argv) {
     const auto unknown = program.remaining();
     if (program.get_subcommands().empty() && !unknown.empty()) {
       std::string allowed;
-      for (const auto& [name, verb] : verbs) allowed += std::string(" ") + name;
+      for (const VerbRow& row : kVerbs) allowed += std::string(" ") + row.name;
       return fail(unknown.front() + ": unknown verb; allowed are" + allowed, kWrongUsage);
     }
     return fail(std::string(error.what()) + "; --help tells what is allowed", kWrongUsage);
   }
   kernels::useKernels(kernelName);
-  for (const auto& [name, verb] : verbs) {
-    if (program.got_subcommand(name)) return run(verb, options);
-  }
-  return kWrongUsage;
+  return run(verbs.at(program.get_subcommands().front()->get_name()), options);
 }

@@ -137,16 +137,14 @@ Result<int> compare(const CompareOptions& options, const Context& context) {
 
 }  // namespace
 
-Verb addCompare(CLI::App& program) {
+Verb addCompare(CLI::App& verb) {
   auto options = std::make_shared<CompareOptions>();
-  CLI::App* verb = program.add_subcommand(
-      "compare", "Measure another version of the same tensors, dequantized elsewhere for instance");
-  verb->add_option("FILE_A", options->original, "a weight file: the original")->required();
-  verb->add_option("FILE_B", options->other, "a weight file: what became of it")->required();
-  verb->add_option("--tensors", options->globs, "only names that match; * and ? are allowed");
-  verb->add_option("--group-size", options->groupSize, "weights in a group of the worst groups")
+  verb.add_option("FILE_A", options->original, "a weight file: the original")->required();
+  verb.add_option("FILE_B", options->other, "a weight file: what became of it")->required();
+  verb.add_option("--tensors", options->globs, "only names that match; * and ? are allowed");
+  verb.add_option("--group-size", options->groupSize, "weights in a group of the worst groups")
       ->capture_default_str();
-  verb->add_flag("--json", options->json, "print JSON");
+  verb.add_flag("--json", options->json, "print JSON");
   return [options](const Context& context) { return compare(*options, context); };
 }
 

@@ -185,16 +185,14 @@ Result<int> encode(const EncodeOptions& options, const Context& context) {
 
 }  // namespace
 
-Verb addEncode(CLI::App& program) {
+Verb addEncode(CLI::App& verb) {
   auto options = std::make_shared<EncodeOptions>();
-  CLI::App* verb = program.add_subcommand("encode", "Quantize a tensor with scales that are given");
-  verb->add_option("FILE", options->file, "a weight file, or FILE::/TENSOR")->required();
-  verb->add_option("TENSOR", options->tensor, "a name that list prints");
-  verb->add_option("--scale", options->scale, "FILE::PATH of the scales, rows x groups")
-      ->required();
-  verb->add_option("--zero-point", options->zeroPoint, "FILE::PATH of the zero points");
-  verb->add_option("--out", options->out, "the file to write")->required();
-  options->spec.addTo(*verb);
+  verb.add_option("FILE", options->file, "a weight file, or FILE::/TENSOR")->required();
+  verb.add_option("TENSOR", options->tensor, "a name that list prints");
+  verb.add_option("--scale", options->scale, "FILE::PATH of the scales, rows x groups")->required();
+  verb.add_option("--zero-point", options->zeroPoint, "FILE::PATH of the zero points");
+  verb.add_option("--out", options->out, "the file to write")->required();
+  options->spec.addTo(verb);
   return [options](const Context& context) { return encode(*options, context); };
 }
 

@@ -104,24 +104,22 @@ Result<int> inspect(const InspectOptions& options, const Context& context) {
 
 }  // namespace
 
-Verb addInspect(CLI::App& program) {
+Verb addInspect(CLI::App& verb) {
   auto options = std::make_shared<InspectOptions>();
-  CLI::App* verb =
-      program.add_subcommand("inspect", "Quantize a tensor and show what that does to it");
-  verb->add_option("FILE", options->file, "a weight file, or FILE::/TENSOR")->required();
-  verb->add_option("TENSOR", options->tensor, "a name that list prints");
-  verb->add_option("--bins", options->bins, "bins of the histograms")
+  verb.add_option("FILE", options->file, "a weight file, or FILE::/TENSOR")->required();
+  verb.add_option("TENSOR", options->tensor, "a name that list prints");
+  verb.add_option("--bins", options->bins, "bins of the histograms")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000));
-  verb->add_option(
+  verb.add_option(
       "--part", options->part,
       "row:N, channel:N or group:ROW:GROUP: the same of that part alone, percentiles included");
-  verb->add_flag(
+  verb.add_flag(
       "--detail", options->detail,
       "add percentiles, rounding and clipping parts, use of codes, worst groups, outliers");
-  verb->add_flag("--json", options->json, "print JSON");
-  options->spec.addTo(*verb);
-  options->spec.addImportanceTo(*verb);
+  verb.add_flag("--json", options->json, "print JSON");
+  options->spec.addTo(verb);
+  options->spec.addImportanceTo(verb);
   return [options](const Context& context) { return inspect(*options, context); };
 }
 

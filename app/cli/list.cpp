@@ -46,12 +46,11 @@ Result<int> list(const ListOptions& options, const Context& context) {
 
 }  // namespace
 
-Verb addList(CLI::App& program) {
+Verb addList(CLI::App& verb) {
   auto options = std::make_shared<ListOptions>();
-  CLI::App* verb = program.add_subcommand("list", "Show what a file holds and can be quantized");
-  verb->add_option("FILE", options->file, "a weight file")->required();
-  verb->add_flag("--all", options->all, "also what cannot be quantized, with the reason");
-  verb->add_flag("--json", options->json, "print JSON");
+  verb.add_option("FILE", options->file, "a weight file")->required();
+  verb.add_flag("--all", options->all, "also what cannot be quantized, with the reason");
+  verb.add_flag("--json", options->json, "print JSON");
   return [options](const Context& context) { return list(*options, context); };
 }
 

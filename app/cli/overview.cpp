@@ -116,14 +116,12 @@ Result<int> overview(const OverviewOptions& options, const Context& context) {
 
 }  // namespace
 
-Verb addOverview(CLI::App& program) {
+Verb addOverview(CLI::App& verb) {
   auto options = std::make_shared<OverviewOptions>();
-  CLI::App* verb = program.add_subcommand(
-      "overview", "Quantize every tensor, show the errors, and write a plan");
-  verb->add_option("FILE", options->file, "a weight file")->required();
-  verb->add_option("--out", options->out, "the plan (JSON) to write");
-  verb->add_flag("--json", options->json, "print JSON");
-  options->spec.addTo(*verb);
+  verb.add_option("FILE", options->file, "a weight file")->required();
+  verb.add_option("--out", options->out, "the plan (JSON) to write");
+  verb.add_flag("--json", options->json, "print JSON");
+  options->spec.addTo(verb);
   return [options](const Context& context) { return overview(*options, context); };
 }
 

@@ -147,18 +147,16 @@ Result<int> quantize(QuantizeOptions options, const Context& context) {
 
 }  // namespace
 
-Verb addQuantize(CLI::App& program) {
+Verb addQuantize(CLI::App& verb) {
   auto options = std::make_shared<QuantizeOptions>();
-  CLI::App* verb =
-      program.add_subcommand("quantize", "Write quantized tensors to a native HDF5 file");
-  verb->add_option("FILE", options->file, "a weight file, or FILE::/TENSOR")->required();
-  verb->add_option("TENSOR", options->tensors, "names that list prints; all if none is given");
-  verb->add_option("--plan", options->plan, "a plan in place of a specification");
-  verb->add_option("--out", options->out, "the file to write")->required();
-  verb->add_flag("--with-dequantized", options->withDequantized,
-                 "also the dequantized weights, in the source's own shape");
-  options->spec.addTo(*verb);
-  options->spec.addImportanceTo(*verb);
+  verb.add_option("FILE", options->file, "a weight file, or FILE::/TENSOR")->required();
+  verb.add_option("TENSOR", options->tensors, "names that list prints; all if none is given");
+  verb.add_option("--plan", options->plan, "a plan in place of a specification");
+  verb.add_option("--out", options->out, "the file to write")->required();
+  verb.add_flag("--with-dequantized", options->withDequantized,
+                "also the dequantized weights, in the source's own shape");
+  options->spec.addTo(verb);
+  options->spec.addImportanceTo(verb);
   return [options](const Context& context) { return quantize(*options, context); };
 }
 

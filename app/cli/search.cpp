@@ -148,17 +148,16 @@ Result<int> search(const SearchOptions& options, const Context& context) {
 
 }  // namespace
 
-Verb addSearch(CLI::App& program) {
+Verb addSearch(CLI::App& verb) {
   auto options = std::make_shared<SearchOptions>();
-  CLI::App* verb = program.add_subcommand("search", "Find the clip ratio with the smallest error");
-  verb->add_option("FILE", options->file, "a weight file, or FILE::/TENSOR")->required();
-  verb->add_option("TENSOR", options->tensor, "a name that list prints");
-  verb->add_option("--granularity", options->granularity,
-                   "one ratio for the tensor, each row or each group");
-  verb->add_flag("--json", options->json, "print JSON");
-  verb->add_flag("--csv", options->csv, "print the curve as CSV");
-  options->spec.addTo(*verb);
-  options->spec.addImportanceTo(*verb);
+  verb.add_option("FILE", options->file, "a weight file, or FILE::/TENSOR")->required();
+  verb.add_option("TENSOR", options->tensor, "a name that list prints");
+  verb.add_option("--granularity", options->granularity,
+                  "one ratio for the tensor, each row or each group");
+  verb.add_flag("--json", options->json, "print JSON");
+  verb.add_flag("--csv", options->csv, "print the curve as CSV");
+  options->spec.addTo(verb);
+  options->spec.addImportanceTo(verb);
   return [options](const Context& context) { return search(*options, context); };
 }
 

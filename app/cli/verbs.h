@@ -1,4 +1,4 @@
-// The verbs of the command line. Each adds its options to the program and returns what to run.
+// The verbs of the command line: a file each, named after the verb, and a row here.
 #pragma once
 
 #include <functional>
@@ -14,12 +14,29 @@ namespace quantoscope::cli {
 /// Runs a verb after parsing; the value is the exit status where it is not an error.
 using Verb = std::function<Result<int>(const Context&)>;
 
-Verb addList(CLI::App& program);
-Verb addInspect(CLI::App& program);
-Verb addSearch(CLI::App& program);
-Verb addCompare(CLI::App& program);
-Verb addOverview(CLI::App& program);
-Verb addQuantize(CLI::App& program);
-Verb addEncode(CLI::App& program);
+Verb addList(CLI::App& verb);
+Verb addInspect(CLI::App& verb);
+Verb addSearch(CLI::App& verb);
+Verb addCompare(CLI::App& verb);
+Verb addOverview(CLI::App& verb);
+Verb addQuantize(CLI::App& verb);
+Verb addEncode(CLI::App& verb);
+
+struct VerbRow {
+  const char* name;
+  const char* summary;          ///< for --help
+  Verb (*add)(CLI::App& verb);  ///< adds the verb's options to it and returns what runs it
+};
+
+inline constexpr VerbRow kVerbs[] = {
+    {"list", "Show what a file holds and can be quantized", addList},
+    {"inspect", "Quantize a tensor and show what that does to it", addInspect},
+    {"search", "Find the clip ratio with the smallest error", addSearch},
+    {"compare", "Measure another version of the same tensors, dequantized elsewhere for instance",
+     addCompare},
+    {"overview", "Quantize every tensor, show the errors, and write a plan", addOverview},
+    {"quantize", "Write quantized tensors to a native HDF5 file", addQuantize},
+    {"encode", "Quantize a tensor with scales that are given", addEncode},
+};
 
 }  // namespace quantoscope::cli
