@@ -4,8 +4,8 @@
 #include <map>
 
 #include "app/cli/context.h"
-#include "app/cli/exit_status.h"
 #include "app/cli/verbs.h"
+#include "app/exit_status.h"
 #include "core/base/printable.h"
 #include "core/kernels/kernels.h"
 
@@ -17,6 +17,16 @@ using namespace quantoscope::cli;
 int fail(const std::string& message, int status) {
   std::cerr << "quantoscope-cli: " << printable(message) << "\n";
   return status;
+}
+
+std::string exitStatusHelp() {
+  std::string text = "Exit status:\n";
+  for (const ExitStatusRow& row : kExitStatuses) {
+    std::string status = std::to_string(row.status);
+    status.resize(5, ' ');
+    text += "  " + status + row.meaning + "\n";
+  }
+  return text;
 }
 
 int run(const Verb& verb, const GeneralOptions& options) {
@@ -58,6 +68,8 @@ int main(int argc, char** argv) {
   for (const VerbRow& row : kVerbs) {
     verbs[row.name] = row.add(*program.add_subcommand(row.name, row.summary));
   }
+
+  program.footer(exitStatusHelp());  // of the program alone: verbs added later would inherit it
 
   try {
     program.parse(argc, argv);

@@ -16,6 +16,7 @@
 #include <QTemporaryDir>
 #include <QTextStream>
 
+#include "app/exit_status.h"
 #include "app/picture.h"
 #include "core/kernels/kernels.h"
 #include "ui/main_window/main_window.h"
@@ -31,7 +32,6 @@ namespace quantoscope {
 
 namespace {
 
-constexpr int kWrongUsage = 2;
 /// For app/run: leaves with 0 where a window could be shown; Qt aborts where none can.
 constexpr auto kCheckDisplay = "--check-display";
 constexpr auto kSample = "samples/sample_transformer.h5";

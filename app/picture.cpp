@@ -12,13 +12,12 @@
 #include <QTextStream>
 #include <QTimer>
 
+#include "app/exit_status.h"
 #include "ui/session/session_document.h"
 
 namespace quantoscope {
 
 namespace {
-
-enum ExitStatus { kDone = 0, kWrongUsage = 2, kUnreadable = 3, kDoesNotFit = 4, kNotWritten = 5 };
 
 void complain(const QString& message) {
   QTextStream(stderr) << "quantoscope: " << message << '\n';
@@ -63,7 +62,7 @@ void Picture::take() {
   } else {
     return leave(kDone);
   }
-  leave(kNotWritten);
+  leave(kOutputFailed);
 }
 
 void Picture::fail(const QString& message) {

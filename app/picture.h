@@ -10,8 +10,7 @@
 namespace quantoscope {
 
 /// Waits until nothing runs any more, saves the window as an image and ends the application with an
-/// exit status of the command line: 0 done, 2 an unknown tensor, 3 an unreadable file, 4 a tensor
-/// that cannot be analysed, 5 an image that cannot be written. Errors are a line on stderr.
+/// exit status of app/exit_status.h. Errors are a line on stderr.
 class Picture : public QObject {
   Q_OBJECT
 

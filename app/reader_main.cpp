@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "app/exit_status.h"
 #include "core/io/reader/reader_service.h"
 
 int main() {
@@ -10,7 +11,7 @@ int main() {
   socklen_t size = sizeof(type);
   if (getsockopt(quantoscope::kReaderSocket, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
     std::fputs("quantoscope-reader is started by Quantoscope, not by hand\n", stderr);
-    return 2;
+    return quantoscope::kWrongUsage;
   }
   // At once: a library's clean-up is one more thing to go wrong.
   _exit(quantoscope::serveReader(quantoscope::kReaderSocket));

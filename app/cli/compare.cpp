@@ -2,9 +2,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "app/cli/exit_status.h"
 #include "app/cli/report.h"
 #include "app/cli/verbs.h"
+#include "app/exit_status.h"
 #include "core/base/text.h"
 #include "core/engine/detail.h"
 

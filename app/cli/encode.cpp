@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "app/cli/exit_status.h"
 #include "app/cli/report.h"
 #include "app/cli/spec_options.h"
 #include "app/cli/verbs.h"
+#include "app/exit_status.h"
 #include "core/base/text.h"
 #include "core/exporting/formats/native_file.h"
 #include "core/quant/weight_only.h"

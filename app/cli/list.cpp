@@ -1,9 +1,9 @@
 // list: what a file holds.
 #include <CLI/CLI.hpp>
 
-#include "app/cli/exit_status.h"
 #include "app/cli/report.h"
 #include "app/cli/verbs.h"
+#include "app/exit_status.h"
 #include "core/base/text.h"
 
 namespace quantoscope::cli {

@@ -1,10 +1,10 @@
 // overview: what a specification does to a whole model.
 #include <CLI/CLI.hpp>
 
-#include "app/cli/exit_status.h"
 #include "app/cli/report.h"
 #include "app/cli/spec_options.h"
 #include "app/cli/verbs.h"
+#include "app/exit_status.h"
 #include "core/base/printable.h"
 #include "core/base/text.h"
 #include "core/exporting/plan_file.h"

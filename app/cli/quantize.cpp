@@ -1,10 +1,10 @@
 // quantize: tensors as a native file.
 #include <CLI/CLI.hpp>
 
-#include "app/cli/exit_status.h"
 #include "app/cli/report.h"
 #include "app/cli/spec_options.h"
 #include "app/cli/verbs.h"
+#include "app/exit_status.h"
 #include "core/base/text.h"
 #include "core/exporting/formats/native_file.h"
 #include "core/exporting/plan_file.h"

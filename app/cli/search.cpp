@@ -2,10 +2,10 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 
-#include "app/cli/exit_status.h"
 #include "app/cli/report.h"
 #include "app/cli/spec_options.h"
 #include "app/cli/verbs.h"
+#include "app/exit_status.h"
 #include "core/base/printable.h"
 #include "core/base/text.h"
 #include "core/exporting/csv.h"

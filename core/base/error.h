@@ -6,7 +6,7 @@
 namespace quantoscope {
 
 /// The kinds of failure a caller may want to tell apart. The command line maps each to an exit
-/// status (see exitStatus in app/cli/exit_status.h), the window to a message.
+/// status (see exitStatus in app/exit_status.h), the window to a message.
 enum class ErrorCode {
   InvalidArgument,  ///< an option or a specification that can never work
   NotFound,         ///< a tensor, path or name that is not there
