@@ -186,21 +186,22 @@ void addProfiles(Json& json, const ErrorReport& report) {
 
 Json toJson(const TensorInfo& info) {
   std::vector<std::uint64_t> shape(info.shape.begin(), info.shape.end());
-  return Json::object({{"name", info.name},
-                       {"shape", Json::arrayOf(shape)},
-                       {"dtype", info.dtype},
-                       {"rows", count(info.rows)},
-                       {"cols", count(info.cols)},
-                       {"bytes", count(info.bytes)},
-                       {"layer", info.layer},
-                       {"orientation", info.transposed ? "columns" : "rows"},
-                       {"row_axes", Json::arrayOf(axesJson(info, true))},
-                       {"column_axes", Json::arrayOf(axesJson(info, false))},
-                       {"gates", Json::arrayOf(info.gates)},
-                       {"quantizable", info.quantizable},
-                       {"reason", info.reason},
-                       {"refused", info.refused},
-                       {"perhaps_bfloat16", info.perhapsBFloat16}});
+  return Json::object(
+      {{"name", info.name},
+       {"shape", Json::arrayOf(shape)},
+       {"dtype", info.dtype},
+       {"rows", count(info.rows)},
+       {"cols", count(info.cols)},
+       {"bytes", count(info.bytes)},
+       {"layer", info.layer},
+       {"orientation", nameOf(info.transposed ? Orientation::Columns : Orientation::Rows)},
+       {"row_axes", Json::arrayOf(axesJson(info, true))},
+       {"column_axes", Json::arrayOf(axesJson(info, false))},
+       {"gates", Json::arrayOf(info.gates)},
+       {"quantizable", info.quantizable},
+       {"reason", info.reason},
+       {"refused", info.refused},
+       {"perhaps_bfloat16", info.perhapsBFloat16}});
 }
 
 Json toJson(const ErrorMetrics& metrics) {

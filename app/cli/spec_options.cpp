@@ -23,6 +23,14 @@ Status readInteger(const char* option, const std::string& text, T& value) {
   return ok();
 }
 
+std::string orientationHelp() {
+  std::vector<std::string> rows;
+  for (const NamedOrientation& row : kOrientations) {
+    rows.push_back(std::string(row.name) + " (" + row.meaning + ")");
+  }
+  return join(rows, ", ") + "; the input channels lie along the axis beside it";
+}
+
 /// Assigns a parsed value, or passes the error on.
 template <typename T>
 Status take(Result<T> parsed, T& value) {
@@ -62,9 +70,7 @@ void SpecOptions::addTo(CLI::App& verb) {
   dqBitsOption_ = option("--double-quant-bits", dqBits_, "bits of a scale");
   dqSchemeOption_ = option("--double-quant-scheme", dqScheme_, "asym takes the mean away first");
   dqGroupSizeOption_ = option("--double-quant-group-size", dqGroupSize_, "scales in a group");
-  verb.add_option("--orientation", orientation_,
-                  "which axis holds the output channels: auto, rows (axis 0), columns (the last), "
-                  "second (axis 1) or last-but-one; its neighbour holds the input channels")
+  verb.add_option("--orientation", orientation_, orientationHelp())
       ->capture_default_str()
       ->group(group);
 }
@@ -174,13 +180,7 @@ Result<QuantSpec> SpecOptions::spec() const {
 }
 
 Result<Orientation> SpecOptions::orientation() const {
-  if (orientation_ == "auto") return Orientation::Auto;
-  if (orientation_ == "rows") return Orientation::Rows;
-  if (orientation_ == "columns") return Orientation::Columns;
-  if (orientation_ == "second") return Orientation::Second;
-  if (orientation_ == "last-but-one") return Orientation::LastButOne;
-  return wrongUsage("--orientation " + orientation_ +
-                    ": allowed are auto, rows, columns, second, last-but-one");
+  return parseOrientation(orientation_);
 }
 
 }  // namespace quantoscope::cli

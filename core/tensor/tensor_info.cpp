@@ -3,6 +3,8 @@
 #include <numeric>
 #include <utility>
 
+#include "core/base/text.h"
+
 namespace quantoscope {
 
 const char* nameOf(StoredType type) {
@@ -17,6 +19,23 @@ const char* nameOf(StoredType type) {
       return "bfloat16";
   }
   return "";
+}
+
+const char* nameOf(Orientation orientation) {
+  for (const NamedOrientation& row : kOrientations) {
+    if (row.orientation == orientation) return row.name;
+  }
+  return "";
+}
+
+Result<Orientation> parseOrientation(std::string_view name) {
+  std::vector<std::string> names;
+  for (const NamedOrientation& row : kOrientations) {
+    if (row.name == name) return row.orientation;
+    names.emplace_back(row.name);
+  }
+  return Error{ErrorCode::InvalidArgument,
+               "orientation " + std::string(name) + ": allowed are " + join(names, ", ")};
 }
 
 AxisMap AxisMap::rows(std::size_t rank) {

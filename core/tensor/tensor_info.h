@@ -5,7 +5,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "core/base/result.h"
 
 namespace quantoscope {
 
@@ -15,7 +18,7 @@ enum class StoredType { Float32, Float64, Float16, BFloat16 };
 /// "float32", "float64", "float16" or "bfloat16".
 const char* nameOf(StoredType type);
 
-/// Which matrix a user asks for; see AxisMap.
+/// Which matrix a user asks for; see AxisMap and, for names, kOrientations.
 enum class Orientation {
   Auto,        ///< what the file's layout says
   Rows,        ///< axis 0 holds the output channels, axis 1 the input channels
@@ -23,6 +26,26 @@ enum class Orientation {
   Second,      ///< axis 1 holds the output channels, axis 0 the input channels
   LastButOne,  ///< the last but one holds the output channels, the last the input channels
 };
+
+/// An orientation as the command line, JSON and sessions name it, in the order of offering.
+struct NamedOrientation {
+  Orientation orientation;
+  const char* name;
+  const char* meaning;  ///< for help and the window
+};
+inline constexpr NamedOrientation kOrientations[] = {
+    {Orientation::Auto, "auto", "as the file's layout says"},
+    {Orientation::Rows, "rows", "axis 0 holds the outputs"},
+    {Orientation::Second, "second", "axis 1 holds the outputs"},
+    {Orientation::LastButOne, "last-but-one", "the last axis but one holds the outputs"},
+    {Orientation::Columns, "columns", "the last axis holds the outputs"},
+};
+
+/// The name in kOrientations.
+const char* nameOf(Orientation orientation);
+
+/// InvalidArgument lists the names that are allowed.
+Result<Orientation> parseOrientation(std::string_view name);
 
 /// How a stored array is read as a matrix: its axes in a new order, the first `rowAxes` of them
 /// spanning the rows (output channels), the rest the columns (input channels, slowest first).

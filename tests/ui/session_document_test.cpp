@@ -76,7 +76,7 @@ struct Program {
       text += QFileInfo(state.path).fileName().toStdString() + state.tensor.toStdString() +
               planToJson(state.plan).text() + (state.wordsAreBFloat16 ? "bfloat16" : "");
       for (const auto& [tensor, axes] : state.orientations) {
-        text += tensor + orientationName(axes).toStdString();
+        text += tensor + nameOf(axes);
       }
     }
     for (const Pin& pin : pins->pins()) {

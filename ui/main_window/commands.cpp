@@ -23,7 +23,8 @@ using Command = std::function<QString()>;
 QString optionsOf(const Session& session, const QuantSpec& spec) {
   QString options = QString::fromStdString(commandLineOptions(spec));
   if (session.orientation() != Orientation::Auto) {
-    options += QStringLiteral(" --orientation ") + orientationName(session.orientation());
+    options +=
+        QStringLiteral(" --orientation ") + QString::fromLatin1(nameOf(session.orientation()));
   }
   if (session.wordsAreBFloat16()) options += QStringLiteral(" --bfloat16");
   return options;

@@ -43,13 +43,9 @@ TensorDetails::TensorDetails(QWidget* parent) : QWidget(parent), form_(new QForm
   orientation_->setAccessibleName(tr("Which axis holds the output channels"));
   orientation_->setToolTip(
       tr("Which axis holds the output channels; groups run along the input channels"));
-  orientation_->addItem(tr("as the file's layout says"), static_cast<int>(Orientation::Auto));
-  orientation_->addItem(tr("axis 0 holds the outputs"), static_cast<int>(Orientation::Rows));
-  orientation_->addItem(tr("axis 1 holds the outputs"), static_cast<int>(Orientation::Second));
-  orientation_->addItem(tr("the last axis but one holds the outputs"),
-                        static_cast<int>(Orientation::LastButOne));
-  orientation_->addItem(tr("the last axis holds the outputs"),
-                        static_cast<int>(Orientation::Columns));
+  for (const NamedOrientation& row : kOrientations) {
+    orientation_->addItem(tr(row.meaning), static_cast<int>(row.orientation));
+  }
   form_->insertRow(5, tr("Read"), orientation_);
   form_->labelForField(orientation_)->setEnabled(false);
   connect(orientation_, &QComboBox::activated, this, [this] {

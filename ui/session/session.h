@@ -76,11 +76,6 @@ struct Activity {
   bool foreground() const { return !idle() && kind < Kind::Reporting; }
 };
 
-/// As the command line names it: "auto", "rows", "columns", "second", "last-but-one".
-QString orientationName(Orientation orientation);
-/// None for a word that is no name.
-std::optional<Orientation> orientationNamed(const QString& name);
-
 /// Opened files, the tensor that is looked at, the spec of every tensor, and what quantizing it
 /// leads to. Lives on the GUI thread and never blocks it: requests return at once, results arrive
 /// as signals. Reading happens on one thread, analyses on a second, and the clip curve and the

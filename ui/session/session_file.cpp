@@ -47,7 +47,7 @@ Json toJson(const SavedFile& file, const QDir& base) {
   if (!file.state.orientations.empty()) {
     Json axes = Json::object({});
     for (const auto& [tensor, chosen] : file.state.orientations) {
-      axes.set(tensor, orientationName(chosen).toStdString());
+      axes.set(tensor, nameOf(chosen));
     }
     json.set("orientations", std::move(axes));
   }
@@ -95,12 +95,9 @@ Status readOrientations(const Json& json, const std::string& name, FileState& st
   }
   for (const auto& [tensor, value] : *object) {
     const std::string* word = value.asString();
-    const auto chosen =
-        word != nullptr ? orientationNamed(QString::fromStdString(*word)) : std::nullopt;
+    const auto chosen = parseOrientation(word != nullptr ? *word : value.text(-1));
     if (!chosen) {
-      return Error{ErrorCode::InvalidArgument,
-                   name + ": orientation of " + tensor +
-                       ": allowed are auto, rows, columns, second and last-but-one"};
+      return Error{chosen.error().code, name + ": " + tensor + ": " + chosen.error().message};
     }
     state.orientations[tensor] = *chosen;
   }

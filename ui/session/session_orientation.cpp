@@ -7,30 +7,6 @@
 
 namespace quantoscope::ui {
 
-QString orientationName(Orientation orientation) {
-  switch (orientation) {
-    case Orientation::Auto:
-      return QStringLiteral("auto");
-    case Orientation::Rows:
-      return QStringLiteral("rows");
-    case Orientation::Columns:
-      return QStringLiteral("columns");
-    case Orientation::Second:
-      return QStringLiteral("second");
-    case Orientation::LastButOne:
-      return QStringLiteral("last-but-one");
-  }
-  return {};
-}
-
-std::optional<Orientation> orientationNamed(const QString& name) {
-  for (const Orientation orientation : {Orientation::Auto, Orientation::Rows, Orientation::Columns,
-                                        Orientation::Second, Orientation::LastButOne}) {
-    if (orientationName(orientation) == name) return orientation;
-  }
-  return std::nullopt;
-}
-
 /// Another reading of one tensor.
 class Session::OrientationCommand : public QUndoCommand {
  public:

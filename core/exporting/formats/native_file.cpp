@@ -267,7 +267,8 @@ class Writer : public NativeFileWriter {
     setAttribute(group, "source_name", tensor.info.name);
     setShape(group, tensor.info.shape);
     setAttribute(group, "source_dtype", tensor.info.dtype);
-    setAttribute(group, "orientation", tensor.info.transposed ? "columns" : "rows");
+    setAttribute(group, "orientation",
+                 nameOf(tensor.info.transposed ? Orientation::Columns : Orientation::Rows));
     setAxes(group, tensor.info.axes);
     setSpecAttributes(group, tensor.quantized.spec);
     if (tensor.metrics) {

@@ -50,6 +50,18 @@ class TensorTest : public QObject {
     QCOMPARE(oriented(conv, Orientation::Columns).axes, conv.axes);
   }
 
+  void orientationsAreFoundByTheirNames() {
+    for (const NamedOrientation& row : kOrientations) {
+      QCOMPARE(std::string(nameOf(row.orientation)), std::string(row.name));
+      QVERIFY(*parseOrientation(row.name) == row.orientation);
+    }
+    const auto unknown = parseOrientation("sideways");
+    QVERIFY(unknown.error().code == ErrorCode::InvalidArgument);
+    QCOMPARE(unknown.error().message,
+             std::string("orientation sideways: allowed are auto, rows, second, last-but-one, "
+                         "columns"));
+  }
+
   void aSliceOfAStackKeepsItsOwnAxes() {
     TensorInfo expert;
     expert.shape = {8, 3, 5};
