@@ -350,7 +350,7 @@ void HabitsTest::whatIsShownIsCopiedAsACommand() {
     action->trigger();
     return QApplication::clipboard()->text();
   };
-  const QString start = QStringLiteral("quantoscope-cli %1 '%2'");
+  const QString start = QStringLiteral("quantoscope-cli %1 %2");
   const QString inspects = start.arg(QStringLiteral("inspect"), desk.path());
   for (const Plot* plot : desk.window->plots()) {
     const QString text = copied(plot);

@@ -747,7 +747,7 @@ void MainWindowTest::theCommandIsQuotedForAShell() {
   desk.find<QSpinBox>("bits")->setValue(3);
   QTest::keyClick(desk.window.get(), Qt::Key_C, Qt::ControlModifier | Qt::ShiftModifier);
   const QString expected =
-      QStringLiteral("quantoscope-cli inspect '%1' 'dense/kernel' %2")
+      QStringLiteral("quantoscope-cli inspect %1 dense/kernel %2")
           .arg(desk.path(), QString::fromStdString(commandLineOptions(desk.session->spec())));
   QCOMPARE(QApplication::clipboard()->text(), expected);
 }

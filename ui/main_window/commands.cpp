@@ -7,6 +7,7 @@
 #include <QClipboard>
 #include <QStatusBar>
 
+#include "core/base/text.h"
 #include "ui/main_window/main_window.h"
 #include "ui/plots/clip_curve_plot.h"
 #include "ui/plots/error_histogram_plot.h"
@@ -18,6 +19,10 @@ namespace quantoscope::ui {
 namespace {
 
 using Command = std::function<QString()>;
+
+QString quoted(const QString& text) {
+  return QString::fromStdString(shellQuoted(text.toStdString()));
+}
 
 /// With how the current tensor is read, which the specification does not tell.
 QString optionsOf(const Session& session, const QuantSpec& spec) {
@@ -32,8 +37,8 @@ QString optionsOf(const Session& session, const QuantSpec& spec) {
 
 QString command(const char* verb, const Session& session, const QString& options) {
   return QStringLiteral("quantoscope-cli %1 %2 %3 %4")
-      .arg(QString::fromLatin1(verb), shellQuoted(session.currentPath()),
-           shellQuoted(session.currentTensor()), options);
+      .arg(QString::fromLatin1(verb), quoted(session.currentPath()),
+           quoted(session.currentTensor()), options);
 }
 
 void offer(MainWindow& window, QWidget* view, const Command& made) {
@@ -51,11 +56,6 @@ void offer(MainWindow& window, QWidget* view, const Command& made) {
 
 }  // namespace
 
-QString shellQuoted(QString text) {
-  return QLatin1Char('\'') + text.replace(QLatin1Char('\''), QLatin1String("'\\''")) +
-         QLatin1Char('\'');
-}
-
 QString inspectCommand(const Session& session, bool detail) {
   if (session.currentTensor().isEmpty()) return {};
   const QString options = optionsOf(session, session.spec());
@@ -72,7 +72,7 @@ QString searchCommand(const Session& session) {
 QString overviewCommand(const Session& session) {
   if (session.currentFile() < 0) return {};
   return QStringLiteral("quantoscope-cli overview %1 %2")
-      .arg(shellQuoted(session.currentPath()),
+      .arg(quoted(session.currentPath()),
            QString::fromStdString(commandLineOptions(session.plan().defaultSpec)));
 }
 

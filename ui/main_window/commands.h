@@ -8,9 +8,6 @@ namespace quantoscope::ui {
 class MainWindow;
 class Session;
 
-/// For a POSIX shell, whatever the text holds.
-QString shellQuoted(QString text);
-
 /// The command that prints the current tensor's figures; `detail`: with percentiles, use of codes,
 /// worst groups and outliers. Empty without a tensor, as the next.
 QString inspectCommand(const Session& session, bool detail);
