@@ -7,6 +7,7 @@
 #include "app/cli/verbs.h"
 #include "app/exit_status.h"
 #include "core/base/printable.h"
+#include "core/base/text.h"
 #include "core/kernels/kernels.h"
 
 namespace {
@@ -35,7 +36,7 @@ int run(const Verb& verb, const GeneralOptions& options) {
   context.clearProgress();
   std::cout.flush();
   if (!result) return fail(result.error().message, exitStatus(result.error().code));
-  if (!std::cout) return fail("standard output: writing failed", kOutputFailed);
+  if (!std::cout) return fail("standard output: write failed", kOutputFailed);
   return *result;
 }
 
@@ -49,20 +50,20 @@ int main(int argc, char** argv) {
   program.fallthrough();
 
   GeneralOptions options;
-  program.add_option("--threads", options.threads, "threads to work with; 0: all cores")
+  program.add_option("--threads", options.threads, "number of threads; 0: all cores")
       ->check(CLI::Range(0, Executor::kMaxThreads));
   std::vector<std::string> kernelNames;
   for (const auto* table : kernels::availableKernels()) kernelNames.emplace_back(table->name);
   std::string kernelName = kernelNames.front();
-  program.add_option("--kernels", kernelName, "instruction set to work with")
+  program.add_option("--kernels", kernelName, "instruction set to use")
       ->check(CLI::IsMember(kernelNames))
       ->capture_default_str();
-  program.add_flag("--quiet", options.quiet, "no notes and no progress on stderr");
+  program.add_flag("--quiet", options.quiet, "print no notes and no progress on stderr");
   program.add_flag("--allow-external", options.allowExternal,
-                   "follow links and data into other files, and believe large claims");
+                   "follow links and data into other files, and accept implausibly large sizes");
   program.add_flag("--bfloat16", options.bfloat16,
-                   "take arrays of 16-bit unsigned integers or opaque words for bfloat16");
-  program.add_flag("--force", options.force, "replace an existing output");
+                   "read arrays of 16-bit unsigned integers or opaque words as bfloat16");
+  program.add_flag("--force", options.force, "overwrite an existing output file");
 
   std::map<std::string, Verb> verbs;
   for (const VerbRow& row : kVerbs) {
@@ -78,11 +79,12 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const auto unknown = program.remaining();
     if (program.get_subcommands().empty() && !unknown.empty()) {
-      std::string allowed;
-      for (const VerbRow& row : kVerbs) allowed += std::string(" ") + row.name;
-      return fail(unknown.front() + ": unknown verb; allowed are" + allowed, kWrongUsage);
+      std::vector<std::string> names;
+      for (const VerbRow& row : kVerbs) names.emplace_back(row.name);
+      return fail(unknown.front() + ": unknown verb; allowed are " + join(names, ", "),
+                  kWrongUsage);
     }
-    return fail(std::string(error.what()) + "; --help tells what is allowed", kWrongUsage);
+    return fail(std::string(error.what()) + "; see --help", kWrongUsage);
   }
   kernels::useKernels(kernelName);
   return run(verbs.at(program.get_subcommands().front()->get_name()), options);

@@ -32,11 +32,11 @@ namespace quantoscope {
 
 namespace {
 
-/// For app/run: leaves with 0 where a window could be shown; Qt aborts where none can.
+/// For app/run: exits with 0 where a window can be shown; Qt aborts where it cannot.
 constexpr auto kCheckDisplay = "--check-display";
 constexpr auto kSample = "samples/sample_transformer.h5";
 
-/// What the command line asks for.
+/// The parsed command line.
 struct Arguments {
   QStringList files;
   QString tensor;
@@ -82,7 +82,7 @@ Arguments parseArguments(const QApplication& application) {
   const QCommandLineOption picture(
       QStringLiteral("picture"),
       QStringLiteral(
-          "Save an image of the window once all is computed, and quit; needs no display."),
+          "Save an image of the window when everything is computed, and quit; needs no display."),
       QStringLiteral("OUT.png"));
   const QCommandLineOption size(QStringLiteral("size"), QStringLiteral("Size of the window."),
                                 QStringLiteral("WxH"));
@@ -101,7 +101,7 @@ Arguments parseArguments(const QApplication& application) {
       QStringLiteral("files"),
       QStringLiteral("Weight files, FILE::TENSOR, or a session; the first is shown."),
       QStringLiteral("[FILE ...]"));
-  // Not process(): that leaves with status 1 where ours for wrong usage is another.
+  // Not process(): it exits with status 1 for wrong usage.
   if (!parser.parse(application.arguments())) refuse(parser.errorText());
   if (parser.isSet(QStringLiteral("version"))) parser.showVersion();
   if (parser.isSet(QStringLiteral("help"))) parser.showHelp();
@@ -113,7 +113,7 @@ Arguments parseArguments(const QApplication& application) {
   if (parser.isSet(picture) && arguments.picture.isEmpty())
     refuse(QStringLiteral("--picture needs a file name"));
   if (parser.isSet(light) + parser.isSet(dark) + parser.isSet(contrast) > 1) {
-    refuse(QStringLiteral("--light, --dark and --high-contrast exclude each other"));
+    refuse(QStringLiteral("use only one of --light, --dark and --high-contrast"));
   }
   if (parser.isSet(light)) arguments.appearance = ui::Appearance::Light;
   if (parser.isSet(dark)) arguments.appearance = ui::Appearance::Dark;
@@ -123,7 +123,7 @@ Arguments parseArguments(const QApplication& application) {
   if (parser.isSet(size)) {
     arguments.size = parseSize(parser.value(size));
     if (!arguments.size) {
-      refuse(QStringLiteral("--size %1: allowed is WIDTHxHEIGHT, for example 1280x800")
+      refuse(QStringLiteral("--size %1: must be WIDTHxHEIGHT, for example 1280x800")
                  .arg(parser.value(size)));
     }
   }
@@ -143,7 +143,7 @@ QString samplePath() {
   return QFile::exists(inSources) ? inSources : QString();
 }
 
-/// Neither a picture nor a line of text needs a display, so none is asked for where there is none.
+/// Neither a picture nor a line of text needs a display: use none for them.
 void chooseHeadlessPlatform(int argc, char** argv) {
   static constexpr const char* kHeadless[] = {"--picture", "--help", "--version", "-h", "-v"};
   const bool headless = std::any_of(argv + 1, argv + argc, [](const char* argument) {
@@ -156,7 +156,7 @@ void chooseHeadlessPlatform(int argc, char** argv) {
   }
 }
 
-/// Settings of the user; for a picture the defaults, so that it looks the same everywhere.
+/// The user's settings; the defaults for a picture, so that it looks the same everywhere.
 std::unique_ptr<ui::Settings> settingsFor(const Arguments& arguments,
                                           const QTemporaryDir& scratch) {
   if (arguments.picture.isEmpty()) return std::make_unique<ui::Settings>();
@@ -173,7 +173,7 @@ QString requestedTensor(const Arguments& arguments) {
   return path.startsWith(QLatin1Char('/')) ? path.mid(1) : path;
 }
 
-/// Saves what is open as long as the program runs, and opens what a killed one left.
+/// Saves the session while the program runs, and restores the one that a killed program left.
 void keepSession(std::optional<ui::Autosave>& autosave, ui::Session& session,
                  ui::MainWindow& window) {
   ui::SessionDocument* const document = window.document();
@@ -188,7 +188,7 @@ void keepSession(std::optional<ui::Autosave>& autosave, ui::Session& session,
   if (autosave->found()) document->restore(*autosave->found());
 }
 
-/// Beside the saved session, for reports of bugs.
+/// The log lies beside the saved session, for bug reports.
 void beginLog(ui::Session& session) {
   ui::LogFile::begin(QStandardPaths::writableLocation(QStandardPaths::AppDataLocation));
   ui::LogFile::write(QStringLiteral("Quantoscope %1, Qt %2, %3 on %4, %5 kernels, %6 threads")
@@ -200,7 +200,7 @@ void beginLog(ui::Session& session) {
   ui::LogFile::follow(session);
 }
 
-/// Says it where the window cannot be made so small, rather than answering with another size.
+/// Warns where the window needs more than the requested size.
 void resizeTo(ui::MainWindow& window, const QSize& size) {
   const QSize least = window.minimumSizeHint();
   if (size.expandedTo(least) != size) {
@@ -214,7 +214,7 @@ void resizeTo(ui::MainWindow& window, const QSize& size) {
   window.resetLayout();
 }
 
-/// What the command line names; nothing named and nothing restored: the sample.
+/// Opens what the command line names; the sample where nothing is named and nothing was restored.
 void openAtStart(const Arguments& arguments, ui::Session& session, ui::MainWindow& window,
                  bool restored) {
   QStringList files = arguments.files;

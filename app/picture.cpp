@@ -44,7 +44,7 @@ Picture::Picture(ui::MainWindow* window, ui::Session* session, QString path, QSt
 void Picture::look() {
   if (done_ || !session_->settled() || !session_->resultIsCurrent()) return;
   done_ = true;
-  // Plots draw at the end of the event loop's turn, and layouts settle in the next one.
+  // Plots draw at the end of this turn of the event loop, and layouts settle in the next one.
   QTimer::singleShot(200, this, &Picture::take);
 }
 

@@ -1,4 +1,4 @@
-// quantoscope-reader: the process that may die of what a file contains.
+// quantoscope-reader: the process that parses files, and that a malformed file may crash.
 #include <cstdio>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +13,6 @@ int main() {
     std::fputs("quantoscope-reader is started by Quantoscope, not by hand\n", stderr);
     return quantoscope::kWrongUsage;
   }
-  // At once: a library's clean-up is one more thing to go wrong.
+  // Skips the clean-up of libraries, which is one more thing that can go wrong.
   _exit(quantoscope::serveReader(quantoscope::kReaderSocket));
 }

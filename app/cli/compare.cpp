@@ -1,4 +1,4 @@
-// compare: an original against somebody else's version of it.
+// compare: an original against another version of it.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
@@ -64,8 +64,7 @@ Result<std::vector<TensorPair>> commonTensors(const TensorSource& original,
   }
   if (pairs.empty()) {
     return Error{ErrorCode::DoesNotFit, options.original + " and " + options.other +
-                                            ": no tensor of the same name is in both; list shows "
-                                            "their names"};
+                                            ": no tensor name in common; list shows the names"};
   }
   if (alone > 0) {
     context.note(std::to_string(alone) + " tensors of " + options.original + " are not in " +
@@ -140,7 +139,7 @@ Result<int> compare(const CompareOptions& options, const Context& context) {
 Verb addCompare(CLI::App& verb) {
   auto options = std::make_shared<CompareOptions>();
   verb.add_option("FILE_A", options->original, "a weight file: the original")->required();
-  verb.add_option("FILE_B", options->other, "a weight file: what became of it")->required();
+  verb.add_option("FILE_B", options->other, "a weight file: the other version")->required();
   verb.add_option("--tensors", options->globs, "only names that match; * and ? are allowed");
   verb.add_option("--group-size", options->groupSize, "weights in a group of the worst groups")
       ->capture_default_str();

@@ -72,12 +72,11 @@ Status Context::checkOutput(const std::string& path, const std::string& source) 
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return ok();
   if (std::filesystem::equivalent(path, source, ignored)) {
-    return Error{
-        ErrorCode::OutputFailed,
-        path + ": is the source file, which is never written to; allowed is another --out"};
+    return Error{ErrorCode::OutputFailed,
+                 path + ": is the source file, which is never overwritten; choose another --out"};
   }
   if (options_.force) return ok();
-  return Error{ErrorCode::OutputFailed, path + ": exists; --force allows to replace it"};
+  return Error{ErrorCode::OutputFailed, path + ": already exists; use --force to overwrite"};
 }
 
 Result<std::string> fingerprint(const std::string& file, const Context& context) {
@@ -90,7 +89,7 @@ Result<Target> targetOf(const std::string& file, const std::string& tensor) {
   const FileAndPath parts = splitFileAndPath(file);
   if (parts.path.empty()) {
     return Error{ErrorCode::InvalidArgument,
-                 file + ": no tensor is named; write FILE TENSOR or FILE::/TENSOR"};
+                 file + ": no tensor given; write FILE TENSOR or FILE::/TENSOR"};
   }
   const bool absolute = parts.path.starts_with('/');
   return Target{parts.file, absolute ? parts.path.substr(1) : parts.path};
@@ -101,8 +100,8 @@ Result<std::shared_ptr<const WeightTensor>> loadTensor(const Context& context,
                                                        const TensorInfo& info,
                                                        Orientation orientation) {
   if (!info.quantizable) {
-    const char* remedy = info.refused           ? "; --allow-external allows it"
-                         : info.perhapsBFloat16 ? "; --bfloat16 reads it so"
+    const char* remedy = info.refused           ? "; use --allow-external to allow it"
+                         : info.perhapsBFloat16 ? "; use --bfloat16 to read it as bfloat16"
                                                 : "";
     return Error{ErrorCode::DoesNotFit,
                  source.path() + ": " + info.name + ": " + info.reason + remedy};
@@ -120,8 +119,7 @@ Result<std::shared_ptr<const Importance>> loadImportance(const Context& context,
   const std::string name = "--importance " + where;
   const FileAndPath parts = splitFileAndPath(where);
   if (parts.path.empty()) {
-    return Error{ErrorCode::InvalidArgument,
-                 name + ": allowed is FILE::PATH, the file being there"};
+    return Error{ErrorCode::InvalidArgument, name + ": must be FILE::PATH of an existing file"};
   }
   auto source = context.open(parts.file);
   if (!source) return source.error();

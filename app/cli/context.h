@@ -1,4 +1,4 @@
-// What every verb of the command line needs: threads, cancelling, progress, output.
+// What every verb of the command line needs: threads, cancellation, progress, output.
 #pragma once
 
 #include <iostream>
@@ -41,10 +41,10 @@ class Context {
   std::ostream& out() const { return std::cout; }
   void print(const Json& json) const { std::cout << json.text() << "\n"; }
 
-  /// A line on stderr that is no error; silent with --quiet.
+  /// Prints a line on stderr that is not an error; silent with --quiet.
   void note(const std::string& line) const;
 
-  /// Takes away the line that progress has left.
+  /// Erases the progress line.
   void clearProgress() const;
 
   /// Whether `path` may be written: OutputFailed where it exists and --force is absent, or where it
@@ -58,7 +58,7 @@ class Context {
   bool showsProgress_ = false;
 };
 
-/// What the options of a verb got wrong.
+/// The error for options that cannot work, whatever the file; exit status kWrongUsage.
 inline Error wrongUsage(const std::string& message) {
   return {ErrorCode::InvalidArgument, message};
 }

@@ -63,7 +63,7 @@ Result<Matrix> loadParameters(const Context& context, const std::string& option,
   if (parts.path.empty() && where.find("::") != std::string::npos) {
     return Error{ErrorCode::UnreadableFile, option + " " + where + ": no such file"};
   }
-  if (parts.path.empty()) return wrongUsage(option + " " + where + ": allowed is FILE::PATH");
+  if (parts.path.empty()) return wrongUsage(option + " " + where + ": must be FILE::PATH");
   auto source = context.open(parts.file);
   if (!source) return source.error();
   auto matrix = (*source)->loadMatrix(parts.path);
@@ -74,7 +74,7 @@ Result<Matrix> loadParameters(const Context& context, const std::string& option,
   if (matrix->rows != layout.rows || matrix->cols != layout.groupsPerRow()) {
     return Error{ErrorCode::DoesNotFit,
                  option + " " + where + ": has shape " + std::to_string(matrix->rows) + "x" +
-                     std::to_string(matrix->cols) + "; allowed is " + std::to_string(layout.rows) +
+                     std::to_string(matrix->cols) + "; must be " + std::to_string(layout.rows) +
                      "x" + std::to_string(layout.groupsPerRow()) + " (rows x groups)"};
   }
   return matrix;
@@ -104,8 +104,8 @@ Result<QuantSpec> encodingSpec(const EncodeOptions& options) {
     return wrongUsage(std::string("--dtype ") + nameOf(spec->dtype) +
                       ": encode knows int, nf4, fp4, fp4_e2m1_bnb, fp4_e2m1");
   }
-  if (options.spec.clipGiven()) return wrongUsage("--clip: encode takes the scales as they are");
-  if (spec->doubleQuant) return wrongUsage("--double-quant: encode takes the scales as they are");
+  if (options.spec.clipGiven()) return wrongUsage("--clip: encode takes the scales as given");
+  if (spec->doubleQuant) return wrongUsage("--double-quant: encode takes the scales as given");
   const bool hasZeroPoint = !options.zeroPoint.empty();
   if (spec->isFloat()) {
     if (hasZeroPoint) return wrongUsage("--zero-point: allowed only with --dtype int");
@@ -188,7 +188,7 @@ Result<int> encode(const EncodeOptions& options, const Context& context) {
 Verb addEncode(CLI::App& verb) {
   auto options = std::make_shared<EncodeOptions>();
   verb.add_option("FILE", options->file, "a weight file, or FILE::/TENSOR")->required();
-  verb.add_option("TENSOR", options->tensor, "a name that list prints");
+  verb.add_option("TENSOR", options->tensor, "a name as list prints it");
   verb.add_option("--scale", options->scale, "FILE::PATH of the scales, rows x groups")->required();
   verb.add_option("--zero-point", options->zeroPoint, "FILE::PATH of the zero points");
   verb.add_option("--out", options->out, "the file to write")->required();

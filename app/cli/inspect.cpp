@@ -107,13 +107,12 @@ Result<int> inspect(const InspectOptions& options, const Context& context) {
 Verb addInspect(CLI::App& verb) {
   auto options = std::make_shared<InspectOptions>();
   verb.add_option("FILE", options->file, "a weight file, or FILE::/TENSOR")->required();
-  verb.add_option("TENSOR", options->tensor, "a name that list prints");
+  verb.add_option("TENSOR", options->tensor, "a name as list prints it");
   verb.add_option("--bins", options->bins, "bins of the histograms")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000000));
-  verb.add_option(
-      "--part", options->part,
-      "row:N, channel:N or group:ROW:GROUP: the same of that part alone, percentiles included");
+  verb.add_option("--part", options->part,
+                  "row:N, channel:N or group:ROW:GROUP: also that part alone, with percentiles");
   verb.add_flag(
       "--detail", options->detail,
       "add percentiles, rounding and clipping parts, use of codes, worst groups, outliers");

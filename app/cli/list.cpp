@@ -37,7 +37,7 @@ Result<int> list(const ListOptions& options, const Context& context) {
     return kDone;
   }
   std::vector<std::string> header = {"tensor", "stored", "dtype", "out x in", "size", "layer"};
-  if (options.all) header.emplace_back("why not");
+  if (options.all) header.emplace_back("reason");
   context.out() << tableText(header, rows);
   context.note(options.file + ": " + (*source)->format() + ", " + std::to_string(rows.size()) +
                (options.all ? " arrays" : " tensors that can be quantized"));
@@ -49,7 +49,7 @@ Result<int> list(const ListOptions& options, const Context& context) {
 Verb addList(CLI::App& verb) {
   auto options = std::make_shared<ListOptions>();
   verb.add_option("FILE", options->file, "a weight file")->required();
-  verb.add_flag("--all", options->all, "also what cannot be quantized, with the reason");
+  verb.add_flag("--all", options->all, "also list what cannot be quantized, with the reason");
   verb.add_flag("--json", options->json, "print JSON");
   return [options](const Context& context) { return list(*options, context); };
 }

@@ -32,7 +32,7 @@ Result<TuningPlan> planOf(const QuantizeOptions& options, const TensorSource& so
     return plan;
   }
   if (options.spec.given()) {
-    return wrongUsage("--plan: allowed without options of a specification, which it holds");
+    return wrongUsage("--plan holds the specification; give no options of one beside it");
   }
   auto plan = readPlan(options.plan);
   if (!plan) return plan.error();
@@ -53,8 +53,8 @@ Result<std::vector<TensorInfo>> chosenTensors(const QuantizeOptions& options,
     }
     if (chosen.empty()) {
       return Error{ErrorCode::DoesNotFit, source.path() +
-                                              ": holds nothing that can be quantized; "
-                                              "list --all says why"};
+                                              ": nothing in it can be quantized; "
+                                              "list --all shows why"};
     }
     return chosen;
   }
@@ -62,7 +62,7 @@ Result<std::vector<TensorInfo>> chosenTensors(const QuantizeOptions& options,
     auto info = findTensor(source, name);
     if (!info) return info.error();
     for (const TensorInfo& earlier : chosen) {
-      if (earlier.name == info->name) return wrongUsage(name + ": is named twice");
+      if (earlier.name == info->name) return wrongUsage(name + ": named twice");
     }
     chosen.push_back(*info);
   }
@@ -105,7 +105,7 @@ Result<int> quantize(QuantizeOptions options, const Context& context) {
     options.tensors.insert(options.tensors.begin(),
                            parts.path.starts_with('/') ? parts.path.substr(1) : parts.path);
   }
-  if (options.plan.empty()) {  // wrong options are told before anything is read
+  if (options.plan.empty()) {  // wrong options are reported before anything is read
     if (auto spec = options.spec.spec(); !spec) return spec.error();
   }
   auto orientation = options.spec.orientation();
@@ -120,7 +120,7 @@ Result<int> quantize(QuantizeOptions options, const Context& context) {
   auto sha256 = fingerprint(options.file, context);
   if (!sha256) return sha256.error();
   if (!plan->sourceSha256.empty() && plan->sourceSha256 != *sha256) {
-    context.note("note: " + options.plan + " was made for another file than " + options.file);
+    context.note("note: " + options.plan + " was made for a different file than " + options.file);
   }
 
   auto writer = NativeFileWriter::create(options.out, {options.file, *sha256});
@@ -150,7 +150,7 @@ Result<int> quantize(QuantizeOptions options, const Context& context) {
 Verb addQuantize(CLI::App& verb) {
   auto options = std::make_shared<QuantizeOptions>();
   verb.add_option("FILE", options->file, "a weight file, or FILE::/TENSOR")->required();
-  verb.add_option("TENSOR", options->tensors, "names that list prints; all if none is given");
+  verb.add_option("TENSOR", options->tensors, "names as list prints them; all if none is given");
   verb.add_option("--plan", options->plan, "a plan in place of a specification");
   verb.add_option("--out", options->out, "the file to write")->required();
   verb.add_flag("--with-dequantized", options->withDequantized,

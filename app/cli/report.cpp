@@ -56,7 +56,7 @@ Json percentilesJson(const std::vector<Percentile>& percentiles) {
   return Json(std::move(array));
 }
 
-/// Adds every metric of a tally to `json`; its parts only where a coding tells them.
+/// Adds every metric of a tally to `json`; its parts only where the coding is known.
 void setMetrics(Json& json, const ErrorTally& tally, std::size_t cols, bool withParts) {
   json.set("mse", tally.mse());
   json.set("rmse", tally.rmse());
@@ -82,7 +82,7 @@ Json worstGroupsJson(const std::vector<GroupError>& groups, std::size_t cols, bo
   return Json(std::move(array));
 }
 
-/// One array a quantity, one element a point: neighbouring members that share a point are one
+/// One array per quantity, one element per point; neighbouring members that share a point are one
 /// tally.
 Json profileJson(const Profile& profile, std::size_t cols) {
   const auto column = [&](auto value) {
@@ -379,7 +379,7 @@ std::string text(const ClipCurve& curve) {
          formatRounded(curve.bestMse(), 6) + "; unclipped " + formatRounded(curve.unclippedMse, 6) +
          "; clipping gains " + formatRounded(curve.gainDb(), 3) + " dB\n";
   if (curve.atEdge()) {
-    out += "the optimum lies at the edge of the searched ratios: --ratios can widen them\n";
+    out += "the optimum lies at the edge of the searched ratios; use --ratios to widen them\n";
   }
   return out;
 }

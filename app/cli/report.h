@@ -20,24 +20,24 @@ Json toJson(const ErrorReport& report);
 /// Adds the profiles: "rows", "channels", "group_positions", an array for each metric.
 void addProfiles(Json& json, const ErrorReport& report);
 
-/// Columns of text, left-aligned but for those that look like numbers in every row. Each row is one
-/// line, whatever its cells hold.
+/// A table as text. Columns are left-aligned, or right-aligned where every row looks like a number.
+/// Each row is one line, whatever its cells hold.
 std::string tableText(const std::vector<std::string>& header,
                       std::vector<std::vector<std::string>> rows);
 
 /// "512x257".
 std::string shapeText(const std::vector<std::size_t>& shape);
 
-/// Everything that inspect says to people.
+/// The text that inspect prints.
 std::string text(const AnalysisResult& result);
 
-/// The metrics alone, a line each.
+/// The metrics alone, one line each.
 std::string text(const ErrorMetrics& metrics);
 
-/// The same for people, behind what inspect says.
+/// What inspect --detail adds to the text.
 std::string text(const ErrorReport& report);
 
-/// A clip curve for people: a line a ratio with a bar, the best one marked.
+/// A clip curve as text: one line per ratio with a bar, the best one marked.
 std::string text(const ClipCurve& curve);
 
 }  // namespace quantoscope::cli

@@ -40,10 +40,10 @@ Result<ClipPolicy> searchPolicy(const SearchOptions& options, const QuantSpec& s
     if (spec.clip.searches()) return spec.clip;
     if (!options.spec.clipGiven()) return ClipPolicy{ClipPolicy::Kind::SearchTensor, 1.0};
     return wrongUsage("--clip " + spec.clip.text() +
-                      ": search finds the ratio; allowed are search, search-rows, search-groups");
+                      ": search finds the ratio; use search, search-rows or search-groups");
   }
   if (options.spec.clipGiven()) {
-    return wrongUsage("--clip and --granularity say the same: allowed is one of them");
+    return wrongUsage("--clip and --granularity set the same thing; use one, not both");
   }
   if (options.granularity == "tensor") return ClipPolicy{ClipPolicy::Kind::SearchTensor, 1.0};
   if (options.granularity == "row") return ClipPolicy{ClipPolicy::Kind::SearchRows, 1.0};
@@ -115,7 +115,7 @@ Result<int> search(const SearchOptions& options, const Context& context) {
   auto spec = options.spec.spec();
   if (!spec) return spec.error();
   if (options.json && options.csv) {
-    return wrongUsage("--json and --csv: allowed is one of them");
+    return wrongUsage("--json and --csv: use one, not both");
   }
   auto policy = searchPolicy(options, *spec);
   if (!policy) return policy.error();
@@ -151,7 +151,7 @@ Result<int> search(const SearchOptions& options, const Context& context) {
 Verb addSearch(CLI::App& verb) {
   auto options = std::make_shared<SearchOptions>();
   verb.add_option("FILE", options->file, "a weight file, or FILE::/TENSOR")->required();
-  verb.add_option("TENSOR", options->tensor, "a name that list prints");
+  verb.add_option("TENSOR", options->tensor, "a name as list prints it");
   verb.add_option("--granularity", options->granularity,
                   "one ratio for the tensor, each row or each group");
   verb.add_flag("--json", options->json, "print JSON");

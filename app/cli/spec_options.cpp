@@ -17,7 +17,7 @@ Status readInteger(const char* option, const std::string& text, T& value) {
   const auto number = parseInteger(text);
   if (!number || *number < std::numeric_limits<T>::min() ||
       *number > std::numeric_limits<T>::max()) {
-    return wrongUsage(std::string(option) + " " + text + ": allowed is an integer");
+    return wrongUsage(std::string(option) + " " + text + ": must be an integer");
   }
   value = static_cast<T>(*number);
   return ok();
@@ -56,10 +56,11 @@ void SpecOptions::addTo(CLI::App& verb) {
                                    "sym only: the largest magnitude uses the lowest code")
                          ->group(group);
   halfRangeOption_ =
-      verb.add_flag("--half-range", halfRange_, "sym only: it maps to half the number of steps")
+      verb.add_flag("--half-range", halfRange_,
+                    "sym only: the largest magnitude maps to half the number of steps")
           ->group(group);
   codebookOption_ =
-      verb.add_option("--codebook", codebook_, "a number format of your own: JSON with \"levels\"")
+      verb.add_option("--codebook", codebook_, "your own number format: JSON with \"levels\"")
           ->group(group);
   clipOption_ =
       option("--clip", clip_, "none, a ratio, search, search-rows, search-groups or optimal");
@@ -68,7 +69,7 @@ void SpecOptions::addTo(CLI::App& verb) {
       verb.add_flag("--double-quant", doubleQuant_, "quantize the scales as well")->group(group);
   dqDtypeOption_ = option("--double-quant-dtype", dqDtype_, "number format of the scales");
   dqBitsOption_ = option("--double-quant-bits", dqBits_, "bits of a scale");
-  dqSchemeOption_ = option("--double-quant-scheme", dqScheme_, "asym takes the mean away first");
+  dqSchemeOption_ = option("--double-quant-scheme", dqScheme_, "asym subtracts the mean first");
   dqGroupSizeOption_ = option("--double-quant-group-size", dqGroupSize_, "scales in a group");
   verb.add_option("--orientation", orientation_, orientationHelp())
       ->capture_default_str()
@@ -77,7 +78,7 @@ void SpecOptions::addTo(CLI::App& verb) {
 
 void SpecOptions::addImportanceTo(CLI::App& verb) {
   verb.add_option("--importance", importance_,
-                  "FILE::PATH of one weight for each input channel: searches minimise the weighted "
+                  "FILE::PATH of one weight per input channel: searches minimise the weighted "
                   "error")
       ->group("Specification");
 }
@@ -122,7 +123,7 @@ Result<std::optional<DoubleQuant>> SpecOptions::doubleQuant() const {
     for (const CLI::Option* option :
          {dqDtypeOption_, dqBitsOption_, dqSchemeOption_, dqGroupSizeOption_}) {
       if (has(option)) {
-        return wrongUsage(option->get_name() + ": allowed only together with --double-quant");
+        return wrongUsage(option->get_name() + ": needs --double-quant");
       }
     }
     return std::optional<DoubleQuant>();
@@ -140,7 +141,8 @@ Result<std::optional<DoubleQuant>> SpecOptions::doubleQuant() const {
 Result<NamedCodebook> SpecOptions::codebook() const {
   if (!has(codebookOption_)) return NamedCodebook{};
   if (has(dtypeOption_) && dtype_ != "codebook") {
-    return wrongUsage("--codebook: allowed without --dtype, or with --dtype codebook");
+    return wrongUsage("--codebook with --dtype " + dtype_ +
+                      ": leave --dtype out, or use --dtype codebook");
   }
   std::ifstream file(codebook_, std::ios::binary);
   std::ostringstream text;

@@ -19,10 +19,10 @@ namespace quantoscope::cli {
 class SpecOptions {
  public:
   void addTo(CLI::App& verb);
-  /// And --importance, to a verb that respects it.
+  /// Adds --importance to a verb that uses it.
   void addImportanceTo(CLI::App& verb);
 
-  /// Whether any option of the spec was given (orientation, which is none of it, not counted).
+  /// Whether any option of the spec was given; orientation is not part of it.
   bool given() const;
   bool schemeGiven() const;
   bool clipGiven() const;

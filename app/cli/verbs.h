@@ -29,14 +29,14 @@ struct VerbRow {
 };
 
 inline constexpr VerbRow kVerbs[] = {
-    {"list", "Show what a file holds and can be quantized", addList},
-    {"inspect", "Quantize a tensor and show what that does to it", addInspect},
+    {"list", "List the tensors of a file that can be quantized", addList},
+    {"inspect", "Quantize a tensor and show the errors", addInspect},
     {"search", "Find the clip ratio with the smallest error", addSearch},
-    {"compare", "Measure another version of the same tensors, dequantized elsewhere for instance",
+    {"compare", "Measure another version of the same tensors, such as one dequantized elsewhere",
      addCompare},
     {"overview", "Quantize every tensor, show the errors, and write a plan", addOverview},
     {"quantize", "Write quantized tensors to a native HDF5 file", addQuantize},
-    {"encode", "Quantize a tensor with scales that are given", addEncode},
+    {"encode", "Quantize a tensor with given scales", addEncode},
 };
 
 }  // namespace quantoscope::cli

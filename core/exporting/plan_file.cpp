@@ -65,11 +65,11 @@ Result<TuningPlan> planFromJson(const Json& json, const std::string& name) {
   const Json* version = json.find("version");
   if (textIn(&json, "format") != kFormat || version == nullptr || !version->isNumber()) {
     return Error{ErrorCode::InvalidArgument,
-                 name + ": is no quantoscope plan (\"format\":\"quantoscope-plan\" is missing)"};
+                 name + ": not a Quantoscope plan (\"format\":\"quantoscope-plan\" is missing)"};
   }
   if (version->asNumber(0) != kVersion) {
     return Error{ErrorCode::InvalidArgument,
-                 name + ": plan version " + version->text(-1) + " is not known; allowed is 1"};
+                 name + ": plan version " + version->text(-1) + " is not supported; only version 1 is"};
   }
   TuningPlan plan;
   plan.sourceFile = textIn(json.find("source"), "file");

@@ -81,14 +81,14 @@ Status checkLevels(const std::string& name, const std::vector<double>& levels) {
     }
     allZero = allZero && level == 0;
   }
-  return allZero ? Status(badCodebook(name, "all levels are 0", "levels of which one is not 0"))
+  return allZero ? Status(badCodebook(name, "all levels are 0", "at least one level other than 0"))
                  : ok();
 }
 
 Status checkCodes(const std::string& name, std::size_t levels, const std::vector<int>& codes) {
   if (codes.size() != levels) {
     return badCodebook(name, std::to_string(codes.size()) + " codes",
-                       "one code a level, " + std::to_string(levels));
+                       "one code per level, " + std::to_string(levels));
   }
   const bool small = levels <= 16;
   const int lowest = small ? -128 : 0;
@@ -110,7 +110,7 @@ Result<std::vector<double>> numbersOf(const Json& json, const std::string& key,
                                       const std::string& name) {
   std::vector<double> numbers;
   const Json::Array* array = json.asArray();
-  if (array == nullptr) return badCodebook(name, key + " is no array", "an array of numbers");
+  if (array == nullptr) return badCodebook(name, key + " is not an array", "an array of numbers");
   for (const Json& value : *array) {
     if (!value.isNumber()) return badCodebook(name, key, "an array of numbers");
     numbers.push_back(value.asNumber(0));
@@ -215,7 +215,7 @@ Result<NamedCodebook> codebookFromJson(const Json& json, const std::string& name
     } else if (key == "codes") {
       auto integers = integersOf(value, name);
       if (!integers) return integers.error();
-      if (integers->empty()) return badCodebook(name, "0 codes", "one code a level, or no codes");
+      if (integers->empty()) return badCodebook(name, "0 codes", "one code per level, or no codes");
       codes = std::move(*integers);
     } else {
       return badCodebook(name, "unknown key '" + key + "' in a codebook", keys);

@@ -151,18 +151,18 @@ Error badImportance(const WeightTensor& tensor, const std::string& what,
 Status checkImportance(const WeightTensor& tensor, std::span<const float> importance) {
   if (importance.size() != tensor.cols()) {
     return badImportance(tensor, "of " + std::to_string(importance.size()) + " channels",
-                         "one weight an input channel, " + std::to_string(tensor.cols()));
+                         "one weight per input channel, " + std::to_string(tensor.cols()));
   }
   bool any = false;
   for (std::size_t i = 0; i < importance.size(); ++i) {
     if (!std::isfinite(importance[i]) || importance[i] < 0) {
       return badImportance(tensor, formatNumber(importance[i]) + " of channel " + std::to_string(i),
-                           "finite weights that are not negative");
+                           "finite weights of 0 or more");
     }
     any = any || importance[i] > 0;
   }
   return any ? ok()
-             : Status(badImportance(tensor, "of 0 everywhere", "weights of which one is above 0"));
+             : Status(badImportance(tensor, "of 0 everywhere", "at least one weight above 0"));
 }
 
 Result<ClipChoice> weightedClipSearch(const WeightTensor& tensor, const QuantSpec& spec,
