@@ -61,14 +61,27 @@ std::optional<QSize> parseSize(const QString& text) {
   std::exit(kWrongUsage);
 }
 
+struct NamedPerspective {
+  const char* name;
+  ui::MainWindow::Perspective perspective;
+};
+constexpr NamedPerspective kPerspectives[] = {
+    {"inspect", ui::MainWindow::Perspective::Inspect},
+    {"tune", ui::MainWindow::Perspective::Tune},
+    {"compare", ui::MainWindow::Perspective::Compare},
+};
+
+QString perspectiveNames() {
+  QStringList names;
+  for (const NamedPerspective& row : kPerspectives) names << QLatin1String(row.name);
+  return names.join(QLatin1String(", "));
+}
+
 ui::MainWindow::Perspective parsePerspective(const QString& name) {
-  static const QStringList kNames = {QStringLiteral("inspect"), QStringLiteral("tune"),
-                                     QStringLiteral("compare")};
-  const auto number = kNames.indexOf(name);
-  if (number < 0) {
-    refuse(QStringLiteral("--perspective %1: allowed are inspect, tune and compare").arg(name));
+  for (const NamedPerspective& row : kPerspectives) {
+    if (name == QLatin1String(row.name)) return row.perspective;
   }
-  return static_cast<ui::MainWindow::Perspective>(number);
+  refuse(QStringLiteral("--perspective %1: allowed are %2").arg(name, perspectiveNames()));
 }
 
 Arguments parseArguments(const QApplication& application) {
@@ -92,7 +105,7 @@ Arguments parseArguments(const QApplication& application) {
                                     QStringLiteral("White on black."));
   const QCommandLineOption perspective(
       QStringLiteral("perspective"),
-      QStringLiteral("Arrangement of the window: inspect, tune or compare."),
+      QStringLiteral("Arrangement of the window: %1.").arg(perspectiveNames()),
       QStringLiteral("NAME"));
   parser.addOptions({tensor, picture, size, light, dark, contrast, perspective});
   parser.addHelpOption();
