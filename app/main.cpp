@@ -8,6 +8,7 @@
 
 #include <QApplication>
 #include <QCommandLineParser>
+#include <QDir>
 #include <QFile>
 #include <QIcon>
 #include <QRegularExpression>
@@ -143,17 +144,15 @@ Arguments parseArguments(const QApplication& application) {
   return arguments;
 }
 
-/// The sample model that comes with the program; empty where it is not installed.
+/// The sample model that comes with the program: where an installation has it, of which a build
+/// tree is an image, else among the data that is installed anywhere. Empty where it is missing.
 QString samplePath() {
-  const QString nearby = QCoreApplication::applicationDirPath() +
-                         QStringLiteral("/../share/quantoscope/") + QLatin1String(kSample);
+  const QString nearby =
+      QDir::cleanPath(QCoreApplication::applicationDirPath() +
+                      QStringLiteral("/../share/quantoscope/") + QLatin1String(kSample));
   if (QFile::exists(nearby)) return nearby;
-  const QString installed = QStandardPaths::locate(
-      QStandardPaths::GenericDataLocation, QStringLiteral("quantoscope/") + QLatin1String(kSample));
-  if (!installed.isEmpty()) return installed;
-  const QString inSources =
-      QStringLiteral(QUANTOSCOPE_SOURCE_DIR "/resources/") + QLatin1String(kSample);
-  return QFile::exists(inSources) ? inSources : QString();
+  return QStandardPaths::locate(QStandardPaths::GenericDataLocation,
+                                QStringLiteral("quantoscope/") + QLatin1String(kSample));
 }
 
 /// Neither a picture nor a line of text needs a display: use none for them.

@@ -55,6 +55,9 @@ class ProgramTest : public QObject {
  private Q_SLOTS:
   void noProgramLinksTheNetwork_data();
   void noProgramLinksTheNetwork();
+  void noProgramKnowsWhereItWasBuilt_data() { noProgramLinksTheNetwork_data(); }
+  void noProgramKnowsWhereItWasBuilt();
+  void aBuildTreeFindsTheSample();
   void theNumbersInTheWindowAreThoseOfTheCommandLine_data();
   void theNumbersInTheWindowAreThoseOfTheCommandLine();
   void aSessionOnTheCommandLineIsOpened();
@@ -88,6 +91,24 @@ void ProgramTest::noProgramLinksTheNetwork() {
   QVERIFY2(!loaded.out.contains(QStringLiteral("Network")), qPrintable(loaded.out));
   const bool window = program == QStringLiteral(QUANTOSCOPE_PROGRAM);
   QVERIFY2(window || !loaded.out.contains(QStringLiteral("libQt")), qPrintable(loaded.out));
+}
+
+void ProgramTest::noProgramKnowsWhereItWasBuilt() {
+  QFETCH(QString, program);
+  // Only what is loaded: debug information, which an installation strips, tells of sources.
+  const Run strings = run(QStringLiteral("strings"), {QStringLiteral("-d"), program});
+  if (strings.status != 0) QSKIP("strings is not here");
+  QVERIFY(strings.out.contains(QStringLiteral("quantoscope")));
+  const QString sources = QString::fromStdString(test::sourcePath("core"));
+  QVERIFY2(!strings.out.contains(sources.chopped(5)), qPrintable(sources));
+}
+
+void ProgramTest::aBuildTreeFindsTheSample() {
+  const QString picture = folder_.filePath(QStringLiteral("sample.png"));
+  const Run shown = run(QStringLiteral(QUANTOSCOPE_PROGRAM), {QStringLiteral("--picture"), picture},
+                        folder_.filePath(QStringLiteral("empty")));
+  QVERIFY2(shown.status == 0, qPrintable(shown.err));
+  QVERIFY(!QImage(picture).isNull());
 }
 
 void ProgramTest::theNumbersInTheWindowAreThoseOfTheCommandLine_data() {
