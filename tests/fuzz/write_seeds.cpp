@@ -109,6 +109,7 @@ void addMessages(Corpus& corpus) {
   const Header header;
   add(7, std::string(reinterpret_cast<const char*>(&header), sizeof(header)));
   add(8, encode(storedFile()));
+  add(9, encode(SandboxReport{}));
 }
 
 }  // namespace

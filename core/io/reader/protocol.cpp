@@ -128,6 +128,7 @@ std::optional<Type> typeOf(const Header& header) {
     case Type::Open:
     case Type::Describe:
     case Type::Read:
+    case Type::Confine:
     case Type::Progress:
     case Type::ContentsPart:
     case Type::Opened:
@@ -135,6 +136,7 @@ std::optional<Type> typeOf(const Header& header) {
     case Type::Done:
     case Type::Failed:
     case Type::Names:
+    case Type::Confined:
       return type;
   }
   return std::nullopt;
@@ -157,6 +159,25 @@ std::optional<Open> decodeOpen(std::string_view payload) {
   message.wordsAreBFloat16 = reader.flag();
   message.memoryBytes = reader.number<std::uint64_t>();
   return whole(reader, std::move(message));
+}
+
+std::string encode(const SandboxReport& message) {
+  WireWriter writer;
+  for (const bool flag :
+       {message.noNewPrivileges, message.memoryLimit, message.landlock, message.seccomp}) {
+    writer.number<std::uint8_t>(flag);
+  }
+  return writer.take();
+}
+
+std::optional<SandboxReport> decodeSandboxReport(std::string_view payload) {
+  WireReader reader(payload);
+  SandboxReport message;
+  message.noNewPrivileges = reader.flag();
+  message.memoryLimit = reader.flag();
+  message.landlock = reader.flag();
+  message.seccomp = reader.flag();
+  return whole(reader, message);
 }
 
 std::string encode(const Describe& message) {

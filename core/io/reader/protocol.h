@@ -12,6 +12,7 @@
 #include "core/io/container/array_box.h"
 #include "core/io/container/container.h"
 #include "core/io/container/stored_file.h"
+#include "core/io/reader/sandbox.h"
 
 namespace quantoscope {
 
@@ -22,6 +23,7 @@ namespace quantoscope {
 /// | Open     | Progress and Names..., ContentsPart..., then Opened or Failed |
 /// | Describe | Description or Failed                              |
 /// | Read     | Progress..., then Done or Failed; comes with the shared memory to fill |
+/// | Confine  | Confined; an Open of which nothing but the sandbox is wanted, in place of it |
 ///
 /// One request at a time. Decoding takes any bytes: what is not exactly a message is nothing.
 namespace protocol {
@@ -35,6 +37,7 @@ enum class Type : std::uint16_t {
   Open = 1,
   Describe,
   Read,
+  Confine,
   Progress = 100,
   ContentsPart,
   Opened,
@@ -42,6 +45,7 @@ enum class Type : std::uint16_t {
   Done,
   Failed,
   Names,
+  Confined,
 };
 
 /// What stands before every payload.
@@ -92,6 +96,7 @@ std::string encode(const Progress& message);
 std::string encode(const Description& message);
 std::string encode(const Error& message);
 std::string encode(const StoredFile& contents);
+std::string encode(const SandboxReport& message);
 /// As many messages as it takes.
 std::vector<std::string> encodeNames(const std::vector<std::string>& names);
 
@@ -103,6 +108,7 @@ std::optional<Description> decodeDescription(std::string_view payload);
 /// The message is made one line of at most 2000 bytes.
 std::optional<Error> decodeError(std::string_view payload);
 std::optional<std::vector<std::string>> decodeNames(std::string_view payload);
+std::optional<SandboxReport> decodeSandboxReport(std::string_view payload);
 /// All parts in one.
 std::optional<StoredFile> decodeContents(std::string_view payload);
 

@@ -62,6 +62,10 @@ class Service {
       const auto request = protocol::decodeOpen(message.payload);
       return request && open(*request);
     }
+    if (message.type == Type::Confine && !container_) {
+      const auto request = protocol::decodeOpen(message.payload);
+      return request && channel_.send(Type::Confined, protocol::encode(confine(*request)));
+    }
     if (!container_) return false;
     if (message.type == Type::Describe) {
       const auto request = protocol::decodeDescribe(message.payload);
@@ -74,10 +78,16 @@ class Service {
     return false;
   }
 
-  bool open(const protocol::Open& request) {
+  /// Before anything of a file is read.
+  SandboxReport confine(const protocol::Open& request) {
     path_ = request.path;
-    enterSandbox({request.memoryBytes, path_, request.allowOutside});
+    const SandboxReport report = enterSandbox({request.memoryBytes, path_, request.allowOutside});
     endWithParent(channel_.socket());
+    return report;
+  }
+
+  bool open(const protocol::Open& request) {
+    confine(request);
     OpenOptions options;
     options.allowOutside = request.allowOutside;
     options.wordsAreBFloat16 = request.wordsAreBFloat16;

@@ -312,4 +312,22 @@ Result<SharedContainer> openRemoteContainer(const std::string& path, const OpenO
   return SharedContainer(container);
 }
 
+Result<SandboxReport> sandboxOfReader(const ReaderSettings& settings) {
+  auto process = ReaderProcess::start(settings.program);
+  if (!process) return process.error();
+  MessageChannel& channel = (*process)->channel();
+  const protocol::Open about{settings.program, false, settings.memoryBytes, false};
+  Message message;
+  const bool answered =
+      channel.send(Type::Confine, protocol::encode(about)) &&
+      channel.receive(message, Clock::now() + settings.listingPatience, {}) == Waiting::Arrived &&
+      message.type == Type::Confined;
+  const auto report = answered ? protocol::decodeSandboxReport(message.payload) : std::nullopt;
+  if (!report) {
+    return Error{ErrorCode::UnreadableFile,
+                 "the reader " + settings.program + " does not tell its sandbox"};
+  }
+  return *report;
+}
+
 }  // namespace quantoscope

@@ -9,6 +9,7 @@
 #include "core/io/container/container.h"
 #include "core/io/container/open_options.h"
 #include "core/io/reader/reader_process.h"
+#include "core/io/reader/sandbox.h"
 
 namespace quantoscope {
 
@@ -27,5 +28,9 @@ struct ReaderSettings {
 Result<SharedContainer> openRemoteContainer(const std::string& path,
                                             const OpenOptions& options = {},
                                             const ReaderSettings& settings = {});
+
+/// What the kernel grants a reader that is confined as for reading a file: starts one for it and
+/// ends it. UnreadableFile where it cannot be started or does not answer.
+Result<SandboxReport> sandboxOfReader(const ReaderSettings& settings = {});
 
 }  // namespace quantoscope

@@ -75,6 +75,11 @@ class ProtocolTest : public QObject {
     QCOMPARE(description->chunk, (std::vector<std::size_t>{16, 1}));
     const auto open = protocol::decodeOpen(protocol::encode(protocol::Open{"/a/b", true, 77}));
     QVERIFY(open && open->path == "/a/b" && open->allowOutside && open->memoryBytes == 77);
+    SandboxReport report;
+    report.memoryLimit = report.seccomp = true;
+    const auto reported = protocol::decodeSandboxReport(protocol::encode(report));
+    QVERIFY(reported && !reported->noNewPrivileges && reported->memoryLimit &&
+            !reported->landlock && reported->seccomp);
     const protocol::Read read{"x", {{1, 2}, {3, 4}}, true};
     const auto readAgain = protocol::decodeRead(protocol::encode(read));
     QVERIFY(readAgain && readAgain->box == read.box && readAgain->asFloat);
@@ -146,6 +151,7 @@ class ProtocolTest : public QObject {
         protocol::encode(protocol::Open{"/a/b", true, 77}),
         protocol::encode(protocol::Read{"x", {{1, 2}, {3, 4}}, true}),
         protocol::encode(protocol::Progress{1, 2}),
+        protocol::encode(SandboxReport{}),
         protocol::encode(Error{ErrorCode::NotFound, "text"}),
     };
     for (int round = 0; round < 30000; ++round) {
@@ -165,6 +171,7 @@ class ProtocolTest : public QObject {
       static_cast<void>(protocol::decodeDescribe(bytes));
       static_cast<void>(protocol::decodeProgress(bytes));
       static_cast<void>(protocol::decodeError(bytes));
+      static_cast<void>(protocol::decodeSandboxReport(bytes));
     }
   }
 };

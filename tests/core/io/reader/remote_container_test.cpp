@@ -77,7 +77,27 @@ class RemoteContainerTest : public QObject {
   QTemporaryDir directory_;
 
  private slots:
-  void cleanup() { qunsetenv("FAKE_READER"); }
+  void aReaderTellsWhatConfinesIt() {
+    ReaderSettings settings;
+    const auto report = sandboxOfReader(settings);
+    QVERIFY2(report, report ? "" : report.error().message.c_str());
+    QVERIFY(report->noNewPrivileges);
+#ifndef __SANITIZE_ADDRESS__
+    QVERIFY(report->memoryLimit);
+    settings.memoryBytes = 0;
+    QVERIFY(!sandboxOfReader(settings)->memoryLimit);
+#endif
+    const auto silent = sandboxOfReader(fakeReader());
+    QVERIFY(!silent);
+    QVERIFY(silent.error().message.find("does not tell its sandbox") != std::string::npos);
+    settings.program = path("none");
+    QVERIFY(sandboxOfReader(settings).error().message.find("cannot be started") !=
+            std::string::npos);
+  }
+
+  void cleanup() {
+    qunsetenv("FAKE_READER");
+  }
 
   void theOtherProcessGivesTheSame() {
     writeModel();
