@@ -9,10 +9,7 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
-#include "core/io/hdf5/hdf5_border.h"
 #include "core/kernels/kernels.h"
-#include "core/parallel/executor.h"
-#include "ui/main_window/library_versions.h"
 #include "ui/plots/plot.h"
 
 namespace quantoscope::ui {
@@ -27,7 +24,8 @@ QString tableOf(const std::vector<Library>& all) {
   QString rows;
   for (const Library& library : all) {
     rows += QStringLiteral("<tr><td>%1&nbsp;&nbsp;</td><td>%2&nbsp;&nbsp;</td><td>%3</td></tr>")
-                .arg(library.name, library.version, library.licence);
+                .arg(QString::fromStdString(library.name), QString::fromStdString(library.version),
+                     QString::fromStdString(library.licence));
   }
   return QStringLiteral("<table>%1</table>").arg(rows);
 }
@@ -38,27 +36,20 @@ QString plainTextOf(const std::vector<Library>& all) {
                            .arg(QApplication::applicationVersion(),
                                 latin(kernels::activeKernels().name), QSysInfo::prettyProductName(),
                                 QApplication::platformName())};
-  for (const Library& library : all) lines << library.name + QLatin1Char(' ') + library.version;
+  for (const Library& library : all) {
+    lines << QString::fromStdString(library.name + ' ' + library.version);
+  }
   return lines.join(QLatin1Char('\n'));
 }
 
 }  // namespace
 
 std::vector<Library> libraries() {
-  return {
-      {QStringLiteral("Qt"), latin(qVersion()), QStringLiteral("LGPL-3.0-only")},
-      {QStringLiteral("QCustomPlot"), Plot::libraryVersion(), QStringLiteral("GPL-3.0-or-later")},
-      {QStringLiteral("HDF5"), QString::fromStdString(hdf5Version()),
-       QStringLiteral("BSD-3-Clause")},
-      {QStringLiteral("oneTBB"), QString::fromStdString(tbbVersion()),
-       QStringLiteral("Apache-2.0")},
-      {QStringLiteral("Highway"), latin(kHighwayVersion),
-       QStringLiteral("Apache-2.0 OR BSD-3-Clause")},
-      {QStringLiteral("libdeflate"), latin(kDeflateVersion), QStringLiteral("MIT")},
-      {QStringLiteral("libseccomp"), latin(kSeccompVersion), QStringLiteral("LGPL-2.1-only")},
-      {QStringLiteral("OpenSSL"), latin(kOpenSslVersion), QStringLiteral("Apache-2.0")},
-      {QStringLiteral("JSON for Modern C++"), latin(kJsonVersion), QStringLiteral("MIT")},
-      {QStringLiteral("CLI11"), latin(kCli11Version), QStringLiteral("BSD-3-Clause")}};
+  std::vector<Library> all = coreLibraries();
+  all.insert(all.begin(),
+             {{"Qt", qVersion(), "LGPL-3.0-only"},
+              {"QCustomPlot", Plot::libraryVersion().toStdString(), "GPL-3.0-or-later"}});
+  return all;
 }
 
 void showAbout(QWidget* parent) {

@@ -3,7 +3,9 @@
 
 #include <vector>
 
-#include <QString>
+#include <QtGlobal>
+
+#include "core/io/libraries.h"
 
 QT_BEGIN_NAMESPACE
 class QWidget;
@@ -11,13 +13,7 @@ QT_END_NAMESPACE
 
 namespace quantoscope::ui {
 
-struct Library {
-  QString name;
-  QString version;  ///< the one in use where the library tells it, else that of the build
-  QString licence;  ///< by its SPDX identifier
-};
-
-/// Every library that one of the programs links by itself.
+/// Every library that one of the programs links by itself, Qt first.
 std::vector<Library> libraries();
 
 /// Opens a dialog with the versions and licences of the program and its libraries; returns at once.
