@@ -9,6 +9,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "core/base/text.h"
+
 namespace quantoscope {
 
 namespace {
@@ -167,11 +169,16 @@ Result<FileKind> fileKindOf(const std::string& path) {
   return kindOfHead(bytesAt(file, 0, kHeadBytes), bytes);
 }
 
+std::vector<std::string> openableFormats() {
+  return {"HDF5 (.h5, .hdf5)", ".keras", "safetensors", "NumPy files (.npy, .npz)"};
+}
+
 Error unsupportedKindError(const std::string& path, FileKind kind) {
-  return {ErrorCode::UnreadableFile,
-          path + ": " + descriptionOf(kind) +
-              "; allowed are HDF5 (.h5, .hdf5), .keras, safetensors and NumPy files (.npy, .npz)" +
-              remedyFor(kind)};
+  std::vector<std::string> formats = openableFormats();
+  const std::string last = formats.back();
+  formats.pop_back();
+  return {ErrorCode::UnreadableFile, path + ": " + descriptionOf(kind) + "; allowed are " +
+                                         join(formats, ", ") + " and " + last + remedyFor(kind)};
 }
 
 }  // namespace quantoscope

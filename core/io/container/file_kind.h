@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "core/base/result.h"
 
@@ -26,6 +27,9 @@ enum class FileKind {
 /// Looks into a file. HDF5 is found behind a user block too (at 512, 1024, 2048, ... bytes). What
 /// is not there, is no regular file, is empty or may not be read is an UnreadableFile error.
 Result<FileKind> fileKindOf(const std::string& path);
+
+/// What can be opened, for people: "HDF5 (.h5, .hdf5)".
+std::vector<std::string> openableFormats();
 
 /// The error for a kind that cannot be opened: what it is, what can be opened, and how to get
 /// there.
