@@ -24,11 +24,9 @@ Status readInteger(const char* option, const std::string& text, T& value) {
 }
 
 std::string orientationHelp() {
-  std::vector<std::string> rows;
-  for (const NamedOrientation& row : kOrientations) {
-    rows.push_back(std::string(row.name) + " (" + row.meaning + ")");
-  }
-  return join(rows, ", ") + "; the input channels lie along the axis beside it";
+  std::vector<std::string> names;
+  for (const NamedOrientation& row : kOrientations) names.emplace_back(row.name);
+  return "which axis holds the output channels: " + join(names, ", ");
 }
 
 /// Assigns a parsed value, or passes the error on.
@@ -51,7 +49,7 @@ void SpecOptions::addTo(CLI::App& verb) {
       "int, nf4, fp4, fp4_e2m1_bnb, fp4_e2m1, fp4_e2m1_ocp, mxfp4, nvfp4, fp8_e4m3fn, fp8_e5m2");
   bitsOption_ = option("--bits", bits_, "1 to 8; int only");
   groupSizeOption_ = option("--group-size", groupSize_, "weights that share a scale; -1: a row");
-  schemeOption_ = option("--scheme", scheme_, "sym or asym; int only");
+  schemeOption_ = option("--scheme", scheme_, "int only: sym, asym");
   fullRangeOption_ = verb.add_flag("--full-range", fullRange_,
                                    "sym only: the largest magnitude uses the lowest code")
                          ->group(group);
@@ -62,14 +60,16 @@ void SpecOptions::addTo(CLI::App& verb) {
   codebookOption_ =
       verb.add_option("--codebook", codebook_, "your own number format: JSON with \"levels\"")
           ->group(group);
-  clipOption_ =
-      option("--clip", clip_, "none, a ratio, search, search-rows, search-groups or optimal");
+  clipOption_ = option("--clip", clip_,
+                       "a ratio, or one of: none, search, search-rows, search-groups, optimal");
   ratiosOption_ = option("--ratios", ratios_, "FROM:TO:COUNT of a clip search");
   doubleQuantOption_ =
       verb.add_flag("--double-quant", doubleQuant_, "quantize the scales as well")->group(group);
-  dqDtypeOption_ = option("--double-quant-dtype", dqDtype_, "number format of the scales");
+  dqDtypeOption_ = option("--double-quant-dtype", dqDtype_,
+                          "number format of the scales: int, nf4, fp4, fp4_e2m1_bnb, fp4_e2m1");
   dqBitsOption_ = option("--double-quant-bits", dqBits_, "bits of a scale");
-  dqSchemeOption_ = option("--double-quant-scheme", dqScheme_, "asym subtracts the mean first");
+  dqSchemeOption_ = option("--double-quant-scheme", dqScheme_,
+                           "of the scales; asym subtracts the mean first: sym, asym");
   dqGroupSizeOption_ = option("--double-quant-group-size", dqGroupSize_, "scales in a group");
   verb.add_option("--orientation", orientation_, orientationHelp())
       ->capture_default_str()

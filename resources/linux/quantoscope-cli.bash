@@ -1,5 +1,15 @@
-# bash completion for quantoscope-cli. Verbs and options come from the program's own --help, tensor
-# names from its list.
+# bash completion for quantoscope-cli. Verbs, options and their values come from the program's own
+# --help, tensor names from its list.
+
+# The names that a verb's help lists for an option, such as the number formats: all behind the last
+# colon, separated by commas.
+_quantoscope_cli_choices() {
+  "$1" "$2" --help 2>/dev/null | awk -v option="$3" '
+    NF == 0 { here = 0 }
+    /^ *-/ { here = $1 == option; if (here) $1 = $2 = "" }
+    here { text = text " " $0 }
+    END { sub(/.*: /, "", text); gsub(/,/, "", text); print text }'
+}
 
 _quantoscope_cli() {
   local program=${COMP_WORDS[0]} current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
@@ -14,19 +24,16 @@ _quantoscope_cli() {
   done
 
   case $previous in
-    --dtype) COMPREPLY=($(compgen -W "int nf4 fp4 fp4_e2m1_bnb fp4_e2m1 fp4_e2m1_ocp mxfp4 nvfp4 fp8_e4m3fn fp8_e5m2" -- "$current")); return ;;
-    --double-quant-dtype) COMPREPLY=($(compgen -W "int nf4 fp4 fp4_e2m1_bnb fp4_e2m1" -- "$current")); return ;;
-    --scheme | --double-quant-scheme) COMPREPLY=($(compgen -W "asym sym" -- "$current")); return ;;
-    --clip) COMPREPLY=($(compgen -W "none search search-rows search-groups optimal" -- "$current")); return ;;
-    --granularity) COMPREPLY=($(compgen -W "tensor row group" -- "$current")); return ;;
-    --orientation) COMPREPLY=($(compgen -W "auto rows columns second last-but-one" -- "$current")); return ;;
-    --out | --plan) compopt -o filenames; COMPREPLY=($(compgen -f -- "$current")); return ;;
+    --dtype | --double-quant-dtype | --scheme | --double-quant-scheme | --clip | --granularity | --orientation)
+      COMPREPLY=($(compgen -W "$(_quantoscope_cli_choices "$program" "$verb" "$previous")" -- "$current"))
+      return ;;
+    --out | --plan | --codebook) compopt -o filenames; COMPREPLY=($(compgen -f -- "$current")); return ;;
   esac
 
   if [[ $current == -* ]]; then
     local options
-    options=$("$program" $verb --help 2>/dev/null | grep -oE -- '--[a-z0-9-]+')
-    options+=" --threads --quiet --force --allow-external"
+    options=$({ "$program" --help; "$program" $verb --help; } 2>/dev/null | grep -oE '^ *-[a-z,-]*' |
+      grep -oE -- '--[a-z0-9-]+' | sort -u)
     COMPREPLY=($(compgen -W "$options" -- "$current"))
   elif [ -z "$verb" ]; then
     local verbs
