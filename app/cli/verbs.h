@@ -21,6 +21,7 @@ Verb addCompare(CLI::App& verb);
 Verb addOverview(CLI::App& verb);
 Verb addQuantize(CLI::App& verb);
 Verb addEncode(CLI::App& verb);
+Verb addDoctor(CLI::App& verb);
 
 struct VerbRow {
   const char* name;
@@ -37,6 +38,7 @@ inline constexpr VerbRow kVerbs[] = {
     {"overview", "Quantize every tensor, show the errors, and write a plan", addOverview},
     {"quantize", "Write quantized tensors to a native HDF5 file", addQuantize},
     {"encode", "Quantize a tensor with given scales", addEncode},
+    {"doctor", "Show versions, kernels, machine, sandbox and formats, for bug reports", addDoctor},
 };
 
 }  // namespace quantoscope::cli

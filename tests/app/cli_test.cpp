@@ -9,6 +9,8 @@
 
 #include "core/base/json.h"
 #include "core/base/text.h"
+#include "core/io/libraries.h"
+#include "core/io/reader/remote_container.h"
 #include "core/kernels/kernels.h"
 #include "tests/support/golden_file.h"
 #include "tests/support/hdf5_reader.h"
@@ -497,6 +499,44 @@ class CliTest : public QObject {
     QVERIFY(libraries.contains("libhdf5"));
     QVERIFY2(!libraries.contains("Qt6"), libraries);
     QVERIFY2(!libraries.contains("libX"), libraries);
+  }
+
+  void doctorTellsWhatABugReportNeeds() {
+    const char* table = kernels::availableKernels().back()->name;
+    const Run result = run({"doctor", "--json", "--kernels", table, "--threads", "3"});
+    QVERIFY2(result.status == 0, result.err);
+    const Json json = jsonOf(result);
+    QVERIFY(run({"--version"}).out.contains(json.find("version")->asString()->c_str()));
+    QCOMPARE(*json.find("kernels")->find("used")->asString(), std::string(table));
+    QCOMPARE(json.find("kernels")->find("available")->asArray()->size(),
+             kernels::availableKernels().size());
+    QCOMPARE(numberAt(json, {"threads"}), 3.0);
+    QVERIFY(numberAt(json, {"cores"}) >= 1);
+    QVERIFY(numberAt(json, {"memory_bytes"}) > numberAt(json, {"memory_available_bytes"}));
+    const auto confined = sandboxOfReader();
+    QVERIFY(confined);
+    const Json& sandbox = *json.find("sandbox");
+    QCOMPARE(*sandbox.find("seccomp"), Json(confined->seccomp));
+    QCOMPARE(*sandbox.find("landlock"), Json(confined->landlock));
+    QCOMPARE(*sandbox.find("memory_limit"), Json(confined->memoryLimit));
+    QCOMPARE(*sandbox.find("no_new_privileges"), Json(confined->noNewPrivileges));
+    const Run words = run({"doctor"});
+    for (const Library& library : coreLibraries()) {
+      QCOMPARE(*json.find("libraries")->find(library.name)->asString(), library.version);
+      QVERIFY2(words.out.contains((library.name + " ").c_str()) &&
+                   words.out.contains(library.version.c_str()),
+               library.name.c_str());
+    }
+  }
+
+  void doctorTellsOfAReaderThatIsMissing() {
+    const QByteArray reader = qgetenv("QUANTOSCOPE_READER");
+    qputenv("QUANTOSCOPE_READER", "/nonexistent/reader");
+    const Run result = run({"doctor", "--json"});
+    qputenv("QUANTOSCOPE_READER", reader);
+    verifyOneError(result, 3, "/nonexistent/reader");
+    QVERIFY(jsonOf(result).find("sandbox")->find("seccomp")->isNull());
+    QVERIFY(!jsonOf(result).find("libraries")->asObject()->empty());
   }
 
   void helpAndVersionSucceed() {
