@@ -32,7 +32,7 @@ _quantoscope_cli() {
 
   if [[ $current == -* ]]; then
     local options
-    options=$({ "$program" --help; "$program" $verb --help; } 2>/dev/null | grep -oE '^ *-[a-z,-]*' |
+    options=$({ "$program" --help; "$program" $verb --help; } 2>/dev/null | grep -oE '^ *-[a-z0-9,-]*' |
       grep -oE -- '--[a-z0-9-]+' | sort -u)
     COMPREPLY=($(compgen -W "$options" -- "$current"))
   elif [ -z "$verb" ]; then
