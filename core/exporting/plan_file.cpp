@@ -68,8 +68,8 @@ Result<TuningPlan> planFromJson(const Json& json, const std::string& name) {
                  name + ": not a Quantoscope plan (\"format\":\"quantoscope-plan\" is missing)"};
   }
   if (version->asNumber(0) != kVersion) {
-    return Error{ErrorCode::InvalidArgument,
-                 name + ": plan version " + version->text(-1) + " is not supported; only version 1 is"};
+    return Error{ErrorCode::InvalidArgument, name + ": plan version " + version->text(-1) +
+                                                 " is not supported; only version 1 is"};
   }
   TuningPlan plan;
   plan.sourceFile = textIn(json.find("source"), "file");
