@@ -100,9 +100,9 @@ Result<std::vector<std::int32_t>> integerCodes(const Matrix& codes, const std::s
 Result<QuantSpec> encodingSpec(const EncodeOptions& options) {
   auto spec = options.spec.spec();
   if (!spec) return spec.error();
-  if (spec->isFloat() && (!isPublished(spec->dtype))) {
-    return wrongUsage(std::string("--dtype ") + nameOf(spec->dtype) +
-                      ": encode knows int, nf4, fp4, fp4_e2m1_bnb, fp4_e2m1");
+  if (!isPublished(spec->dtype)) {
+    return wrongUsage(std::string("--dtype ") + nameOf(spec->dtype) + ": encode knows " +
+                      formatNames(&NumberFormat::isPublished));
   }
   if (options.spec.clipGiven()) return wrongUsage("--clip: encode takes the scales as given");
   if (spec->doubleQuant) return wrongUsage("--double-quant: encode takes the scales as given");

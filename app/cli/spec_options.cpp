@@ -41,12 +41,10 @@ Status take(Result<T> parsed, T& value) {
 
 void SpecOptions::addTo(CLI::App& verb) {
   const std::string group = "Specification";
-  const auto option = [&](const char* name, std::string& value, const char* help) {
+  const auto option = [&](const char* name, std::string& value, const std::string& help) {
     return verb.add_option(name, value, help)->capture_default_str()->group(group);
   };
-  dtypeOption_ = option(
-      "--dtype", dtype_,
-      "int, nf4, fp4, fp4_e2m1_bnb, fp4_e2m1, fp4_e2m1_ocp, mxfp4, nvfp4, fp8_e4m3fn, fp8_e5m2");
+  dtypeOption_ = option("--dtype", dtype_, formatNames(&NumberFormat::isNamed));
   bitsOption_ = option("--bits", bits_, "1 to 8; int only");
   groupSizeOption_ = option("--group-size", groupSize_, "weights that share a scale; -1: a row");
   schemeOption_ = option("--scheme", scheme_, "int only: sym, asym");
@@ -65,8 +63,9 @@ void SpecOptions::addTo(CLI::App& verb) {
   ratiosOption_ = option("--ratios", ratios_, "FROM:TO:COUNT of a clip search");
   doubleQuantOption_ =
       verb.add_flag("--double-quant", doubleQuant_, "quantize the scales as well")->group(group);
-  dqDtypeOption_ = option("--double-quant-dtype", dqDtype_,
-                          "number format of the scales: int, nf4, fp4, fp4_e2m1_bnb, fp4_e2m1");
+  dqDtypeOption_ =
+      option("--double-quant-dtype", dqDtype_,
+             "number format of the scales: " + formatNames(&NumberFormat::isPublished));
   dqBitsOption_ = option("--double-quant-bits", dqBits_, "bits of a scale");
   dqSchemeOption_ = option("--double-quant-scheme", dqScheme_,
                            "of the scales; asym subtracts the mean first: sym, asym");
@@ -140,7 +139,7 @@ Result<std::optional<DoubleQuant>> SpecOptions::doubleQuant() const {
 
 Result<NamedCodebook> SpecOptions::codebook() const {
   if (!has(codebookOption_)) return NamedCodebook{};
-  if (has(dtypeOption_) && dtype_ != "codebook") {
+  if (has(dtypeOption_) && dtype_ != nameOf(Dtype::Codebook)) {
     return wrongUsage("--codebook with --dtype " + dtype_ +
                       ": leave --dtype out, or use --dtype codebook");
   }

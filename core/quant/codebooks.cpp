@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <set>
 
 #include "core/base/text.h"
@@ -12,55 +13,13 @@ namespace quantoscope {
 
 namespace {
 
-/// Midpoints are computed in double and compared as float32.
-Codebook makeCodebook(const std::vector<double>& levels, std::vector<int> codes) {
-  Codebook book;
-  for (const double level : levels) book.levels.push_back(static_cast<float>(level));
-  for (std::size_t i = 0; i + 1 < levels.size(); ++i) {
-    book.thresholds.push_back(static_cast<float>((levels[i] + levels[i + 1]) / 2));
-  }
-  book.codes = std::move(codes);
-  return book;
-}
-
-/// A floating-point format with a sign bit, subnormals and no special values up to
-/// `largestPattern`.
-struct SmallFloat {
-  int exponentBits;
-  int mantissaBits;
-  int largestPattern;  ///< of a positive finite number
-
-  double valueOf(int pattern) const {
-    const int bias = (1 << (exponentBits - 1)) - 1;
-    const int exponent = pattern >> mantissaBits;
-    const int mantissa = pattern & ((1 << mantissaBits) - 1);
-    const double fraction = std::ldexp(mantissa, -mantissaBits);
-    return exponent == 0 ? std::ldexp(fraction, 1 - bias)
-                         : std::ldexp(1 + fraction, exponent - bias);
-  }
-  int signBit() const { return 1 << (exponentBits + mantissaBits); }
-};
-
-/// Magnitudes ascend with their patterns, so the negative numbers are those of the descending
-/// patterns. A tie goes to the even one of its two patterns.
-Codebook smallFloatCodebook(const SmallFloat& format) {
-  std::vector<double> levels;
-  std::vector<int> codes;
-  for (int pattern = format.largestPattern; pattern > 0; --pattern) {
-    levels.push_back(-format.valueOf(pattern));
-    codes.push_back(pattern | format.signBit());
-  }
-  for (int pattern = 0; pattern <= format.largestPattern; ++pattern) {
-    levels.push_back(format.valueOf(pattern));
-    codes.push_back(pattern);
-  }
-  Codebook book = makeCodebook(levels, std::move(codes));
-  for (std::size_t i = 0; i < book.thresholds.size(); ++i) {
-    const bool upperIsEven = book.codes[i + 1] % 2 == 0;
-    float& threshold = book.thresholds[i];
-    if (upperIsEven) threshold = std::nextafter(threshold, -std::numeric_limits<float>::infinity());
-  }
-  return book;
+/// The value of a positive pattern.
+double valueOf(const SmallFloat& format, int pattern) {
+  const int bias = (1 << (format.exponentBits - 1)) - 1;
+  const int exponent = pattern >> format.mantissaBits;
+  const int mantissa = pattern & ((1 << format.mantissaBits) - 1);
+  const double fraction = std::ldexp(mantissa, -format.mantissaBits);
+  return exponent == 0 ? std::ldexp(fraction, 1 - bias) : std::ldexp(1 + fraction, exponent - bias);
 }
 
 Error badCodebook(const std::string& name, const std::string& what, const std::string& allowed) {
@@ -133,43 +92,36 @@ Result<std::vector<int>> integersOf(const Json& json, const std::string& name) {
 
 }  // namespace
 
-const Codebook& nf4Codebook() {
-  static const Codebook book = makeCodebook(
-      {-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
-       -0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725,
-       0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941,
-       0.7229568362236023, 1.0},
-      {7, 1, 2, 3, 4, 5, 6, 0, -8, -7, -6, -5, -4, -3, -2, -1});
+Codebook makeCodebook(const std::vector<double>& levels, std::vector<int> codes) {
+  Codebook book;
+  for (const double level : levels) book.levels.push_back(static_cast<float>(level));
+  for (std::size_t i = 0; i + 1 < levels.size(); ++i) {
+    book.thresholds.push_back(static_cast<float>((levels[i] + levels[i + 1]) / 2));
+  }
+  book.codes = std::move(codes);
   return book;
 }
 
-const Codebook& fp4Codebook() {
-  static const Codebook book =
-      makeCodebook({-12, -8, -6, -4, -3, -2, -0.0625, 0, 0.0625, 2, 3, 4, 6, 8, 12},
-                   {-5, -6, -3, -4, -1, -2, -7, 0, 1, 6, 7, 4, 5, 2, 3});
-  return book;
-}
-
-const Codebook& fp4E2m1Codebook() {
-  static const Codebook book =
-      makeCodebook({-1, -2.0 / 3, -1.0 / 2, -1.0 / 3, -1.0 / 4, -1.0 / 6, -1.0 / 96, 0, 1.0 / 96,
-                    1.0 / 6, 1.0 / 4, 1.0 / 3, 1.0 / 2, 2.0 / 3, 1},
-                   {-1, -2, -3, -4, -5, -6, -7, 0, 1, 2, 3, 4, 5, 6, 7});
-  return book;
-}
-
-const Codebook& e2m1Codebook() {
-  static const Codebook book = smallFloatCodebook({2, 1, 0b111});
-  return book;
-}
-
-const Codebook& fp8E4m3fnCodebook() {
-  static const Codebook book = smallFloatCodebook({4, 3, 0b1111'110});
-  return book;
-}
-
-const Codebook& fp8E5m2Codebook() {
-  static const Codebook book = smallFloatCodebook({5, 2, 0b11110'11});
+Codebook smallFloatCodebook(const SmallFloat& format) {
+  // Magnitudes ascend with their patterns, so the negative numbers are those of the descending
+  // ones. A tie goes to the even one of its two patterns.
+  const int signBit = 1 << (format.exponentBits + format.mantissaBits);
+  std::vector<double> levels;
+  std::vector<int> codes;
+  for (int pattern = format.largestPattern; pattern > 0; --pattern) {
+    levels.push_back(-valueOf(format, pattern));
+    codes.push_back(pattern | signBit);
+  }
+  for (int pattern = 0; pattern <= format.largestPattern; ++pattern) {
+    levels.push_back(valueOf(format, pattern));
+    codes.push_back(pattern);
+  }
+  Codebook book = makeCodebook(levels, std::move(codes));
+  for (std::size_t i = 0; i < book.thresholds.size(); ++i) {
+    const bool upperIsEven = book.codes[i + 1] % 2 == 0;
+    float& threshold = book.thresholds[i];
+    if (upperIsEven) threshold = std::nextafter(threshold, -std::numeric_limits<float>::infinity());
+  }
   return book;
 }
 
@@ -187,12 +139,13 @@ Result<NamedCodebook> makeNamedCodebook(const std::string& name, const std::vect
                                         std::vector<int> codes) {
   if (auto status = checkLevels(name, levels); !status) return status.error();
   if (codes.empty()) {
-    for (std::size_t i = 0; i < levels.size(); ++i) codes.push_back(static_cast<int>(i));
+    codes.resize(levels.size());
+    std::iota(codes.begin(), codes.end(), 0);
   }
   if (auto status = checkCodes(name, levels.size(), codes); !status) return status.error();
   // The midpoints of the levels as they are stored, so that writing and reading changes no bit.
-  std::vector<double> stored;
-  for (const double level : levels) stored.push_back(static_cast<float>(level));
+  std::vector<double> stored = levels;
+  for (double& level : stored) level = static_cast<float>(level);
   return NamedCodebook{
       name, std::make_shared<const Codebook>(makeCodebook(stored, std::move(codes))), {}};
 }

@@ -1,4 +1,4 @@
-// The tables of levels: published ones, small floating-point formats, and a user's own.
+// Tables of levels: how they are made, and a user's own. number_formats.cpp has the known ones.
 #pragma once
 
 #include <memory>
@@ -12,32 +12,21 @@
 
 namespace quantoscope {
 
-/// NormalFloat4: quantiles of the normal distribution. Sources: Dettmers et al. 2023, "QLoRA",
-/// arXiv:2305.14314, appendix E; bitsandbytes, functional.py; codes: neural-compressor, utility.py.
-const Codebook& nf4Codebook();
+/// Levels with their codes; midpoints are computed in double and compared as float32, a tie goes
+/// down. `levels` ascend strictly, `codes` has one each.
+Codebook makeCodebook(const std::vector<double>& levels, std::vector<int> codes);
 
-/// "fp4" and "fp4_e2m1_bnb": bitsandbytes' 4-bit float, scaled to -12..12. Sources: bitsandbytes,
-/// csrc/kernels.cu; neural-compressor, utility.py.
-const Codebook& fp4Codebook();
+/// A floating-point format with a sign bit, subnormals and no special values up to
+/// `largestPattern`.
+struct SmallFloat {
+  int exponentBits;
+  int mantissaBits;
+  int largestPattern;  ///< of a positive finite number
+};
 
-/// "fp4_e2m1" as neural-compressor has it: bitsandbytes' values scaled to -1..1. This is not the
-/// OCP e2m1 format. Source: neural-compressor, utility.py.
-const Codebook& fp4E2m1Codebook();
-
-// The small floats round to nearest, ties to the even bit pattern, and saturate. Codes are the bit
-// patterns. A negative weight that rounds to zero gets the pattern of +0: -0 is never used.
-
-/// OCP e2m1: 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives, patterns 0..7 and 9..15 (sign bit 8).
-/// Source: OCP Microscaling Formats (MX) Specification 1.0, section 5.3.3.
-const Codebook& e2m1Codebook();
-
-/// fp8 e4m3 without infinity (OCP 8-bit Floating Point Specification (OFP8) 1.0; "e4m3fn" of
-/// ml_dtypes and torch): bias 7, largest 448, pattern S.1111.111 is NaN and never used; 253 levels.
-const Codebook& fp8E4m3fnCodebook();
-
-/// fp8 e5m2 (the same specification): bias 15, largest finite 57344, exponent 11111 holds infinity
-/// and NaN and is never used; 247 levels.
-const Codebook& fp8E5m2Codebook();
+/// Its numbers: they round to nearest, ties to the even bit pattern, and saturate. Codes are the
+/// bit patterns. A negative weight that rounds to zero gets the pattern of +0: -0 is never used.
+Codebook smallFloatCodebook(const SmallFloat& format);
 
 /// A user's own table of levels.
 struct NamedCodebook {

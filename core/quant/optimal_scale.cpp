@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/kernels/kernels.h"
-#include "core/quant/codebooks.h"
+#include "core/quant/number_formats.h"
 #include "core/quant/scale_sweep.h"
 
 namespace quantoscope {
@@ -24,7 +24,7 @@ std::vector<float> existingScales(const Codec& codec) {
       scales.push_back(std::ldexp(1.0f, e));
   }
   if (codec.scaleFormat == ScaleFormat::E4m3) {
-    for (const float block : fp8E4m3fnCodebook().levels) {
+    for (const float block : codebookOf(Dtype::Fp8E4m3fn).levels) {
       if (block > 0) scales.push_back(block * codec.tensorScale);
     }
   }

@@ -1,7 +1,5 @@
 #include "core/quant/quant_spec.h"
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "core/base/text.h"
@@ -9,35 +7,6 @@
 namespace quantoscope {
 
 namespace {
-
-/// What each number format is; 0 stands for a free choice.
-struct Format {
-  Dtype dtype;
-  const char* name;
-  int bits;
-  long long groupSize;
-  const Codebook& (*codebook)();
-  ScaleFormat scaleFormat;
-};
-
-constexpr auto kPlain = ScaleFormat::Float32;
-constexpr std::array<Format, 11> kFormats = {
-    {{Dtype::Int, "int", 0, 0, nullptr, kPlain},
-     {Dtype::Nf4, "nf4", 4, 0, nf4Codebook, kPlain},
-     {Dtype::Fp4, "fp4", 4, 0, fp4Codebook, kPlain},
-     {Dtype::Fp4E2m1Bnb, "fp4_e2m1_bnb", 4, 0, fp4Codebook, kPlain},
-     {Dtype::Fp4E2m1, "fp4_e2m1", 4, 0, fp4E2m1Codebook, kPlain},
-     {Dtype::Fp4E2m1Ocp, "fp4_e2m1_ocp", 4, 0, e2m1Codebook, kPlain},
-     {Dtype::Mxfp4, "mxfp4", 4, 32, e2m1Codebook, ScaleFormat::E8m0},
-     {Dtype::Nvfp4, "nvfp4", 4, 16, e2m1Codebook, ScaleFormat::E4m3},
-     {Dtype::Fp8E4m3fn, "fp8_e4m3fn", 8, 0, fp8E4m3fnCodebook, kPlain},
-     {Dtype::Fp8E5m2, "fp8_e5m2", 8, 0, fp8E5m2Codebook, kPlain},
-     {Dtype::Codebook, "codebook", 0, 0, nullptr, kPlain}}};
-
-const Format& formatOf(Dtype dtype) {
-  return *std::find_if(kFormats.begin(), kFormats.end(),
-                       [dtype](const Format& format) { return format.dtype == dtype; });
-}
 
 constexpr const char* kClipNames[] = {"none",          "",       "search", "search-rows",
                                       "search-groups", "optimal"};
@@ -70,11 +39,14 @@ Status validateDoubleQuant(const DoubleQuant& dq) {
     return invalid("double_quant_bits", std::to_string(dq.bits), "1 to 8");
   }
   if (!isPublished(dq.dtype)) {
-    return invalid("double_quant_dtype", nameOf(dq.dtype), "int, nf4, fp4, fp4_e2m1_bnb, fp4_e2m1");
+    return invalid("double_quant_dtype", nameOf(dq.dtype), formatNames(&NumberFormat::isPublished));
   }
-  if (dq.dtype != Dtype::Int && dq.bits != 4 && dq.bits != 8) {
+  // The default, 8, is none of a table's bits, but nobody chose it.
+  const auto own = prescribedBits(dq.dtype);
+  if (own && dq.bits != *own && dq.bits != DoubleQuant{}.bits) {
     return invalid("double_quant_bits", std::to_string(dq.bits),
-                   "4 for a float codebook, which has 4 bits");
+                   std::to_string(*own) + " for a float codebook, which has " +
+                       std::to_string(*own) + " bits");
   }
   return validateGroupSize("double_quant_group_size", dq.groupSize);
 }
@@ -93,20 +65,21 @@ Codec integerCodec(int bits, Scheme scheme) {
   return codec;
 }
 
-Codec codebookCodec(const Format& format, const Codebook* codebook) {
+Codec codebookCodec(const NumberFormat& format, const Codebook* codebook) {
   Codec codec;
   codec.kind = CodecKind::Codebook;
   codec.codebook = codebook;
   codec.scaleFormat = format.scaleFormat;
-  codec.extended = !isPublished(format.dtype);
+  codec.extended = !format.isPublished();
   return codec;
 }
 
 /// Whether the number format has what it prescribes.
 Status validateFormat(const QuantSpec& spec) {
-  const std::string forDtype = std::string(" for dtype ") + nameOf(spec.dtype);
+  const NumberFormat& format = formatOf(spec.dtype);
+  const std::string forDtype = std::string(" for dtype ") + format.name;
   const bool ownLevels = spec.codebook.book != nullptr;
-  if (ownLevels != (spec.dtype == Dtype::Codebook)) {
+  if (ownLevels == format.isNamed()) {
     return invalid("codebook", ownLevels ? spec.codebook.name : "none",
                    (ownLevels ? "none" : "a table of levels") + forDtype);
   }
@@ -201,7 +174,7 @@ Status QuantSpec::validate() const {
   }
   if (auto status = validateGrid(grid); !status) return status;
   if (!doubleQuant) return ok();
-  if (formatOf(dtype).scaleFormat != ScaleFormat::Float32) {
+  if (!formatOf(dtype).takesDoubleQuant()) {
     return invalid("double_quant", "true",
                    std::string("formats with float scales, not ") + nameOf(dtype));
   }
@@ -222,21 +195,8 @@ QuantSpec QuantSpec::withDtype(Dtype other, NamedCodebook levels) const {
   return spec;
 }
 
-const char* nameOf(Dtype dtype) {
-  return formatOf(dtype).name;
-}
-
 const char* nameOf(Scheme scheme) {
   return scheme == Scheme::Sym ? "sym" : "asym";
-}
-
-Result<Dtype> parseDtype(std::string_view text) {
-  std::vector<std::string> names;
-  for (const Format& format : kFormats) {
-    if (text == format.name) return format.dtype;
-    names.emplace_back(format.name);
-  }
-  return invalid("dtype", std::string(text), join(names, ", "));
 }
 
 Result<Scheme> parseScheme(std::string_view text) {
@@ -245,35 +205,16 @@ Result<Scheme> parseScheme(std::string_view text) {
   return invalid("scheme", std::string(text), "sym, asym");
 }
 
-const std::vector<Dtype>& allDtypes() {
-  static const std::vector<Dtype> dtypes = [] {
-    std::vector<Dtype> all;
-    for (const Format& format : kFormats) {
-      if (format.dtype != Dtype::Codebook) all.push_back(format.dtype);
-    }
-    return all;
-  }();
-  return dtypes;
-}
-
-bool isPublished(Dtype dtype) {
-  return dtype <= Dtype::Fp4E2m1;
-}
-
-std::optional<int> prescribedBits(Dtype dtype, const NamedCodebook& codebook) {
-  const int bits = dtype == Dtype::Codebook ? codebook.bits() : formatOf(dtype).bits;
-  return bits == 0 ? std::nullopt : std::optional(bits);
-}
-
-std::optional<long long> prescribedGroupSize(Dtype dtype) {
-  const long long size = formatOf(dtype).groupSize;
-  return size == 0 ? std::nullopt : std::optional(size);
-}
-
 Codec codecOf(const QuantSpec& spec) {
-  const Format& format = formatOf(spec.dtype);
-  if (spec.dtype == Dtype::Codebook) return codebookCodec(format, spec.codebook.book.get());
-  if (format.codebook != nullptr) return codebookCodec(format, &format.codebook());
+  const NumberFormat& format = formatOf(spec.dtype);
+  switch (format.levels) {
+    case FormatLevels::Table:
+      return codebookCodec(format, &format.table());
+    case FormatLevels::User:
+      return codebookCodec(format, spec.codebook.book.get());
+    case FormatLevels::Steps:
+      break;
+  }
   Codec codec = integerCodec(spec.bits, spec.scheme);
   codec.fullRange = spec.fullRange;
   codec.halfRange = spec.halfRange;
@@ -282,8 +223,8 @@ Codec codecOf(const QuantSpec& spec) {
 }
 
 Codec codecOf(const DoubleQuant& doubleQuant) {
-  const Format& format = formatOf(doubleQuant.dtype);
-  if (format.codebook != nullptr) return codebookCodec(format, &format.codebook());
+  const NumberFormat& format = formatOf(doubleQuant.dtype);
+  if (format.levels == FormatLevels::Table) return codebookCodec(format, &format.table());
   return integerCodec(doubleQuant.bits, Scheme::Sym);
 }
 
@@ -293,7 +234,7 @@ GroupLayout layoutOf(const QuantSpec& spec, std::size_t rows, std::size_t cols) 
 
 std::string describe(const QuantSpec& spec) {
   std::string text = spec.isFloat() ? nameOf(spec.dtype) : "int" + std::to_string(spec.bits);
-  if (spec.dtype == Dtype::Codebook) text += " " + spec.codebook.name;
+  if (spec.codebook.book != nullptr) text += " " + spec.codebook.name;
   text += spec.groupSize == -1 ? " per row" : " g" + std::to_string(spec.groupSize);
   if (!spec.isFloat()) text += std::string(" ") + nameOf(spec.scheme);
   if (spec.fullRange) text += " full range";
@@ -309,7 +250,7 @@ std::string describe(const QuantSpec& spec) {
 
 std::string commandLineOptions(const QuantSpec& spec) {
   std::string text = std::string("--dtype ") + nameOf(spec.dtype);
-  if (spec.dtype == Dtype::Codebook) {
+  if (spec.codebook.book != nullptr) {
     const NamedCodebook& levels = spec.codebook;
     text += " --codebook " + shellQuoted(levels.source.empty() ? levels.name : levels.source);
   }

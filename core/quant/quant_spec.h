@@ -9,28 +9,11 @@
 #include "core/base/json.h"
 #include "core/base/result.h"
 #include "core/kernels/codec.h"
-#include "core/quant/codebooks.h"
+#include "core/quant/number_formats.h"
 #include "core/tensor/group_layout.h"
 #include "core/tensor/tensor_info.h"
 
 namespace quantoscope {
-
-/// Number formats by their published names. The first five are those of the published functions
-/// (neural_compressor.torch.algorithms.weight_only.utility 3.9). Levels and their sources are in
-/// codebooks.h, rules for scales and theirs in core/kernels/scale_formats.h.
-enum class Dtype {
-  Int,
-  Nf4,
-  Fp4,
-  Fp4E2m1Bnb,
-  Fp4E2m1,
-  Fp4E2m1Ocp,  ///< OCP e2m1 with a float scale: amax / 6
-  Mxfp4,       ///< OCP MXFP4: e2m1 in blocks of 32 with a power of two as scale
-  Nvfp4,       ///< NVFP4: e2m1 in blocks of 16 with an e4m3 scale and one float32 scale a tensor
-  Fp8E4m3fn,   ///< fp8 e4m3 with a float32 scale: amax / 448
-  Fp8E5m2,     ///< fp8 e5m2 with a float32 scale: amax / 57344
-  Codebook,    ///< QuantSpec::codebook
-};
 
 enum class Scheme { Asym, Sym };
 
@@ -95,7 +78,8 @@ struct QuantSpec {
   std::optional<DoubleQuant> doubleQuant;
   NamedCodebook codebook;  ///< dtype Codebook only
 
-  bool isFloat() const { return dtype != Dtype::Int; }
+  /// Whether weights get a level of a table rather than an integer.
+  bool isFloat() const { return formatOf(dtype).levels != FormatLevels::Steps; }
 
   /// This spec with another number format: bits and group size become what that format prescribes,
   /// where it does, and the choices that only integers have are dropped where it is none.
@@ -108,18 +92,8 @@ struct QuantSpec {
   bool operator==(const QuantSpec&) const = default;
 };
 
-const char* nameOf(Dtype dtype);
 const char* nameOf(Scheme scheme);
-Result<Dtype> parseDtype(std::string_view text);
 Result<Scheme> parseScheme(std::string_view text);
-/// Every number format but Dtype::Codebook, which needs more than a name.
-const std::vector<Dtype>& allDtypes();
-/// Whether the published functions know the format.
-bool isPublished(Dtype dtype);
-/// The bits of a code where the format prescribes them; `codebook` matters to Dtype::Codebook only.
-std::optional<int> prescribedBits(Dtype dtype, const NamedCodebook& codebook = {});
-/// The group size where the format prescribes it.
-std::optional<long long> prescribedGroupSize(Dtype dtype);
 
 /// The number format of a valid spec. What belongs to one tensor, the `tensorScale` of
 /// ScaleFormat::E4m3, is still 1: tensorCodec in quantizer.h sets it. A user's own levels stay the

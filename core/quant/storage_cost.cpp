@@ -4,23 +4,11 @@ namespace quantoscope {
 
 namespace {
 constexpr std::uint64_t kFloatBits = 32;
-
-std::uint64_t scaleBitsOf(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::Mxfp4:
-    case Dtype::Nvfp4:
-      return 8;
-    case Dtype::Fp8E4m3fn:
-    case Dtype::Fp8E5m2:
-      return kFloatBits;
-    default:
-      return 16;
-  }
-}
 }  // namespace
 
 StorageCost storageCostOf(const QuantSpec& spec, std::size_t rows, std::size_t cols) {
   const GroupLayout layout = layoutOf(spec, rows, cols);
+  const NumberFormat& format = formatOf(spec.dtype);
   const auto bits = static_cast<std::uint64_t>(spec.bits);
   StorageCost cost;
   cost.weights = rows * cols;
@@ -32,11 +20,11 @@ StorageCost storageCostOf(const QuantSpec& spec, std::size_t rows, std::size_t c
     cost.doubleQuantBits = kFloatBits * second.groups();
     if (dq->scheme == Scheme::Asym) cost.doubleQuantBits += kFloatBits;
   } else {
-    cost.scaleBits = scaleBitsOf(spec.dtype) * layout.groups();
+    cost.scaleBits = static_cast<std::uint64_t>(format.scaleBits) * layout.groups();
   }
-  if (spec.dtype == Dtype::Nvfp4) cost.tensorBits = kFloatBits;
+  cost.tensorBits = static_cast<std::uint64_t>(format.tensorBits);
   if (spec.codebook.book != nullptr) {
-    cost.tensorBits = kFloatBits * spec.codebook.book->levels.size();
+    cost.tensorBits += kFloatBits * spec.codebook.book->levels.size();
   }
   return cost;
 }

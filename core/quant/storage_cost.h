@@ -7,18 +7,18 @@
 
 namespace quantoscope {
 
-/// Bits by what they hold. Codes take `bits` each; a scale takes 16 bits, or what its format has:
-/// 32 for the fp8 formats, 8 for mxfp4 and nvfp4; a zero point takes `bits`. With double
-/// quantization a scale takes `double_quant_bits`, and each of its groups one float32 scale; scheme
-/// asym adds one float32 mean a tensor. nvfp4 adds one float32 scale a tensor, a user's own
-/// codebook its float32 levels. A tail group costs as much as a whole one.
+/// Bits by what they hold. Codes take `bits` each, a scale what the row of its format says
+/// (NumberFormat::scaleBits), a zero point `bits`. With double quantization a scale takes
+/// `double_quant_bits`, and each of its groups one float32 scale; scheme asym adds one float32 mean
+/// a tensor. A format may store something once a tensor (NumberFormat::tensorBits); a user's own
+/// codebook stores its float32 levels. A tail group costs as much as a whole one.
 struct StorageCost {
   std::uint64_t weights = 0;  ///< how many
   std::uint64_t codeBits = 0;
   std::uint64_t scaleBits = 0;
   std::uint64_t zeroPointBits = 0;
   std::uint64_t doubleQuantBits = 0;  ///< the second level's own scales and mean
-  std::uint64_t tensorBits = 0;       ///< once a tensor: nvfp4's tensor scale, a codebook's levels
+  std::uint64_t tensorBits = 0;       ///< once a tensor: a scale, a codebook's levels
 
   std::uint64_t totalBits() const {
     return codeBits + scaleBits + zeroPointBits + doubleQuantBits + tensorBits;

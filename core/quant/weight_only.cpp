@@ -38,11 +38,9 @@ Status checkFinite(const WeightTensor& tensor, const Executor& executor) {
 /// A number format by its name; a codebook of one's own has none.
 Result<Dtype> dtypeOf(std::string_view text) {
   const auto dtype = parseDtype(text);
-  if (dtype && *dtype != Dtype::Codebook) return dtype;
-  std::vector<std::string> names;
-  for (const Dtype known : allDtypes()) names.emplace_back(nameOf(known));
-  return Error{ErrorCode::InvalidArgument,
-               "dtype " + std::string(text) + ": allowed are " + join(names, ", ")};
+  if (dtype && formatOf(*dtype).isNamed()) return dtype;
+  return Error{ErrorCode::InvalidArgument, "dtype " + std::string(text) + ": allowed are " +
+                                               formatNames(&NumberFormat::isNamed)};
 }
 
 /// A spec from published arguments; scheme, bits and full_range do not matter to a codebook.
@@ -171,8 +169,8 @@ Result<WeightOnlyResult> quantize_4bit(WeightView tensor, double quantile, std::
   if (!spec) return spec.error();
   if (!spec->isFloat() || spec->bits != 4) {
     return Error{ErrorCode::InvalidArgument,
-                 "dtype " + std::string(dtype) +
-                     ": allowed are nf4, fp4, fp4_e2m1_bnb, fp4_e2m1, fp4_e2m1_ocp, mxfp4, nvfp4"};
+                 "dtype " + std::string(dtype) + ": allowed are " +
+                     formatNames([](const NumberFormat& format) { return format.bits == 4; })};
   }
   if (scale != nullptr) return quantize4bitWithScale(tensor, *spec, return_int, *scale);
   return quantizeWith(*spec, tensor, "tensor", return_int, Executor(1));

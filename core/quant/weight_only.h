@@ -1,6 +1,8 @@
 // The seven functions of neural-compressor's weight-only module (facts as of version 3.9) under
 // their published names and with their published arguments and defaults.
 //
+// clang-format off
+//
 //   function               one group is              gives
 //   quantize_4bit          a row                     values or codes in a 4-bit codebook
 //   qdq_weight_asym        a row                     values or codes 0 .. 2^bits - 1
@@ -26,16 +28,16 @@
 //               there is one, is a group of its own, the tail
 //   scheme      "asym" or "sym"
 //   quantile    the clip ratio, 0 < quantile <= 1, rounded to float32 before it multiplies a
-//   group's
-//               largest magnitude (asym: both its extremes)
+//               group's largest magnitude (asym: both its extremes)
 //   dtype       "int"; the published "nf4", "fp4" (= "fp4_e2m1_bnb") and "fp4_e2m1"; and, by the
-//   same
-//               rules, "fp4_e2m1_ocp", "mxfp4" (group_size 32), "nvfp4" (16), "fp8_e4m3fn" and
-//               "fp8_e5m2": core/quant/codebooks.h has the levels and their sources. Half range and
-//               levels of one's own have no published argument: QuantSpec has them, see the
+//               same rules, the others of core/quant/number_formats.cpp, which has the levels and
+//               their sources; where one prescribes its group_size, it must be that. Half range
+//               and levels of one's own have no published argument: QuantSpec has them, see the
 //               overloads below
 //   return_int  codes in place of values
 //   full_range  scheme sym with 2 bits and more; ignored, as the reference does, with asym
+//
+// clang-format on
 //
 // Errors are one line that names the argument, its value and what is allowed: InvalidArgument for
 // an argument; NotFinite for weights with NaN or Inf, by their counts and the first position;

@@ -83,22 +83,12 @@ QComboBox* groupSizeBox(const QString& name, const QStringList& sizes, QWidget* 
 }
 
 QComboBox* dtypeBox(const QString& name, const std::vector<Dtype>& dtypes, QWidget* parent) {
-  static const QStringList kTips = {
-      SpecPanel::tr("Integers with equal steps"),
-      SpecPanel::tr("NormalFloat: 16 levels at the quantiles of a normal distribution (QLoRA)"),
-      SpecPanel::tr("4-bit float as bitsandbytes has it"),
-      SpecPanel::tr("The same levels as fp4, by their other name"),
-      SpecPanel::tr("4-bit float as neural-compressor has it; not the OCP format"),
-      SpecPanel::tr("OCP 4-bit float e2m1: 0, 0.5, 1, 1.5, 2, 3, 4, 6"),
-      SpecPanel::tr("OCP MXFP4: blocks of 32 with a power of two as scale"),
-      SpecPanel::tr("NVFP4: blocks of 16 with an fp8 scale, and one scale a tensor"),
-      SpecPanel::tr("8-bit float e4m3, up to 448"),
-      SpecPanel::tr("8-bit float e5m2, up to 57344")};
   auto* box = new QComboBox(parent);
   makeShrinkable(box);
   for (const Dtype dtype : dtypes) {
-    box->addItem(QString::fromLatin1(nameOf(dtype)));
-    box->setItemData(box->count() - 1, kTips.value(box->count() - 1), Qt::ToolTipRole);
+    const NumberFormat& format = formatOf(dtype);
+    box->addItem(QString::fromLatin1(format.name));
+    box->setItemData(box->count() - 1, SpecPanel::tr(format.tip), Qt::ToolTipRole);
   }
   box->setAccessibleName(name);
   return box;
@@ -166,8 +156,11 @@ void repair(QuantSpec& spec) {
   }
   if (spec.isFloat() || spec.scheme != Scheme::Sym || spec.bits == 1) spec.fullRange = false;
   if (spec.isFloat() || spec.scheme != Scheme::Sym) spec.halfRange = false;
-  if (prescribedGroupSize(spec.dtype)) spec.doubleQuant.reset();  // their scales are quantized
-  if (spec.doubleQuant && spec.doubleQuant->dtype != Dtype::Int) spec.doubleQuant->bits = 4;
+  if (!formatOf(spec.dtype).takesDoubleQuant()) spec.doubleQuant.reset();
+  if (spec.doubleQuant) {
+    DoubleQuant& second = *spec.doubleQuant;
+    second.bits = prescribedBits(second.dtype).value_or(second.bits);
+  }
 }
 
 /// The ratio that a result was made with; the middle one where groups differ.
@@ -560,7 +553,7 @@ void SpecPanel::showDoubleQuant(const QuantSpec& spec) {
   secondGroupSize_->setCurrentText(second.groupSize < 0 ? secondGroupSize_->itemText(0)
                                                         : QString::number(second.groupSize));
   setUsable(secondBits_,
-            second.dtype == Dtype::Int ? QString() : tr("A table of 16 levels: always 4 bits"),
+            prescribedBits(second.dtype) ? tr("A table of 16 levels: always 4 bits") : QString(),
             tr("Bits of a scale"));
 }
 

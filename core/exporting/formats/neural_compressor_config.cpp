@@ -67,13 +67,13 @@ std::string lossOf(const QuantSpec& spec) {
 void addNote(ExportNotes& notes, const std::string& what, const QuantSpec& spec) {
   const std::string loss = lossOf(spec);
   if (!loss.empty()) notes.lines.push_back(what + ": " + loss);
-  const bool fp8 = spec.dtype == Dtype::Fp8E4m3fn || spec.dtype == Dtype::Fp8E5m2;
-  if (!isPublished(spec.dtype) && !fp8) {
-    notes.lines.push_back(what + ": neural-compressor has no dtype " + nameOf(spec.dtype));
+  const NumberFormat& format = formatOf(spec.dtype);
+  if (format.origin == FormatOrigin::Elsewhere) {
+    notes.lines.push_back(what + ": neural-compressor has no dtype " + format.name);
   }
   if (spec.halfRange) notes.lines.push_back(what + ": RTNConfig has no half range");
-  if (spec.dtype == Dtype::Fp4E2m1) {
-    notes.lines.push_back(what + ": fp4_e2m1 is neural-compressor's table, not the OCP format");
+  if (*format.caution != '\0') {
+    notes.lines.push_back(what + ": " + format.name + " is " + format.caution);
   }
 }
 

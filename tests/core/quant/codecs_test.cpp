@@ -122,10 +122,10 @@ class CodecsTest : public QObject {
         if (i > 0) QVERIFY(book.levels[i - 1] < book.levels[i]);
       }
     }
-    QCOMPARE(fp8E4m3fnCodebook().levels.back(), 448.0f);
-    QCOMPARE(fp8E4m3fnCodebook().codes.back(), 0x7e);
-    QCOMPARE(fp8E5m2Codebook().levels.back(), 57344.0f);
-    QCOMPARE(fp8E5m2Codebook().codes.front(), 0xfb);
+    QCOMPARE(codebookOf(Dtype::Fp8E4m3fn).levels.back(), 448.0f);
+    QCOMPARE(codebookOf(Dtype::Fp8E4m3fn).codes.back(), 0x7e);
+    QCOMPARE(codebookOf(Dtype::Fp8E5m2).levels.back(), 57344.0f);
+    QCOMPARE(codebookOf(Dtype::Fp8E5m2).codes.front(), 0xfb);
   }
 
   void roundingIsToNearestTiesToEvenAndSaturates() {
@@ -206,7 +206,7 @@ class CodecsTest : public QObject {
   }
 
   void e4m3ScalesRoundLikeE4m3Weights() {
-    const Codebook& book = fp8E4m3fnCodebook();
+    const Codebook& book = codebookOf(Dtype::Fp8E4m3fn);
     for (int i = 0; i < 20000; ++i) {
       const auto value = static_cast<float>(std::pow(2.0, -9 + 18.5 * i / 20000));
       QCOMPARE(kernels::e4m3Rounded(value), book.levels[kernels::codebookIndex(book, value)]);
