@@ -8,8 +8,16 @@ namespace quantoscope {
 
 namespace {
 
-constexpr const char* kClipNames[] = {"none",          "",       "search", "search-rows",
-                                      "search-groups", "optimal"};
+/// The policies that have a name; a ratio is written as a number.
+struct ClipName {
+  ClipPolicy::Kind kind;
+  const char* name;
+};
+constexpr ClipName kClipNames[] = {{ClipPolicy::Kind::None, "none"},
+                                   {ClipPolicy::Kind::SearchTensor, "search"},
+                                   {ClipPolicy::Kind::SearchRows, "search-rows"},
+                                   {ClipPolicy::Kind::SearchGroups, "search-groups"},
+                                   {ClipPolicy::Kind::Optimal, "optimal"}};
 
 Error invalid(const std::string& field, const std::string& value, const std::string& allowed) {
   return {ErrorCode::InvalidArgument, field + " " + value + ": allowed are " + allowed};
@@ -144,9 +152,8 @@ std::string RatioGrid::text() const {
 }
 
 Result<ClipPolicy> ClipPolicy::parse(std::string_view text) {
-  for (const Kind kind :
-       {Kind::None, Kind::SearchTensor, Kind::SearchRows, Kind::SearchGroups, Kind::Optimal}) {
-    if (text == kClipNames[static_cast<int>(kind)]) return ClipPolicy{kind, 1.0};
+  for (const ClipName& named : kClipNames) {
+    if (text == named.name) return ClipPolicy{named.kind, 1.0};
   }
   const auto ratio = parseNumber(text);
   if (!ratio) {
@@ -158,7 +165,10 @@ Result<ClipPolicy> ClipPolicy::parse(std::string_view text) {
 }
 
 std::string ClipPolicy::text() const {
-  return kind == Kind::Ratio ? formatNumber(ratio) : kClipNames[static_cast<int>(kind)];
+  for (const ClipName& named : kClipNames) {
+    if (kind == named.kind) return named.name;
+  }
+  return formatNumber(ratio);
 }
 
 Status QuantSpec::validate() const {

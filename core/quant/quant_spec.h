@@ -46,7 +46,9 @@ struct ClipPolicy {
   double ratio = 1.0;  ///< Kind::Ratio only
 
   /// Whether the ratios of the grid are tried.
-  bool searches() const { return kind >= Kind::SearchTensor && kind <= Kind::SearchGroups; }
+  bool searches() const {
+    return kind == Kind::SearchTensor || kind == Kind::SearchRows || kind == Kind::SearchGroups;
+  }
   /// "none", a ratio, "search", "search-rows", "search-groups" or "optimal".
   static Result<ClipPolicy> parse(std::string_view text);
   std::string text() const;
