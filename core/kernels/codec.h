@@ -17,6 +17,10 @@ struct Codebook {
   std::vector<int> codes;  ///< the integer that stands for each level in a file
 
   float maxMagnitude() const { return std::max(-levels.front(), levels.back()); }
+  /// The level of the largest magnitude, the lower of two.
+  float farthest() const {
+    return -levels.front() >= levels.back() ? levels.front() : levels.back();
+  }
   bool operator==(const Codebook&) const = default;
 };
 
@@ -27,6 +31,9 @@ enum class ScaleFormat {
   Float32,
   E8m0,  ///< powers of two, 2^-127 to 2^127 (OCP MX)
   E4m3,  ///< an fp8 e4m3 number times the codec's `tensorScale` (NVFP4)
+  /// A float16 number of either sign: the weight of the largest magnitude, the first of equals,
+  /// meets the level of the largest magnitude (IQ4_NL)
+  SignedHalf,
 };
 
 /// One number format with everything the inner loops need.
@@ -46,6 +53,9 @@ struct Codec {
   bool extended = false;
 
   bool hasZeroPoint() const { return kind == CodecKind::Asymmetric; }
+  /// Whether a group's smallest and largest weight give its parameters. Not where the first of two
+  /// weights of one magnitude tells the sign of the scale.
+  bool followsFromExtremes() const { return scaleFormat != ScaleFormat::SignedHalf; }
 };
 
 namespace kernels {

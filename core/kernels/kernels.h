@@ -97,7 +97,9 @@ struct KernelTable {
   /// The smallest and the largest weight of each group.
   void (*groupExtremes)(const BlockShape& shape, const float* w, float* least, float* most);
 
-  /// What groupParameters finds, from the extremes of that many groups, at one ratio.
+  /// What groupParameters finds, from the extremes of that many groups, at one ratio. A codec that
+  /// does not follow from extremes takes them for its two farthest weights, the smaller for the
+  /// first.
   void (*parametersOfExtremes)(const Codec& codec, std::size_t groups, const float* least,
                                const float* most, double ratio, float* scale, float* zeroPoint);
 

@@ -23,6 +23,11 @@ Extremes extremesOf(const float* x, std::size_t n) {
   return found;
 }
 
+/// The first of those of the largest magnitude.
+float farthestOf(const float* x, std::size_t n) {
+  return *std::max_element(x, x + n, [](float a, float b) { return std::fabs(a) < std::fabs(b); });
+}
+
 struct Parameters {
   float scale;
   float zeroPoint;
@@ -59,6 +64,10 @@ Parameters codebookParameters(const Codec& codec, Extremes x, float ratio) {
       return {e8m0Scale(amax, maxLevel), 0};
     case ScaleFormat::E4m3:
       return {nvfp4Scale(amax, maxLevel, codec.tensorScale), 0};
+    case ScaleFormat::SignedHalf: {
+      const float farthest = std::fabs(x.max) > std::fabs(x.min) ? x.max : x.min;
+      return {signedHalfScale(farthest * ratio, codec.codebook->farthest()), 0};
+    }
   }
   return {1, 0};
 }
@@ -73,6 +82,12 @@ Parameters parametersOf(const Codec& codec, Extremes x, float ratio) {
       return codebookParameters(codec, x, ratio);
   }
   return {1, 0};
+}
+
+Parameters parametersOf(const Codec& codec, const float* x, std::size_t n, float ratio) {
+  if (codec.followsFromExtremes()) return parametersOf(codec, extremesOf(x, n), ratio);
+  const float farthest = farthestOf(x, n);
+  return parametersOf(codec, {farthest, farthest}, ratio);
 }
 
 /// Calls fn(group index in the block, offset of its first element, length) in row-major order.
@@ -100,7 +115,7 @@ void groupParameters(const Codec& codec, const BlockShape& shape, const float* w
                      float* zeroPoint) {
   forEachGroup(shape, [&](std::size_t g, std::size_t offset, std::size_t length) {
     const auto ratio = static_cast<float>(ratios[g * ratioStride]);
-    const Parameters found = parametersOf(codec, extremesOf(w + offset, length), ratio);
+    const Parameters found = parametersOf(codec, w + offset, length, ratio);
     scale[g] = found.scale;
     if (zeroPoint != nullptr) zeroPoint[g] = found.zeroPoint;
   });

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/half.h"
+
 namespace quantoscope::kernels {
 
 namespace {
@@ -36,6 +38,10 @@ float nvfp4Scale(float amax, float maxLevel, float tensorScale) {
 
 float nvfp4TensorScale(float amax) {
   return amax / (kE2m1Largest * kE4m3Largest);
+}
+
+float signedHalfScale(float m, float level) {
+  return floatFromHalf(halfFromFloat(m / level)) + 0.0f;
 }
 
 }  // namespace quantoscope::kernels

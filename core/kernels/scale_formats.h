@@ -22,4 +22,9 @@ float nvfp4Scale(float amax, float maxLevel, float tensorScale);
 /// the largest block scale. Same source.
 float nvfp4TensorScale(float amax);
 
+/// m / level as a float16 number, half to even: infinite beyond 65504, 0 (never -0) below 2^-25.
+/// `m` is the weight of a group and `level` the level of a codebook with the largest magnitude.
+/// Source: ggml, ggml-quants.c (quantize_row_iq4_nl_impl without its search, d = max / values[0]).
+float signedHalfScale(float m, float level);
+
 }  // namespace quantoscope::kernels

@@ -42,7 +42,7 @@ Result<ClipCurve> doubleQuantCurve(const WeightTensor& tensor, const QuantSpec& 
 Result<ClipChoice> checkedChoice(ClipChoice choice, const WeightTensor& tensor,
                                  const QuantSpec& spec, const Executor& executor,
                                  const TaskControl& control) {
-  if (!std::isnan(choice.curve.bestMse())) return choice;
+  if (std::isfinite(choice.curve.bestMse())) return choice;
   auto parameters = groupParametersOf(tensor, spec, choice.ratios, executor, control);
   return parameters ? Result<ClipChoice>(std::move(choice)) : parameters.error();
 }

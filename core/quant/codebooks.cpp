@@ -13,6 +13,10 @@ namespace quantoscope {
 
 namespace {
 
+float justBelow(float x) {
+  return std::nextafter(x, -std::numeric_limits<float>::infinity());
+}
+
 /// The value of a positive pattern.
 double valueOf(const SmallFloat& format, int pattern) {
   const int bias = (1 << (format.exponentBits - 1)) - 1;
@@ -92,11 +96,12 @@ Result<std::vector<int>> integersOf(const Json& json, const std::string& name) {
 
 }  // namespace
 
-Codebook makeCodebook(const std::vector<double>& levels, std::vector<int> codes) {
+Codebook makeCodebook(const std::vector<double>& levels, std::vector<int> codes, Ties ties) {
   Codebook book;
   for (const double level : levels) book.levels.push_back(static_cast<float>(level));
   for (std::size_t i = 0; i + 1 < levels.size(); ++i) {
-    book.thresholds.push_back(static_cast<float>((levels[i] + levels[i + 1]) / 2));
+    const auto middle = static_cast<float>((levels[i] + levels[i + 1]) / 2);
+    book.thresholds.push_back(ties == Ties::Up ? justBelow(middle) : middle);
   }
   book.codes = std::move(codes);
   return book;
@@ -119,8 +124,7 @@ Codebook smallFloatCodebook(const SmallFloat& format) {
   Codebook book = makeCodebook(levels, std::move(codes));
   for (std::size_t i = 0; i < book.thresholds.size(); ++i) {
     const bool upperIsEven = book.codes[i + 1] % 2 == 0;
-    float& threshold = book.thresholds[i];
-    if (upperIsEven) threshold = std::nextafter(threshold, -std::numeric_limits<float>::infinity());
+    if (upperIsEven) book.thresholds[i] = justBelow(book.thresholds[i]);
   }
   return book;
 }

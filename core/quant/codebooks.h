@@ -12,9 +12,13 @@
 
 namespace quantoscope {
 
-/// Levels with their codes; midpoints are computed in double and compared as float32, a tie goes
-/// down. `levels` ascend strictly, `codes` has one each.
-Codebook makeCodebook(const std::vector<double>& levels, std::vector<int> codes);
+/// Where a scaled weight in the middle of two levels goes.
+enum class Ties { Down, Up };
+
+/// Levels with their codes; midpoints are computed in double and compared as float32. `levels`
+/// ascend strictly, `codes` has one each.
+Codebook makeCodebook(const std::vector<double>& levels, std::vector<int> codes,
+                      Ties ties = Ties::Down);
 
 /// A floating-point format with a sign bit, subnormals and no special values up to
 /// `largestPattern`.

@@ -68,7 +68,7 @@ class LargestError {
       most_.resize(groups);
     }
     kernels.groupExtremes(span.shape, span.weights, least_.data(), most_.data());
-    if (ratios.granularity == ClipRatios::Granularity::Tensor) {
+    if (codec_.followsFromExtremes() && ratios.granularity == ClipRatios::Granularity::Tensor) {
       kernels.parametersOfExtremes(
           codec_, groups, least_.data(), most_.data(), ratios.values[0],
           parameters.scale.data() + span.firstGroup,

@@ -42,8 +42,13 @@ void ExactError::ofBlock(MatrixView w, std::span<const double> ratios, double* s
     const std::size_t groups = prepare(rows);
     kernels.groupExtremes(shape, rows.data, buffers_->least.data(), buffers_->most.data());
     for (std::size_t i = 0; i < ratios.size(); ++i) {
-      kernels.parametersOfExtremes(codec_, groups, buffers_->least.data(), buffers_->most.data(),
-                                   ratios[i], buffers_->scale.data(), buffers_->zeroPoint.data());
+      if (codec_.followsFromExtremes()) {
+        kernels.parametersOfExtremes(codec_, groups, buffers_->least.data(), buffers_->most.data(),
+                                     ratios[i], buffers_->scale.data(), buffers_->zeroPoint.data());
+      } else {
+        kernels.groupParameters(codec_, shape, rows.data, &ratios[i], 0, buffers_->scale.data(),
+                                buffers_->zeroPoint.data());
+      }
       kernels.addCodingSquaredErrors(codec_, shape, rows.data, buffers_->scale.data(),
                                      buffers_->zeroPoint.data(), buffers_->scale.data(),
                                      buffers_->values.data(), buffers_->lanes[i]);

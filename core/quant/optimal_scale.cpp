@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "core/base/half.h"
 #include "core/kernels/kernels.h"
 #include "core/quant/number_formats.h"
 #include "core/quant/scale_sweep.h"
@@ -15,7 +16,7 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-/// Every scale that the format has, ascending; empty where any float32 number is one.
+/// Every scale that a block format has, ascending.
 std::vector<float> existingScales(const Codec& codec) {
   constexpr int kLargestExponent = 127;
   std::vector<float> scales;
@@ -35,8 +36,8 @@ std::vector<float> existingScales(const Codec& codec) {
 
 struct OptimalScaleFinder::Worker {
   Codec codec;
-  std::vector<float> scales;  ///< those that exist
-  ScaleSweep sweep;           ///< used where all of them do
+  std::vector<float> scales;  ///< those that exist, of a block format
+  ScaleSweep sweep;           ///< over all real scales, for the others
 
   std::span<const float> weights;
   std::span<const float> importance;
@@ -76,6 +77,19 @@ struct OptimalScaleFinder::Worker {
     if (!(best.squaredError <= candidate.squaredError)) best = candidate;
   }
 
+  OptimalScale find() {
+    switch (codec.scaleFormat) {
+      case ScaleFormat::Float32:
+        return findReal();
+      case ScaleFormat::E8m0:
+      case ScaleFormat::E4m3:
+        return findExisting();
+      case ScaleFormat::SignedHalf:
+        return findHalf();
+    }
+    return unclipped();
+  }
+
   OptimalScale findReal() {
     const ScaleSweep::Best real = sweep.find(weights, importance);
     if (!real.found) return unclipped();
@@ -90,6 +104,25 @@ struct OptimalScaleFinder::Worker {
     offer(best, std::nextafter(scale, -kInfinity), real.zeroPoint);
     const OptimalScale plain = unclipped();
     if (!(best.squaredError <= plain.squaredError)) best = plain;
+    return best;
+  }
+
+  /// The float16 numbers around the best real scale. With the levels of that one the error grows
+  /// with the square of the distance from it, so that no other is better by more than half a step
+  /// of float16 leads to.
+  OptimalScale findHalf() {
+    constexpr int kSign = 0x8000;
+    constexpr int kLargest = 0x7bff;
+    OptimalScale best = unclipped();
+    if (!std::isfinite(best.scale)) return best;  // refused, as it is without a search
+    const ScaleSweep::Best real = sweep.find(weights, importance);
+    if (!real.found) return best;
+    const int nearest = halfFromFloat(static_cast<float>(real.scale));
+    const int magnitude = nearest & ~kSign;
+    for (const int candidate : {magnitude + 1, magnitude, magnitude - 1}) {
+      if (candidate < 1 || candidate > kLargest) continue;
+      offer(best, floatFromHalf(static_cast<std::uint16_t>(candidate | (nearest & kSign))), 0);
+    }
     return best;
   }
 
@@ -150,7 +183,7 @@ OptimalScale OptimalScaleFinder::find(std::span<const float> weights,
                                       std::span<const float> importance) {
   worker_->weights = weights;
   worker_->importance = importance;
-  return worker_->scales.empty() ? worker_->findReal() : worker_->findExisting();
+  return worker_->find();
 }
 
 OptimalScale optimalScale(const Codec& codec, std::span<const float> weights,

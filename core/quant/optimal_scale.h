@@ -22,9 +22,12 @@ struct OptimalScale {
 ///   codebook that differs from its mirror image over both signs of the scale. It is then rounded
 ///   to float32. Where that leads to a larger error than the real scale has, its two neighbours and
 ///   the unclipped scale are tried as well.
-/// - A format whose scales are not any float32 number is searched over those that exist: 2^e with
-///   mxfp4, a positive e4m3 number times the codec's tensorScale with nvfp4. The larger of equals
-///   wins.
+/// - A block format is searched over the scales that exist: 2^e with ScaleFormat::E8m0, a positive
+///   e4m3 number times the codec's tensorScale with ScaleFormat::E4m3. The larger of equals wins.
+/// - A format with float16 scales of either sign gets one of the three float16 numbers nearest to
+///   the best real scale, or the unclipped one: another may have a smaller error by at most
+///   sum(h q q) * (half a float16 step)^2, q being the levels. Where the unclipped one overflows,
+///   it stays.
 /// - A group without any weight that matters (zeros, or importance 0) gets the unclipped
 /// parameters.
 ///

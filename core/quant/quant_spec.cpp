@@ -186,7 +186,7 @@ Status QuantSpec::validate() const {
   if (!doubleQuant) return ok();
   if (!formatOf(dtype).takesDoubleQuant()) {
     return invalid("double_quant", "true",
-                   std::string("formats with float scales, not ") + nameOf(dtype));
+                   std::string("formats with float32 scales, not ") + nameOf(dtype));
   }
   return validateDoubleQuant(*doubleQuant);
 }

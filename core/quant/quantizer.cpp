@@ -113,11 +113,12 @@ Status checkUsable(const WeightTensor& tensor, const QuantSpec& spec, const Code
   const auto group = firstUnusable(parameters, codec);
   if (!group) return ok();
   const std::size_t perRow = parameters.layout.groupsPerRow();
-  return Error{ErrorCode::DoesNotFit,
-               tensor.info().name + ": the scale of row " + std::to_string(*group / perRow) +
-                   ", group " + std::to_string(*group % perRow) + " is " +
-                   formatNumber(parameters.scale[*group]) + " with " + describe(spec) +
-                   "; scales must be ordinary float32 numbers"};
+  return Error{
+      ErrorCode::DoesNotFit,
+      tensor.info().name + ": the scale of row " + std::to_string(*group / perRow) + ", group " +
+          std::to_string(*group % perRow) + " is " + formatNumber(parameters.scale[*group]) +
+          " with " + describe(spec) + "; scales must be ordinary " +
+          (codec.scaleFormat == ScaleFormat::SignedHalf ? "float16" : "float32") + " numbers"};
 }
 
 GroupParameters emptyParameters(const Codec& codec, const GroupLayout& layout) {

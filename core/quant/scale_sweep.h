@@ -28,7 +28,7 @@ namespace quantoscope {
 /// too large already, the segment is not swept for it.
 class ScaleSweep {
  public:
-  /// `codec` has ScaleFormat::Float32.
+  /// All real scales are tried, whatever the codec's ScaleFormat.
   explicit ScaleSweep(const Codec& codec);
 
   struct Best {
