@@ -218,6 +218,54 @@ class CodecsTest : public QObject {
     QCOMPARE(kernels::e4m3Rounded(0), std::ldexp(1.0f, -9));
   }
 
+  void aSignedHalfScaleMeetsTheFirstFarthestWeight() {
+    const Codebook book = makeCodebook({-8, -3, 1, 4}, {0, 1, 2, 3}, Ties::Up);
+    Codec codec;
+    codec.kind = CodecKind::Codebook;
+    codec.codebook = &book;
+    codec.scaleFormat = ScaleFormat::SignedHalf;
+    codec.extended = true;
+    struct Case {
+      std::vector<float> weights;
+      double ratio;
+      float scale;
+    };
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    const std::vector<Case> cases = {{{1, -2, 2}, 1, 0.25f},
+                                     {{1, 2, -2}, 1, -0.25f},
+                                     {{1, 2, -1.5f}, 0.5, -0.125f},
+                                     {{1 + 1 / 2048.0f}, 1, -0.125f},  // a tie, to the even half
+                                     {{1 + 3 / 2048.0f}, 1, -0.125f * (1 + 2 / 1024.0f)},
+                                     {{0.0f, -0.0f}, 1, 0},
+                                     {{1e-9f}, 1, 0},
+                                     {{-std::ldexp(1.0f, -21)}, 1, std::ldexp(1.0f, -24)},
+                                     {{65504 * 8.0f}, 1, -65504},
+                                     {{65520 * 8.0f}, 1, -kInfinity},
+                                     {{65520 * 8.0f}, 0.5, -32768}};
+    for (const kernels::KernelTable* table : kernels::availableKernels()) {
+      for (const Case& c : cases) {
+        float scale = 7;
+        table->groupParameters(codec, {1, c.weights.size(), c.weights.size()}, c.weights.data(),
+                               &c.ratio, 0, &scale, nullptr);
+        QCOMPARE(scale, c.scale);
+        QCOMPARE(std::signbit(scale), c.scale < 0);
+      }
+      // Codes 0 to 3; with a negative scale the levels are turned around.
+      const std::vector<float> w = {1, 2, -0.25f, -1, 0.25f, -0.625f, 0.5f};
+      const float scale = -0.25f;
+      std::vector<std::int32_t> codes(w.size());
+      table->encode(codec, {1, w.size(), w.size()}, w.data(), &scale, nullptr, codes.data());
+      // 0.25 is t = -1, the middle of -3 and 1: up; -0.625 that of 1 and 4, too.
+      QCOMPARE(codes, (std::vector<std::int32_t>{1, 0, 2, 3, 2, 3, 1}));
+      std::vector<float> y(w.size());
+      table->quantizeDequantize(codec, {1, w.size(), w.size()}, w.data(), &scale, nullptr, &scale,
+                                y.data());
+      for (std::size_t i = 0; i < w.size(); ++i) {
+        QCOMPARE(y[i], book.levels[static_cast<std::size_t>(codes[i])] * scale);
+      }
+    }
+  }
+
   void halfRangeSpansTheLargestMagnitudeWithHalfTheSteps() {
     QuantSpec spec;
     spec.scheme = Scheme::Sym;

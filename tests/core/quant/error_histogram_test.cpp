@@ -40,7 +40,7 @@ QuantSpec randomSpec(std::mt19937& engine) {
   if (engine() % 3 == 0) {
     const auto& dtypes = allDtypes();
     spec = spec.withDtype(dtypes[engine() % dtypes.size()]);
-    if (spec.dtype == Dtype::Mxfp4 || spec.dtype == Dtype::Nvfp4) return spec;
+    if (prescribedGroupSize(spec.dtype)) return spec;
   } else {
     spec.bits = static_cast<int>(1 + engine() % 8);
     if (engine() % 2 == 0) spec.scheme = Scheme::Sym;
