@@ -12,6 +12,7 @@
 #include "core/io/libraries.h"
 #include "core/io/reader/remote_container.h"
 #include "core/kernels/kernels.h"
+#include "core/quant/number_formats.h"
 #include "tests/support/golden_file.h"
 #include "tests/support/hdf5_reader.h"
 #include "tests/support/test_data.h"
@@ -537,6 +538,28 @@ class CliTest : public QObject {
     verifyOneError(result, 3, "/nonexistent/reader");
     QVERIFY(jsonOf(result).find("sandbox")->find("seccomp")->isNull());
     QVERIFY(!jsonOf(result).find("libraries")->asObject()->empty());
+  }
+
+  void helpAndCompletionNameEveryNumberFormat() {
+    const QByteArray help = run({"inspect", "--help"}).out;
+    QVERIFY(help.contains(formatNames(&NumberFormat::isNamed).c_str()));
+    QVERIFY(help.contains((": " + formatNames(&NumberFormat::isPublished)).c_str()));
+    const auto completed = [](const char* option, const char* begun) {
+      QProcess bash;
+      bash.start(
+          QStringLiteral("bash"),
+          {"-c",
+           "source \"$1\"; COMP_WORDS=(\"$2\" inspect file \"$3\" \"$4\"); COMP_CWORD=4; "
+           "_quantoscope_cli; IFS=,; echo \"${COMPREPLY[*]}\"",
+           "bash", QString::fromStdString(sourcePath("resources/linux/quantoscope-cli.bash")),
+           QStringLiteral(QUANTOSCOPE_CLI), option, begun});
+      bash.waitForFinished();
+      return bash.readAllStandardOutput().trimmed().replace(",", ", ");
+    };
+    QCOMPARE(completed("--dtype", ""), QByteArray(formatNames(&NumberFormat::isNamed).c_str()));
+    QCOMPARE(completed("--double-quant-dtype", ""),
+             QByteArray(formatNames(&NumberFormat::isPublished).c_str()));
+    QCOMPARE(completed("--dtype", "nf"), QByteArray("nf4"));
   }
 
   void helpAndVersionSucceed() {
