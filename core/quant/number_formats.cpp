@@ -60,6 +60,17 @@ const Codebook& fp8E5m2() {
   return book;
 }
 
+/// IQ4_NL of llama.cpp: 16 levels, denser about 0 and none of them 0; codes are their indices. In
+/// the middle of two levels the upper one is taken, as there. Its own encoder searches scales;
+/// ours takes the scale that it starts from. Source: ggml, ggml-common.h (kvalues_iq4nl),
+/// ggml-quants.c (best_index_int8, quantize_row_iq4_nl_impl, dequantize_row_iq4_nl).
+const Codebook& iq4Nl() {
+  static const Codebook book =
+      makeCodebook({-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113},
+                   {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, Ties::Up);
+  return book;
+}
+
 /// The first five are those of the published functions. Rules for scales and their sources are in
 /// core/kernels/scale_formats.h.
 constexpr NumberFormat kFormats[] = {
@@ -148,6 +159,15 @@ constexpr NumberFormat kFormats[] = {
         .bits = 8,
         .scaleBits = 32,
         .origin = FormatOrigin::NeuralCompressor,
+    },
+    {
+        .dtype = Dtype::Iq4Nl,
+        .name = "iq4_nl",
+        .tip = "IQ4_NL of llama.cpp: 16 uneven levels, blocks of 32 with a signed float16 scale",
+        .table = iq4Nl,
+        .bits = 4,
+        .groupSize = 32,
+        .scaleFormat = ScaleFormat::SignedHalf,
     },
     {
         .dtype = Dtype::Codebook,

@@ -30,6 +30,7 @@ enum class Dtype {
   Nvfp4,
   Fp8E4m3fn,
   Fp8E5m2,
+  Iq4Nl,
   Codebook,  ///< QuantSpec::codebook
 };
 

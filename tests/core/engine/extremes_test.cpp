@@ -35,7 +35,8 @@ std::vector<QuantSpec> specs() {
   all[1].fullRange = true;
   all[2].clip = ClipPolicy::fixed(0.7);
   all[3].clip.kind = ClipPolicy::Kind::SearchGroups;
-  for (const Dtype dtype : {Dtype::Nf4, Dtype::Fp4, Dtype::Mxfp4, Dtype::Nvfp4, Dtype::Fp8E5m2}) {
+  for (const Dtype dtype :
+       {Dtype::Nf4, Dtype::Fp4, Dtype::Mxfp4, Dtype::Nvfp4, Dtype::Fp8E5m2, Dtype::Iq4Nl}) {
     all.push_back(QuantSpec{}.withDtype(dtype));
     all.push_back(all.back());
     all.back().clip = ClipPolicy::fixed(0.7);

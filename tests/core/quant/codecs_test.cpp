@@ -9,6 +9,7 @@
 #include "core/kernels/kernels.h"
 #include "core/kernels/scale_formats.h"
 #include "core/quant/clip_search.h"
+#include "core/quant/error_histogram.h"
 #include "core/quant/storage_cost.h"
 #include "core/quant/weight_only.h"
 #include "tests/support/test_data.h"
@@ -72,8 +73,8 @@ NamedCodebook someCodebook(std::size_t levels) {
 
 std::vector<QuantSpec> newFormats() {
   std::vector<QuantSpec> specs;
-  for (const Dtype dtype :
-       {Dtype::Fp4E2m1Ocp, Dtype::Mxfp4, Dtype::Nvfp4, Dtype::Fp8E4m3fn, Dtype::Fp8E5m2}) {
+  for (const Dtype dtype : {Dtype::Fp4E2m1Ocp, Dtype::Mxfp4, Dtype::Nvfp4, Dtype::Fp8E4m3fn,
+                            Dtype::Fp8E5m2, Dtype::Iq4Nl}) {
     specs.push_back(specOf(dtype));
   }
   QuantSpec half;
@@ -95,6 +96,73 @@ QuantizedTensor rowOf(const QuantSpec& spec, std::vector<float> weights, double 
   const std::size_t cols = weights.size();
   return *quantized(tensorOf(1, cols, std::move(weights)), spec, ClipRatios::whole(ratio),
                     Executor(1));
+}
+
+const std::vector<double> kIq4Nl = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                    1,    13,   25,  38,  53,  69,  89,  113};
+
+/// IQ4_NL written down from its definition: a group's scale, and the code of a weight.
+float iq4NlScale(std::span<const float> group, double ratio) {
+  float farthest = 0;
+  for (const float w : group) {
+    if (std::fabs(w) > std::fabs(farthest)) farthest = w;
+  }
+  return floatFromHalf(halfFromFloat(farthest * static_cast<float>(ratio) / -127));
+}
+
+int iq4NlCode(float w, float scale) {
+  if (w == 0 && scale == 0) return 8;
+  const double t = w / scale;
+  int best = 0;
+  for (int i = 1; i < 16; ++i) {
+    const auto distance = [t](int code) {
+      return std::fabs(t - kIq4Nl[static_cast<std::size_t>(code)]);
+    };
+    if (std::isinf(t) ? t > 0 : distance(i) <= distance(best)) best = i;
+  }
+  return best;
+}
+
+/// What IQ4_NL must make of a matrix at one clip ratio.
+struct Iq4Nl {
+  std::vector<float> scales;
+  std::vector<int> codes;
+  std::vector<float> values;
+  double mse = 0;
+
+  Iq4Nl(const std::vector<float>& w, std::size_t cols, double ratio) : codes(w.size()) {
+    for (std::size_t row = 0; row < w.size(); row += cols) {
+      for (std::size_t begin = 0; begin < cols; begin += 32) {
+        const std::size_t length = std::min<std::size_t>(32, cols - begin);
+        const float scale = iq4NlScale(std::span(w).subspan(row + begin, length), ratio);
+        scales.push_back(scale);
+        for (std::size_t i = row + begin; i < row + begin + length; ++i) {
+          codes[i] = iq4NlCode(w[i], scale);
+          values.push_back(static_cast<float>(kIq4Nl[static_cast<std::size_t>(codes[i])]) * scale);
+          const double e = w[i] - values.back();  // the error is a float32 number
+          mse += e * e / static_cast<double>(w.size());
+        }
+      }
+    }
+  }
+};
+
+/// Normal weights with groups of zeros, of weights too small for a float16 scale, and of equal
+/// magnitudes of either sign first.
+std::vector<float> iq4NlWeights(std::size_t rows, std::size_t cols, std::uint32_t seed) {
+  std::vector<float> w = normalValues(rows * cols, seed);
+  for (std::size_t row = 0; row < rows; ++row) {
+    float* group = w.data() + row * cols;
+    if (row % 6 == 1) std::fill(group, group + 32, 0.0f);
+    if (row % 6 == 2) std::for_each(group, group + 32, [](float& x) { x *= 1e-9f; });
+    if (row % 6 == 3) group[5] = -(group[9] = 7.5f);
+    if (row % 6 == 4) group[9] = -(group[5] = 7.5f);
+    if (row % 6 == 5) {  // scale -0.125: multiples of it are levels and middles of levels
+      for (int i = 0; i < 32; ++i) group[i] = 0.0625f * static_cast<float>(i * 13 % 251 - 125);
+      group[31] = 127 * 0.125f;
+    }
+  }
+  return w;
 }
 
 bool refuses(const Status& status, const char* field, const char* value) {
@@ -266,6 +334,81 @@ class CodecsTest : public QObject {
     }
   }
 
+  void iq4NlIsWhatItsDefinitionSays() {
+    constexpr std::size_t kRows = 24;
+    constexpr std::size_t kCols = 70;
+    const std::vector<float> w = iq4NlWeights(kRows, kCols, 51);
+    const WeightTensor tensor = tensorOf(kRows, kCols, w);
+    const QuantSpec spec = specOf(Dtype::Iq4Nl);
+    const QByteArray active = kernels::activeKernels().name;
+    for (const kernels::KernelTable* table : kernels::availableKernels()) {
+      QVERIFY(kernels::useKernels(table->name));
+      for (const double ratio : {1.0, 0.87}) {
+        const Iq4Nl wanted(w, kCols, ratio);
+        for (const int threads : {1, 3}) {
+          const Executor executor(threads);
+          const auto stored = quantized(tensor, spec, ClipRatios::whole(ratio), executor);
+          QVERIFY(stored);
+          QCOMPARE(stored->parameters.scale, wanted.scales);
+          for (std::size_t i = 0; i < w.size(); ++i) QCOMPARE(codeAt(*stored, i), wanted.codes[i]);
+          QCOMPARE(dequantized(tensor, spec, stored->parameters, executor)->values, wanted.values);
+          const auto measured =
+              measureQuantization(tensor, spec, ClipRatios::whole(ratio), executor);
+          const double mse = ErrorMetrics::from(measured->sums).mse;
+          const auto counted =
+              countQuantizationErrors(tensor, spec, ClipRatios::whole(ratio), 64, executor);
+          QCOMPARE(counted->parameters.scale, wanted.scales);
+          QVERIFY(std::fabs(mse - wanted.mse) <= 1e-12 * wanted.mse);
+        }
+      }
+    }
+    QVERIFY(kernels::useKernels(active.constData()));
+  }
+
+  void iq4NlSearchesScaleTheFarthestWeight() {
+    constexpr std::size_t kRows = 12;
+    constexpr std::size_t kCols = 70;
+    const std::vector<float> w = iq4NlWeights(kRows, kCols, 52);
+    const WeightTensor tensor = tensorOf(kRows, kCols, w);
+    QuantSpec spec = specOf(Dtype::Iq4Nl);
+    const std::vector<double> ratios = spec.grid.ratios();
+    std::vector<double> mse;
+    for (const double ratio : ratios) mse.push_back(Iq4Nl(w, kCols, ratio).mse);
+    const double best = *std::min_element(mse.begin(), mse.end());
+    using enum ClipPolicy::Kind;
+    for (const ClipPolicy::Kind kind : {SearchTensor, SearchRows, SearchGroups}) {
+      spec.clip.kind = kind;
+      for (const int threads : {1, 3}) {
+        const auto choice = chooseClip(tensor, spec, Executor(threads));
+        QVERIFY(choice);
+        for (std::size_t i = 0; i < ratios.size(); ++i) {
+          QVERIFY(std::fabs(choice->curve.mse[i] - mse[i]) <= 1e-12 * mse[i]);
+        }
+        const auto found = measureQuantization(tensor, spec, choice->ratios, Executor(threads));
+        QVERIFY(ErrorMetrics::from(found->sums).mse <= best * (1 + 1e-12));
+      }
+    }
+  }
+
+  void iq4NlRefusesScalesBeyondFloat16() {
+    std::vector<float> w(64, 0.5f);
+    w[40] = 65520 * 127.0f;
+    const QuantSpec spec = specOf(Dtype::Iq4Nl);
+    const auto refused = [](const auto& result) {
+      return !result && result.error().code == ErrorCode::DoesNotFit &&
+             result.error().message.find("row 0, group 1 is -inf with iq4_nl g32") !=
+                 std::string::npos &&
+             result.error().message.ends_with("ordinary float16 numbers");
+    };
+    const WeightTensor tensor = tensorOf(1, 64, w);
+    QVERIFY(refused(quantized(tensor, spec, ClipRatios::whole(1), Executor(1))));
+    QVERIFY(refused(measureQuantization(tensor, spec, ClipRatios::whole(1), Executor(1))));
+    w[40] *= 2;  // too large at every ratio of the grid
+    QVERIFY(refused(clipCurveOf(tensorOf(1, 64, w), spec, Executor(1))));
+    w[40] = 65504 * 127.0f;
+    QVERIFY(quantized(tensorOf(1, 64, w), spec, ClipRatios::whole(1), Executor(1)));
+  }
+
   void halfRangeSpansTheLargestMagnitudeWithHalfTheSteps() {
     QuantSpec spec;
     spec.scheme = Scheme::Sym;
@@ -418,6 +561,7 @@ class CodecsTest : public QObject {
     QCOMPARE(cost(specOf(Dtype::Mxfp4)).bitsPerWeight(), 4 + 8.0 / 32);
     QCOMPARE(cost(specOf(Dtype::Nvfp4)).bitsPerWeight(), 4 + 8.0 / 16 + 32.0 / 256);
     QCOMPARE(cost(specOf(Dtype::Fp8E4m3fn)).bitsPerWeight(), 8 + 32.0 / 32);
+    QCOMPARE(cost(specOf(Dtype::Iq4Nl)).bitsPerWeight(), 4 + 16.0 / 32);
     const auto own = QuantSpec{}.withDtype(Dtype::Codebook, someCodebook(17));
     QCOMPARE(cost(own).codeBits, std::uint64_t{5 * 256});
     QCOMPARE(cost(own).tensorBits, std::uint64_t{17 * 32});

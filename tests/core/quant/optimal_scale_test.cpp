@@ -8,6 +8,7 @@
 
 #include <QtTest>
 
+#include "core/base/half.h"
 #include "core/kernels/kernels.h"
 #include "core/kernels/scale_formats.h"
 #include "core/quant/clip_search.h"
@@ -375,6 +376,43 @@ class OptimalScaleTest : public QObject {
         QVERIFY(std::find(scales.begin(), scales.end(), found.scale) != scales.end());
       }
     }
+  }
+
+  void signedHalfScalesAreTheBestButForTheirStep() {
+    Groups groups(79);
+    const Codec codec = codecOf(QuantSpec{}.withDtype(Dtype::Iq4Nl));
+    int negative = 0;
+    for (int i = 0; i < 24; ++i) {
+      const auto x = groups.next(32);
+      const auto h = groups.importance(x.size());
+      const OptimalScale found = optimalScale(codec, x, h);
+      float amax = 0;
+      for (const float value : x) amax = std::max(amax, std::fabs(value));
+      if (amax >= 65520 * 127.0f) {  // no float16 number: refused later, by the scale
+        QVERIFY(std::isinf(found.scale));
+        continue;
+      }
+      const int bits = halfFromFloat(found.scale);
+      QCOMPARE(floatFromHalf(static_cast<std::uint16_t>(bits)), found.scale);
+      negative += found.scale < 0 ? 1 : 0;
+      double best = kInf;
+      for (int magnitude = 0; magnitude < 0x7c00; ++magnitude) {
+        for (const int sign : {0, 0x8000}) {
+          const float scale = floatFromHalf(static_cast<std::uint16_t>(magnitude | sign));
+          best = std::min(best, engineError(codec, x, h, scale, 0));
+        }
+      }
+      const float above = floatFromHalf(static_cast<std::uint16_t>((bits & 0x7fff) + 1));
+      const double halfStep = (above - std::fabs(found.scale)) / 2;
+      double slack = 0;
+      for (std::size_t k = 0; k < x.size(); ++k) {
+        const std::size_t at = kernels::codebookIndex(*codec.codebook, x[k] / found.scale);
+        const double level = codec.codebook->levels[at];
+        slack += (h.empty() ? 1.0 : h[k]) * level * level * halfStep * halfStep;
+      }
+      QVERIFY(found.squaredError <= best + 1.1 * slack + 1e-12 * squaredNorm(x, h));
+    }
+    QVERIFY(negative > 0);
   }
 
   void importanceDrawsTheErrorAway() {
