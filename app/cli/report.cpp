@@ -1,6 +1,7 @@
 #include "app/cli/report.h"
 
 #include <algorithm>
+#include <cctype>
 #include <sstream>
 
 #include "core/base/printable.h"
@@ -44,6 +45,13 @@ std::string line(const char* label, const std::string& value) {
   return text + value + "\n";
 }
 
+/// "Max |error|" as "max |error|"; "MSE" stays.
+std::string withinASentence(std::string title) {
+  const bool word = title.size() > 1 && std::islower(static_cast<unsigned char>(title[1])) != 0;
+  if (word) title[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(title[0])));
+  return title;
+}
+
 std::string at(Position position) {
   return "row " + std::to_string(position.row) + ", column " + std::to_string(position.col);
 }
@@ -56,27 +64,17 @@ Json percentilesJson(const std::vector<Percentile>& percentiles) {
   return Json(std::move(array));
 }
 
-/// Adds every metric of a tally to `json`; its parts only where the coding is known.
-void setMetrics(Json& json, const ErrorTally& tally, std::size_t cols, bool withParts) {
-  json.set("mse", tally.mse());
-  json.set("rmse", tally.rmse());
-  json.set("sqnr_db", tally.sqnrDb());
-  json.set("max_abs_error", tally.maxAbsError);
-  json.set("max_abs_error_at",
-           Json::object({{"row", count(tally.maxAt / cols)}, {"col", count(tally.maxAt % cols)}}));
-  json.set("mean_error", tally.meanError());
-  json.set("cosine", tally.cosine());
-  json.set("relative_error", tally.relativeError());
-  if (!withParts) return;
-  json.set("clipping_squared_error", tally.clipping);
-  json.set("rounding_squared_error", tally.rounding());
-}
-
-Json worstGroupsJson(const std::vector<GroupError>& groups, std::size_t cols, bool withParts) {
+Json worstGroupsJson(const std::vector<GroupError>& groups, const ErrorReport& report) {
   Json::Array array;
   for (const GroupError& group : groups) {
-    Json json = Json::object({{"row", count(group.row)}, {"group", count(group.group)}});
-    setMetrics(json, group.tally, cols, withParts);
+    Json::Object members = {{"row", count(group.row)}, {"group", count(group.group)}};
+    const Json metrics = quantoscope::toJson(group.tally.metrics(report.map.layout.cols));
+    members.insert(members.end(), metrics.asObject()->begin(), metrics.asObject()->end());
+    Json json(std::move(members));
+    if (report.split) {  // the coding is known
+      json.set("clipping_squared_error", group.tally.clipping);
+      json.set("rounding_squared_error", group.tally.rounding());
+    }
     array.push_back(std::move(json));
   }
   return Json(std::move(array));
@@ -85,31 +83,34 @@ Json worstGroupsJson(const std::vector<GroupError>& groups, std::size_t cols, bo
 /// One array per quantity, one element per point; neighbouring members that share a point are one
 /// tally.
 Json profileJson(const Profile& profile, std::size_t cols) {
-  const auto column = [&](auto value) {
+  std::vector<ErrorMetrics> metrics;
+  for (const Profile::Point& point : profile.points) metrics.push_back(point.tally.metrics(cols));
+  const auto arrayOf = [](const auto& items, auto value) {
     Json::Array array;
-    array.reserve(profile.points.size());
-    for (const Profile::Point& point : profile.points) array.emplace_back(value(point));
+    array.reserve(items.size());
+    for (const auto& item : items) array.emplace_back(value(item));
     return Json(std::move(array));
   };
-  const auto tally = [&](auto metric) {
-    return column([&](const Profile::Point& point) { return metric(point.tally); });
-  };
+  Json json = Json::object(
+      {{"members", count(profile.length)}, {"members_per_point", count(profile.perPoint)}});
+  for (const MetricRow& row : kMetrics) {
+    json.set(row.key, arrayOf(metrics, [&](const ErrorMetrics& m) { return row.of(m); }));
+    if (row.place == nullptr) continue;
+    const std::string key = row.key;
+    json.set(key + "_row",
+             arrayOf(metrics, [&](const ErrorMetrics& m) { return count((m.*row.place).row); }));
+    json.set(key + "_col",
+             arrayOf(metrics, [&](const ErrorMetrics& m) { return count((m.*row.place).col); }));
+  }
   using Point = Profile::Point;
-  return Json::object(
-      {{"members", count(profile.length)},
-       {"members_per_point", count(profile.perPoint)},
-       {"mse", tally([](const ErrorTally& t) { return t.mse(); })},
-       {"sqnr_db", tally([](const ErrorTally& t) { return t.sqnrDb(); })},
-       {"max_abs_error", tally([](const ErrorTally& t) { return t.maxAbsError; })},
-       {"max_abs_error_row", tally([&](const ErrorTally& t) { return count(t.maxAt / cols); })},
-       {"max_abs_error_col", tally([&](const ErrorTally& t) { return count(t.maxAt % cols); })},
-       {"mean_error", tally([](const ErrorTally& t) { return t.meanError(); })},
-       {"cosine", tally([](const ErrorTally& t) { return t.cosine(); })},
-       {"relative_error", tally([](const ErrorTally& t) { return t.relativeError(); })},
-       {"clipping_squared_error", tally([](const ErrorTally& t) { return t.clipping; })},
-       {"rounding_squared_error", tally([](const ErrorTally& t) { return t.rounding(); })},
-       {"worst", column([](const Point& point) { return count(point.worst); })},
-       {"worst_mse", column([](const Point& point) { return point.worstMse; })}});
+  const auto set = [&](const char* key, auto value) {
+    json.set(key, arrayOf(profile.points, value));
+  };
+  set("clipping_squared_error", [](const Point& point) { return point.tally.clipping; });
+  set("rounding_squared_error", [](const Point& point) { return point.tally.rounding(); });
+  set("worst", [](const Point& point) { return count(point.worst); });
+  set("worst_mse", [](const Point& point) { return point.worstMse; });
+  return json;
 }
 
 Json outliersJson(const ChannelOutliers& outliers) {
@@ -148,11 +149,9 @@ std::string percent(double share) {
 }  // namespace
 
 Json toJson(const ErrorReport& report) {
-  Json json =
-      Json::object({{"percentiles", percentilesJson(report.percentiles)},
-                    {"worst_groups", worstGroupsJson(report.worstGroups, report.map.layout.cols,
-                                                     report.split.has_value())},
-                    {"outlier_channels", outliersJson(report.outliers)}});
+  Json json = Json::object({{"percentiles", percentilesJson(report.percentiles)},
+                            {"worst_groups", worstGroupsJson(report.worstGroups, report)},
+                            {"outlier_channels", outliersJson(report.outliers)}});
   if (report.split) json.set("split", splitJson(*report.split));
   if (report.codes) json.set("codes", codesJson(*report.codes));
   if (report.weightedMse) json.set("weighted_mse", *report.weightedMse);
@@ -204,19 +203,6 @@ Json toJson(const TensorInfo& info) {
        {"perhaps_bfloat16", info.perhapsBFloat16}});
 }
 
-Json toJson(const ErrorMetrics& metrics) {
-  return Json::object(
-      {{"mse", metrics.mse},
-       {"rmse", metrics.rmse},
-       {"sqnr_db", metrics.sqnrDb},
-       {"max_abs_error", metrics.maxAbsError},
-       {"max_abs_error_at", Json::object({{"row", count(metrics.maxAbsErrorAt.row)},
-                                          {"col", count(metrics.maxAbsErrorAt.col)}})},
-       {"mean_error", metrics.meanError},
-       {"cosine", metrics.cosine},
-       {"relative_error", metrics.relativeError}});
-}
-
 Json toJson(const StorageCost& storage) {
   return Json::object({{"bits_per_weight", storage.bitsPerWeight()},
                        {"bytes", count(storage.bytes())},
@@ -232,16 +218,17 @@ Json toJson(const Histogram& histogram) {
 }
 
 Json toJson(const AnalysisResult& result) {
-  Json json = Json::object({{"tensor", result.info.name},
-                            {"spec", quantoscope::toJson(result.spec)},
-                            {"rows", count(result.info.rows)},
-                            {"cols", count(result.info.cols)},
-                            {"row_axes", Json::arrayOf(axesJson(result.info, true))},
-                            {"column_axes", Json::arrayOf(axesJson(result.info, false))},
-                            {"gates", Json::arrayOf(result.info.gates)},
-                            {"health", healthJson(result.health)},
-                            {"stats", statisticsJson(result.statistics)},
-                            {"metrics", result.metrics ? toJson(*result.metrics) : Json()}});
+  Json json =
+      Json::object({{"tensor", result.info.name},
+                    {"spec", quantoscope::toJson(result.spec)},
+                    {"rows", count(result.info.rows)},
+                    {"cols", count(result.info.cols)},
+                    {"row_axes", Json::arrayOf(axesJson(result.info, true))},
+                    {"column_axes", Json::arrayOf(axesJson(result.info, false))},
+                    {"gates", Json::arrayOf(result.info.gates)},
+                    {"health", healthJson(result.health)},
+                    {"stats", statisticsJson(result.statistics)},
+                    {"metrics", result.metrics ? quantoscope::toJson(*result.metrics) : Json()}});
   if (result.weightedMse) json.set("weighted_mse", *result.weightedMse);
   if (result.metrics && result.spec.clip.searches() && result.clip.ratios.values.size() == 1) {
     json.set("clip_ratio", result.clip.ratios.values.front());
@@ -321,13 +308,26 @@ std::string text(const ErrorReport& report) {
 }
 
 std::string text(const ErrorMetrics& metrics) {
-  return line("MSE", formatRounded(metrics.mse, 6)) + line("RMSE", formatRounded(metrics.rmse, 6)) +
-         line("SQNR", formatRounded(metrics.sqnrDb, 6) + " dB") +
-         line("relative error", formatRounded(100 * metrics.relativeError, 4) + " %") +
-         line("max |error|",
-              formatRounded(metrics.maxAbsError, 6) + " at " + at(metrics.maxAbsErrorAt)) +
-         line("mean error", formatRounded(metrics.meanError, 6)) +
-         line("cosine", formatRounded(metrics.cosine, 8));
+  std::string words;
+  for (const MetricRow* metric : metricsByAspect()) {
+    std::string value = formatRounded(metric->shown(metric->of(metrics)), metric->preciseDigits);
+    if (saysUnit(metric->unit)) value += std::string(" ") + textOf(metric->unit);
+    if (metric->place != nullptr) value += " at " + at(metrics.*metric->place);
+    words += line(withinASentence(metric->title).c_str(), value);
+  }
+  return words;
+}
+
+void appendHeadings(std::vector<std::string>& header, TableRoom room) {
+  for (const MetricRow* metric : metricsOfTable(room)) header.emplace_back(metric->heading);
+}
+
+void appendCells(std::vector<std::string>& row, const std::optional<ErrorMetrics>& metrics,
+                 TableRoom room) {
+  for (const MetricRow* metric : metricsOfTable(room)) {
+    const int digits = room == TableRoom::Wide ? metric->preciseDigits : metric->digits;
+    row.push_back(metrics ? formatRounded(metric->shown(metric->of(*metrics)), digits) : "-");
+  }
 }
 
 std::string text(const AnalysisResult& result) {

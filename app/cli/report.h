@@ -1,18 +1,19 @@
 // Results as JSON and as text.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/json.h"
 #include "core/engine/analysis.h"
 #include "core/metrics/error_report.h"
+#include "core/metrics/metrics_json.h"
 
 namespace quantoscope::cli {
 
 Json toJson(const TensorInfo& info);
 Json toJson(const AnalysisResult& result);
-Json toJson(const ErrorMetrics& metrics);
 Json toJson(const StorageCost& storage);
 Json toJson(const Histogram& histogram);
 /// What inspect --detail and compare add to the metrics; without profiles and map.
@@ -33,6 +34,12 @@ std::string text(const AnalysisResult& result);
 
 /// The metrics alone, one line each.
 std::string text(const ErrorMetrics& metrics);
+
+/// Adds the headings of the metrics that such a table lists.
+void appendHeadings(std::vector<std::string>& header, TableRoom room);
+/// Adds their numbers, or "-" where there are none.
+void appendCells(std::vector<std::string>& row, const std::optional<ErrorMetrics>& metrics,
+                 TableRoom room);
 
 /// What inspect --detail adds to the text.
 std::string text(const ErrorReport& report);

@@ -135,6 +135,16 @@ double Json::asNumber(double otherwise) const {
   return otherwise;
 }
 
+std::optional<double> Json::asReal() const {
+  if (isNumber()) return asNumber(0);
+  const std::string* text = asString();
+  if (text == nullptr) return std::nullopt;
+  if (*text == "inf") return std::numeric_limits<double>::infinity();
+  if (*text == "-inf") return -std::numeric_limits<double>::infinity();
+  if (*text == "nan") return std::numeric_limits<double>::quiet_NaN();
+  return std::nullopt;
+}
+
 const Json* Json::find(std::string_view key) const {
   const Object* object = asObject();
   if (object == nullptr) return nullptr;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,6 +60,8 @@ class Json {
   const Array* asArray() const { return std::get_if<Array>(&value_); }
   const Object* asObject() const { return std::get_if<Object>(&value_); }
   double asNumber(double otherwise) const;
+  /// A number, or one that is not finite from the string that stands for it; nothing otherwise.
+  std::optional<double> asReal() const;
 
   /// The member of an object by name; nullptr if absent or not an object.
   const Json* find(std::string_view key) const;

@@ -36,19 +36,68 @@ double decibels(double signal, double noise) {
   return 10 * std::log10(signal / noise);
 }
 
-ErrorMetrics ErrorMetrics::from(const ErrorSums& sums) {
+ErrorMetrics ErrorMetrics::from(const ErrorTotals& totals, Position largest) {
   ErrorMetrics metrics;
-  const auto count = static_cast<double>(sums.count);
-  metrics.mse = sums.squaredError / count;
+  const auto count = static_cast<double>(totals.count);
+  metrics.mse = totals.squaredError / count;
   metrics.rmse = std::sqrt(metrics.mse);
-  metrics.sqnrDb = decibels(sums.squaredWeight, sums.squaredError);
-  metrics.maxAbsError = sums.maxAbsError;
-  metrics.maxAbsErrorAt = sums.maxAbsErrorAt;
-  metrics.meanError = sums.error / count;
+  metrics.sqnrDb = decibels(totals.squaredWeight, totals.squaredError);
+  metrics.maxAbsError = totals.maxAbsError;
+  metrics.maxAbsErrorAt = largest;
+  metrics.meanError = totals.error / count;
   metrics.cosine =
-      sums.product() / (std::sqrt(sums.squaredWeight) * std::sqrt(sums.squaredValue()));
-  metrics.relativeError = std::sqrt(sums.squaredError) / std::sqrt(sums.squaredWeight);
+      totals.product() / (std::sqrt(totals.squaredWeight) * std::sqrt(totals.squaredValue()));
+  metrics.relativeError = std::sqrt(totals.squaredError) / std::sqrt(totals.squaredWeight);
   return metrics;
+}
+
+ErrorMetrics ErrorMetrics::unknown() {
+  ErrorMetrics metrics;
+  for (const MetricRow& row : kMetrics) {
+    metrics.*row.value = std::numeric_limits<double>::quiet_NaN();
+  }
+  return metrics;
+}
+
+const char* textOf(MetricUnit unit) {
+  switch (unit) {
+    case MetricUnit::None:
+      return "";
+    case MetricUnit::Decibel:
+      return "dB";
+    case MetricUnit::Percent:
+      return "%";
+    case MetricUnit::Weight:
+      return "weight";
+    case MetricUnit::SquaredWeight:
+      return "weight²";
+  }
+  return "";
+}
+
+bool saysUnit(MetricUnit unit) {
+  return unit == MetricUnit::Decibel || unit == MetricUnit::Percent;
+}
+
+std::vector<const MetricRow*> metricsByAspect() {
+  std::vector<const MetricRow*> ordered;
+  for (const MetricAspect aspect :
+       {MetricAspect::Size, MetricAspect::Extreme, MetricAspect::Bias, MetricAspect::Direction}) {
+    for (const MetricRow& row : kMetrics) {
+      if (row.aspect == aspect) ordered.push_back(&row);
+    }
+  }
+  return ordered;
+}
+
+std::vector<const MetricRow*> metricsOfTable(TableRoom room) {
+  std::vector<const MetricRow*> listed;
+  for (const MetricRow& row : kMetrics) {
+    if (row.listing == MetricListing::First) listed.insert(listed.begin(), &row);
+    const bool fits = row.listing == MetricListing::Spacious && room == TableRoom::Wide;
+    if (row.listing == MetricListing::Always || fits) listed.push_back(&row);
+  }
+  return listed;
 }
 
 }  // namespace quantoscope

@@ -4,8 +4,6 @@
 #include <array>
 #include <cmath>
 
-#include "core/metrics/error_metrics.h"
-
 namespace quantoscope {
 
 namespace {
@@ -94,27 +92,6 @@ double ErrorTally::mse() const {
 
 double ErrorTally::meanAbs() const {
   return mean(absError, count);
-}
-
-double ErrorTally::rmse() const {
-  return std::sqrt(mse());
-}
-
-double ErrorTally::meanError() const {
-  return mean(error, count);
-}
-
-double ErrorTally::sqnrDb() const {
-  return decibels(squaredWeight, squaredError);
-}
-
-double ErrorTally::relativeError() const {
-  return std::sqrt(squaredError) / std::sqrt(squaredWeight);
-}
-
-double ErrorTally::cosine() const {
-  const double squaredValue = squaredWeight - 2 * cross + squaredError;  // y = w - e
-  return (squaredWeight - cross) / (std::sqrt(squaredWeight) * std::sqrt(squaredValue));
 }
 
 double ErrorTally::weightRms() const {

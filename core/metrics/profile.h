@@ -5,29 +5,24 @@
 #include <span>
 #include <vector>
 
+#include "core/metrics/error_metrics.h"
+
 namespace quantoscope {
 
-/// Sums over some weights w with values y and e = float32(w - y); float64, in a fixed order.
-struct ErrorTally {
-  std::uint64_t count = 0;
-  double squaredError = 0;
-  double absError = 0;
-  double squaredWeight = 0;
-  float maxAbsError = 0;
+/// The totals of some weights, and more sums over them; float64, in a fixed order.
+struct ErrorTally : ErrorTotals {
+  double absError = 0;  ///< |e|
   float maxAbsWeight = 0;
-  double error = 0;         ///< of y - w
-  double cross = 0;         ///< of w e
   double clipping = 0;      ///< of e^2 over clipped weights (see ClipLimits); 0 where unknown
   std::uint64_t maxAt = 0;  ///< where maxAbsError is first, as row * cols + column of the tensor
 
   void add(const ErrorTally& next);
-  double mse() const;            ///< mean of e^2, in squared weight units; 0 where there is nothing
-  double rmse() const;           ///< its square root, in weight units
-  double meanAbs() const;        ///< mean of |e|, in weight units
-  double meanError() const;      ///< mean of y - w, in weight units
-  double sqnrDb() const;         ///< 10 log10(sum w^2 / sum e^2); +inf where the error is 0
-  double relativeError() const;  ///< |e| / |w| by Euclidean norm; NaN where both are 0
-  double cosine() const;         ///< of the angle between w and y; NaN where a norm is 0
+  /// `cols` are those of the tensor. Not for a tally of nothing.
+  ErrorMetrics metrics(std::size_t cols) const {
+    return ErrorMetrics::from(*this, {maxAt / cols, maxAt % cols});
+  }
+  double mse() const;      ///< that of the metrics, but 0 where there is nothing
+  double meanAbs() const;  ///< mean of |e|, in weight units; 0 where there is nothing
   double rounding() const { return squaredError - clipping; }  ///< the rest of the squared error
   double weightRms() const;                                    ///< root mean square of w
 };
