@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "core/base/file_output.h"
+#include "core/metrics/metrics_json.h"
 
 namespace quantoscope {
 
@@ -16,8 +17,7 @@ Json tensorToJson(const TensorPlan& plan) {
   Json spec = toJson(plan.spec);
   if (plan.clipRatio) spec.set("clip_ratio", *plan.clipRatio);
   Json metrics = Json::object();
-  if (plan.mse) metrics.set("mse", *plan.mse);
-  if (plan.sqnrDb) metrics.set("sqnr_db", *plan.sqnrDb);
+  if (plan.metrics) setKnownMetrics(metrics, *plan.metrics);
   if (plan.bitsPerWeight) metrics.set("bits_per_weight", *plan.bitsPerWeight);
   return Json::object({{"spec", spec}, {"pinned", plan.pinned}, {"metrics", metrics}});
 }
@@ -26,7 +26,7 @@ std::optional<double> numberIn(const Json* object, const char* key) {
   const Json* value = object != nullptr ? object->find(key) : nullptr;
   if (value == nullptr) return std::nullopt;
   if (value->isNumber()) return value->asNumber(0);
-  return std::nullopt;  // "inf" of a perfect tensor is a record, not a choice
+  return std::nullopt;
 }
 
 Result<TensorPlan> tensorFromJson(const Json& json, const std::string& name) {
@@ -48,8 +48,7 @@ Result<TensorPlan> tensorFromJson(const Json& json, const std::string& name) {
     plan.pinned = *pinned->asBool();
   }
   const Json* metrics = json.find("metrics");
-  plan.mse = numberIn(metrics, "mse");
-  plan.sqnrDb = numberIn(metrics, "sqnr_db");
+  if (metrics != nullptr) plan.metrics = knownMetricsIn(*metrics);
   plan.bitsPerWeight = numberIn(metrics, "bits_per_weight");
   return plan;
 }

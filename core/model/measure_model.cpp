@@ -48,8 +48,7 @@ TuningPlan planFrom(const std::vector<OverviewEntry>& entries, const QuantSpec& 
     TensorPlan tensor;
     tensor.spec = spec;
     tensor.clipRatio = entry.clipRatio;
-    tensor.mse = entry.metrics->mse;
-    tensor.sqnrDb = entry.metrics->sqnrDb;
+    tensor.metrics = entry.metrics;
     tensor.bitsPerWeight = entry.bitsPerWeight;
     plan.tensors[entry.info.name] = tensor;
   }

@@ -17,8 +17,7 @@ struct TensorPlan {
   std::optional<double> clipRatio;
   bool pinned = false;  ///< the user's own choice, which tuning leaves alone
   /// What the choice leads to, where it was measured.
-  std::optional<double> mse;
-  std::optional<double> sqnrDb;
+  std::optional<ErrorMetrics> metrics;  ///< NaN where only some of them are known
   std::optional<double> bitsPerWeight;
 };
 

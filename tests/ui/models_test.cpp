@@ -101,7 +101,7 @@ void ModelsTest::measurementsFillIn() {
   for (const int row : {0, 1, 3}) {
     const QModelIndex sqnr = model.index(row, TensorListModel::Sqnr);
     QCOMPARE(sqnr.data(TensorListModel::SortRole).toDouble(),
-             session->overview(static_cast<std::size_t>(row)).measure->sqnrDb.value());
+             session->overview(static_cast<std::size_t>(row)).measure->metrics->sqnrDb);
     QVERIFY(!sqnr.data().toString().isEmpty());
     QVERIFY(!sqnr.data(Qt::ForegroundRole).isValid());
   }
@@ -132,7 +132,8 @@ void ModelsTest::theFilterComparesNumbers() {
   facts.elements = 4096.0 * 4096;
   facts.rows = facts.cols = 4096;
   facts.bytes = 2 * facts.elements;
-  facts.sqnrDb = 19.5;
+  facts.metrics = ErrorMetrics::unknown();
+  facts.metrics->sqnrDb = 19.5;
   const auto matches = [&](const char* text) {
     return TensorFilter::parse(QString::fromLatin1(text)).matches(facts);
   };

@@ -8,6 +8,7 @@
 #include <QLabel>
 #include <QLineEdit>
 #include <QMenu>
+#include <QStandardItemModel>
 #include <QTableView>
 #include <QToolButton>
 #include <QtTest>
@@ -87,6 +88,7 @@ class OverviewTest : public QObject {
   void aPresetIsGivenToSeveral();
   void enterShowsATensor();
   void columnsAreChosenAndRemembered();
+  void columnsStayAsTheyWereWhenMetricsAreAdded();
   void emptyTablesSayWhy();
   void theFilterKnowsWhatIsMeasured();
   void totalsAddUp();
@@ -226,6 +228,28 @@ void OverviewTest::columnsAreChosenAndRemembered() {
   QVERIFY(desk.table()->isColumnHidden(TensorListModel::Kurtosis));
   QVERIFY(!desk.table()->isColumnHidden(TensorListModel::Type));
   QCOMPARE(desk.table()->horizontalHeader()->sortIndicatorSection(), int{TensorListModel::Bits});
+}
+
+void OverviewTest::columnsStayAsTheyWereWhenMetricsAreAdded() {
+  Overview desk;
+  desk.window.reset();
+  QStandardItemModel columns(0, TensorListModel::kFurtherMetrics);
+  QTableView older;
+  older.setModel(&columns);
+  older.setColumnHidden(TensorListModel::Kurtosis, true);
+  older.horizontalHeader()->moveSection(TensorListModel::Bits, 1);
+  const auto name = [](int count) { return QStringLiteral("overview.%1").arg(count); };
+  desk.settings->setTableState(name(TensorListModel::kColumns), {});
+  desk.settings->setTableState(name(TensorListModel::kFurtherMetrics),
+                               older.horizontalHeader()->saveState());
+  desk.window = std::make_unique<MainWindow>(desk.session.get(), desk.settings.get());
+  const QHeaderView* header = desk.table()->horizontalHeader();
+  for (int column = 0; column < TensorListModel::kColumns; ++column) {
+    const bool hidden =
+        column == TensorListModel::Kurtosis || column >= TensorListModel::kFurtherMetrics;
+    QCOMPARE(header->isSectionHidden(column), hidden);
+  }
+  QVERIFY(header->visualIndex(TensorListModel::Bits) < header->visualIndex(TensorListModel::Shape));
 }
 
 void OverviewTest::emptyTablesSayWhy() {

@@ -21,6 +21,21 @@ std::string numberOrEmpty(const std::optional<double>& value) {
   return value ? formatNumber(*value) : std::string();
 }
 
+bool isListedFirst(const MetricRow& metric) {
+  return metric.listing == MetricListing::First || metric.listing == MetricListing::Always;
+}
+
+void appendKeys(std::vector<std::string>& header, const std::vector<const MetricRow*>& metrics) {
+  for (const MetricRow* metric : metrics) header.emplace_back(metric->key);
+}
+
+void appendNumbers(std::vector<std::string>& row, const std::vector<const MetricRow*>& metrics,
+                   const std::optional<ErrorMetrics>& known) {
+  for (const MetricRow* metric : metrics) {
+    row.push_back(known ? formatNumber(metric->of(*known)) : std::string());
+  }
+}
+
 }  // namespace
 
 QString MainWindow::baseName() const {
@@ -51,7 +66,16 @@ void MainWindow::exportMetrics(const QString& path) {
                                                                metrics_->metrics().table())));
 }
 
+/// Metrics that only some tables list stand last, so that the other columns keep their places.
 void MainWindow::exportOverview(const QString& path) {
+  std::vector<const MetricRow*> first;
+  std::vector<const MetricRow*> last;
+  for (const MetricRow& metric : kMetrics)
+    (isListedFirst(metric) ? first : last).push_back(&metric);
+  std::vector<std::string> header = {"tensor", "rows", "cols", "dtype", "bytes", "spec"};
+  appendKeys(header, first);
+  header.insert(header.end(), {"best_ratio", "bits_per_weight"});
+  appendKeys(header, last);
   std::vector<std::vector<std::string>> rows;
   const auto& tensors = session_->tensors();
   for (std::size_t i = 0; i < tensors.size(); ++i) {
@@ -61,17 +85,18 @@ void MainWindow::exportOverview(const QString& path) {
     // Numbers of a spec that has changed since would stand beside the wrong one.
     const TensorMeasure measure =
         known.settled ? known.measure.value_or(TensorMeasure{}) : TensorMeasure{};
-    rows.push_back(
-        {info.name, std::to_string(info.rows), std::to_string(info.cols), info.dtype,
-         std::to_string(info.bytes), describe(session_->specOf(info)), numberOrEmpty(measure.mse),
-         numberOrEmpty(measure.sqnrDb), numberOrEmpty(measure.bestRatio),
-         formatNumber(
-             storageCostOf(session_->specOf(info), info.rows, info.cols).bitsPerWeight())});
+    const QuantSpec spec = session_->specOf(info);
+    std::vector<std::string> row = {
+        info.name,  std::to_string(info.rows),  std::to_string(info.cols),
+        info.dtype, std::to_string(info.bytes), describe(spec)};
+    appendNumbers(row, first, measure.metrics);
+    row.push_back(numberOrEmpty(measure.bestRatio));
+    row.push_back(formatNumber(storageCostOf(spec, info.rows, info.cols).bitsPerWeight()));
+    appendNumbers(row, last, measure.metrics);
+    rows.push_back(std::move(row));
   }
-  const std::string text = csvText({"tensor", "rows", "cols", "dtype", "bytes", "spec", "mse",
-                                    "sqnr_db", "best_ratio", "bits_per_weight"},
-                                   rows);
-  session_->startExport(tr("Overview"), path, textExport(path.toStdString(), text));
+  session_->startExport(tr("Overview"), path,
+                        textExport(path.toStdString(), csvText(header, rows)));
 }
 
 void MainWindow::exportPlotImage(int index, const QString& path) {

@@ -210,14 +210,16 @@ void Workbench::showDetail() {
   showStale();
 }
 
-/// A pin that was made before its answer was there, or without a curve, gets them when they come.
+/// A pin that was made before its answer was there, without a curve, or by a version that knew
+/// fewer metrics, gets them when they come.
 void Workbench::completePins() {
   if (!session_->resultIsCurrent()) return;
   const SharedResult result = session_->result();
   for (const Pin& pin : std::vector<Pin>(pins_->pins())) {
     const bool same = pin.file == session_->currentPath() &&
                       pin.tensor == session_->currentTensor() && pin.spec == result->spec;
-    const bool complete = pin.measure && (pin.measure->curve || !session_->curve());
+    const bool complete = pin.measure && (pin.measure->curve || !session_->curve()) &&
+                          !pin.measure->lacksMetricOf(*result);
     if (!same || complete) continue;
     if (auto measure = PinMeasure::from(*result, session_->curve())) {
       pins_->setMeasure(pin.id, std::make_shared<const PinMeasure>(std::move(*measure)));

@@ -1,11 +1,14 @@
 #include "ui/models/comparison_model.h"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <QFont>
 #include <QLocale>
 
 #include "core/base/text.h"
+#include "ui/models/metric_text.h"
 #include "ui/models/number_text.h"
 
 namespace quantoscope::ui {
@@ -63,20 +66,35 @@ int ComparisonModel::columnCount(const QModelIndex& parent) const {
   return parent.isValid() ? 0 : kColumns;
 }
 
-std::optional<double> ComparisonModel::metricAt(int row, int column) const {
+const MetricRow* ComparisonModel::metricAt(int column) {
+  static const std::vector<const MetricRow*> kMetricColumns = [] {
+    std::vector<const MetricRow*> columns(ComparisonModel::kColumns);
+    columns[Sqnr] = &metricOf("sqnr_db");
+    columns[Mse] = &metricOf("mse");
+    columns[MaxError] = &metricOf("max_abs_error");
+    std::size_t next = kFurtherMetrics;
+    for (const MetricRow& metric : kMetrics) {
+      if (std::find(columns.begin(), columns.end(), &metric) != columns.end()) continue;
+      columns[next] = &metric;
+      next += 2;
+    }
+    return columns;
+  }();
+  return kMetricColumns[static_cast<std::size_t>(column)];
+}
+
+std::optional<double> ComparisonModel::valueAt(int row, int column) const {
   const auto measure = measureAt(row);
   if (!measure) return std::nullopt;
+  if (const MetricRow* metric = metricAt(column)) {
+    const double value = metric->shown(metric->of(measure->metrics));
+    return std::isnan(value) ? std::nullopt : std::optional(value);
+  }
   switch (column) {
-    case Sqnr:
-      return measure->sqnrDb;
     case Bits:
       return measure->bitsPerWeight;
     case Bytes:
       return static_cast<double>(measure->bytes);
-    case Mse:
-      return measure->mse;
-    case MaxError:
-      return measure->maxAbsError;
     case Clip:
       return measure->clipRatio;
     default:
@@ -85,12 +103,12 @@ std::optional<double> ComparisonModel::metricAt(int row, int column) const {
 }
 
 std::optional<double> ComparisonModel::numberAt(int row, int column) const {
-  if (isMetric(column)) return metricAt(row, column);
+  if (isMetric(column)) return valueAt(row, column);
   if (!isDifference(column) || !comparable(row)) return std::nullopt;
   int baselineRow = 1;
   while (pinAt(baselineRow) != pins_->baseline()) ++baselineRow;
-  const auto mine = metricAt(row, column - 1);
-  const auto other = metricAt(baselineRow, column - 1);
+  const auto mine = valueAt(row, column - 1);
+  const auto other = valueAt(baselineRow, column - 1);
   if (!mine || !other) return std::nullopt;
   return *mine == *other ? 0 : *mine - *other;  // infinite ones may be equal
 }
@@ -107,9 +125,9 @@ QString ComparisonModel::textAt(int row, int column) const {
                                                              : QStringLiteral("−");
   if (!std::isfinite(size)) return sign + numberText(size);
   const QLocale numbers;
-  switch (isDifference(column) ? column - 1 : column) {
-    case Sqnr:
-      return sign + numbers.toString(size, 'f', 2);
+  const int shown = isDifference(column) ? column - 1 : column;
+  if (const MetricRow* metric = metricAt(shown)) return sign + cellText(*metric, size);
+  switch (shown) {
     case Bits:
     case Clip:
       return sign + numbers.toString(size, 'f', 3);
@@ -159,6 +177,9 @@ QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
       const auto number = numberAt(row, column);
       if (number) return QLocale().toString(*number, 'g', 17);
       if (!pin->problem.isEmpty()) return pin->problem;
+      if (pin->measure && metricAt(column) != nullptr) {
+        return tr("Undefined for these weights, or unknown to the version that made the pin");
+      }
       if (pin->measure) {
         return isDifference(column) ? tr("Differences are told within the baseline's tensor")
                                     : tr("Not one number for the whole tensor");
@@ -190,25 +211,41 @@ Qt::ItemFlags ComparisonModel::flags(const QModelIndex& index) const {
   return flags;
 }
 
+QString ComparisonModel::titleAt(int column) {
+  if (const MetricRow* metric = metricAt(column)) return titleOf(*metric);
+  switch (column) {
+    case Name:
+      return tr("Settings");
+    case Bits:
+      return tr("Bits/weight");
+    case Bytes:
+      return tr("Bytes");
+    case Clip:
+      return tr("Clip");
+    case Tensor:
+      return tr("Tensor");
+    default:
+      return {};
+  }
+}
+
 QVariant ComparisonModel::headerData(int section, Qt::Orientation orientation, int role) const {
   if (orientation != Qt::Horizontal) return {};
   if (role == Qt::TextAlignmentRole) {
     return int((section == Name || section == Tensor ? Qt::AlignLeft : Qt::AlignRight) |
                Qt::AlignVCenter);
   }
-  const QString metrics[] = {tr("Settings"), tr("SQNR, dB"),    tr("Bits/weight"), tr("Bytes"),
-                             tr("MSE"),      tr("Max |error|"), tr("Clip"),        tr("Tensor")};
-  const QString metric = metrics[(section + 1) / 2];
   const bool difference = isDifference(section);
   if (role == Qt::ToolTipRole) {
     if (difference) {
       return tr("Difference from the baseline, which stands in bold; within its tensor only");
     }
+    if (const MetricRow* metric = metricAt(section)) return tipOf(*metric);
     return section == Name ? tr("Double-click or F2 to rename, the check mark shows it in plots")
                            : QVariant();
   }
   if (role != Qt::DisplayRole) return {};
-  return difference ? tr("Δ %1").arg(metrics[section / 2]) : metric;
+  return difference ? tr("Δ %1").arg(titleAt(section - 1)) : titleAt(section);
 }
 
 }  // namespace quantoscope::ui

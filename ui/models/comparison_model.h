@@ -29,16 +29,21 @@ class ComparisonModel : public QAbstractTableModel {
     MaxErrorMore,
     Clip,
     ClipMore,
-    Tensor,
+    kFurtherMetrics,  ///< metrics of kMetrics without a column above, each with its difference
+    Tensor = kFurtherMetrics + 2 * (static_cast<int>(kMetrics.size()) - 3),
     kColumns
   };
   static constexpr int NumberRole = Qt::UserRole;
   static constexpr int ColorRole = Qt::UserRole + 1;  ///< a number for pinColor(); none for row 0
 
+  /// The metric of kMetrics that a column shows; null for a difference and for anything else.
+  static const MetricRow* metricAt(int column);
   static bool isMetric(int column) { return column > Name && column < Tensor && column % 2 == 1; }
   static bool isDifference(int column) {
     return column > Name && column < Tensor && column % 2 == 0;
   }
+  /// Whether a column holds a metric that has no place of its own in the table.
+  static bool isFurther(int column) { return column >= kFurtherMetrics && column < Tensor; }
 
   /// Both must outlive the model.
   ComparisonModel(Session* session, PinStore* pins, QObject* parent = nullptr);
@@ -55,7 +60,8 @@ class ComparisonModel : public QAbstractTableModel {
 
  private:
   void refresh();
-  std::optional<double> metricAt(int row, int column) const;
+  std::optional<double> valueAt(int row, int column) const;
+  static QString titleAt(int column);
   std::optional<double> numberAt(int row, int column) const;
   QString textAt(int row, int column) const;
   std::shared_ptr<const PinMeasure> measureAt(int row) const;

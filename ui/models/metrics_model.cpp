@@ -7,6 +7,7 @@
 #include <QPalette>
 
 #include "core/base/text.h"
+#include "ui/models/metric_text.h"
 #include "ui/models/number_text.h"
 
 namespace quantoscope::ui {
@@ -54,29 +55,16 @@ class MetricsModel::Builder {
   void addErrors(const AnalysisResult& result) {
     if (!result.metrics) return;
     const ErrorMetrics& metrics = *result.metrics;
-    const QString weightUnit = tr("weight");
     addSection(tr("Quantization error"));
-    addNumber(QStringLiteral("mse"), tr("MSE"), metrics.mse, tr("weight²"),
-              tr("Mean squared error over all weights.\nmean((w − y)²), y: the decoded weight w"));
-    addNumber(QStringLiteral("rmse"), tr("RMSE"), metrics.rmse, weightUnit,
-              tr("Root mean squared error: the typical error of a weight.\n√MSE"));
-    addNumber(QStringLiteral("sqnr_db"), tr("SQNR"), metrics.sqnrDb, tr("dB"),
-              tr("Signal to quantization noise ratio; 6 dB more halve the typical error.\n"
-                 "10·log₁₀(Σw² / Σ(w − y)²)"));
-    addNumber(QStringLiteral("relative_error"), tr("Relative error"), metrics.relativeError * 100,
-              tr("%"), tr("Size of the error beside the size of the weights.\n100·‖w − y‖ / ‖w‖"));
-    addNumber(QStringLiteral("max_abs_error"), tr("Largest |error|"), metrics.maxAbsError,
-              weightUnit, tr("Largest error of a single weight.\nmax |w − y|"));
-    addText(QStringLiteral("max_abs_error_at"), tr("    at"), positionText(metrics.maxAbsErrorAt),
-            tr("Where the largest error is, counted from 0: row = output channel, column = input "
-               "channel; the first of equals"));
-    addNumber(QStringLiteral("mean_error"), tr("Mean error"), metrics.meanError, weightUnit,
-              tr("Bias: whether decoded weights are too large (+) or too small (−) on average.\n"
-                 "mean(y − w)"));
-    addNumber(QStringLiteral("cosine"), tr("Cosine"), metrics.cosine, {},
-              tr("Cosine of the angle between original and decoded weights; 1: same direction.\n"
-                 "w·y / (‖w‖ ‖y‖)"),
-              7);
+    for (const MetricRow* metric : metricsByAspect()) {
+      const QString key = QString::fromLatin1(metric->key);
+      addNumber(key, labelOf(*metric), metric->shown(metric->of(metrics)), unitOf(*metric),
+                tipOf(*metric), metric->digits);
+      if (metric->place == nullptr) continue;
+      addText(key + QLatin1String("_at"), tr("    at"), positionText(metrics.*metric->place),
+              tr("Where it is, counted from 0: row = output channel, column = input channel; the "
+                 "first of equals"));
+    }
   }
 
   void addClip(const AnalysisResult& result) {

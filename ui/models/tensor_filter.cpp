@@ -46,6 +46,11 @@ std::optional<double> numberOf(QString text) {
   return ok ? std::optional(number * factor) : std::nullopt;
 }
 
+QString exampleOf(const MetricRow& metric) {
+  return QStringLiteral("%1:%2").arg(QLatin1String(metric.filterField),
+                                     QLatin1String(metric.filterExample));
+}
+
 }  // namespace
 
 TensorFilter TensorFilter::parse(const QString& text) {
@@ -56,33 +61,54 @@ TensorFilter TensorFilter::parse(const QString& text) {
   return filter;
 }
 
+QString TensorFilter::examples() {
+  QStringList listed;
+  QStringList chosen;
+  for (const MetricRow* metric : metricsOfTable(TableRoom::Narrow)) listed << exampleOf(*metric);
+  for (const MetricRow& metric : kMetrics) {
+    const QString example = exampleOf(metric);
+    if (!listed.contains(example)) chosen << example;
+  }
+  const auto line = [](const QStringList& words) { return words.join(QLatin1String("   ")); };
+  return QStringLiteral("dtype:f16   layer:3   spec:nf4   shape:>1M   rows:>=4096   size:>10M\n") +
+         line(listed) + QStringLiteral("   bits:<4.5   clip:<1   kurtosis:>5   outliers:>0\n") +
+         line(chosen);
+}
+
 /// `sqr:<3` is a slip of the pen. `kernel:0` is part of a name.
 bool TensorFilter::refuseUnknownField(const QString& text) {
   static const QRegularExpression pattern(QStringLiteral("^[A-Za-z]+:[<>=]"));
   if (!pattern.match(text).hasMatch()) return false;
-  problem_ =
-      tr("%1: no such field; there are %2")
-          .arg(text.section(QLatin1Char(':'), 0, 0),
-               QStringLiteral("dtype, layer, spec, shape, rows, cols, size, sqnr, mse, bits, "
-                              "clip, kurtosis, outliers"));
+  QStringList known;
+  for (const auto& [name, field] : kFields) known << QString::fromLatin1(name);
+  for (const MetricRow& metric : kMetrics) known << QString::fromLatin1(metric.filterField);
+  problem_ = tr("%1: no such field; there are %2")
+                 .arg(text.section(QLatin1Char(':'), 0, 0), known.join(QLatin1String(", ")));
   return true;
 }
 
+/// Moves the field that `text` begins with, if there is one, into `word`.
+void TensorFilter::takeField(QString& text, Word& word) {
+  const auto takes = [&text](const char* name) {
+    const QString prefix = QLatin1String(name) + QLatin1Char(':');
+    if (!text.startsWith(prefix, Qt::CaseInsensitive)) return false;
+    text.remove(0, prefix.size());
+    return true;
+  };
+  for (const auto& [name, field] : kFields) {
+    if (!takes(name)) continue;
+    word.field = field;
+    return;
+  }
+  for (const MetricRow& metric : kMetrics) {
+    if (!takes(metric.filterField)) continue;
+    word.field = Field::Metric;
+    word.metric = &metric;
+    return;
+  }
+}
+
 void TensorFilter::addWord(QString text) {
-  static constexpr std::array<std::pair<const char*, Field>, 13> kFields = {
-      {{"dtype:", Field::Dtype},
-       {"layer:", Field::Layer},
-       {"spec:", Field::Spec},
-       {"shape:", Field::Elements},
-       {"rows:", Field::Rows},
-       {"cols:", Field::Cols},
-       {"size:", Field::Bytes},
-       {"sqnr:", Field::Sqnr},
-       {"clip:", Field::Clip},
-       {"mse:", Field::Mse},
-       {"bits:", Field::Bits},
-       {"kurtosis:", Field::Kurtosis},
-       {"outliers:", Field::Outliers}}};
   static constexpr std::array<std::pair<const char*, Relation>, 5> kRelations = {
       {{"<=", Relation::LessOrEqual},
        {">=", Relation::GreaterOrEqual},
@@ -95,14 +121,9 @@ void TensorFilter::addWord(QString text) {
     word.excluded = true;
     text.remove(0, 1);
   }
-  for (const auto& [prefix, field] : kFields) {
-    if (!text.startsWith(QLatin1String(prefix), Qt::CaseInsensitive)) continue;
-    word.field = field;
-    text.remove(0, static_cast<qsizetype>(std::char_traits<char>::length(prefix)));
-    break;
-  }
+  takeField(text, word);
   if (word.field == Field::Text && refuseUnknownField(text)) return;
-  if (word.field <= Field::Spec) {
+  if (comparesText(word.field)) {
     word.text = word.field == Field::Dtype ? wholeDtype(text) : text;
     if (!text.isEmpty()) words_.push_back(word);
     return;
@@ -121,8 +142,13 @@ void TensorFilter::addWord(QString text) {
   }
 }
 
-std::optional<double> TensorFilter::numberIn(Field field, const TensorFacts& facts) {
-  switch (field) {
+bool TensorFilter::comparesText(Field field) {
+  return field == Field::Text || field == Field::Dtype || field == Field::Layer ||
+         field == Field::Spec;
+}
+
+std::optional<double> TensorFilter::numberIn(const Word& word, const TensorFacts& facts) {
+  switch (word.field) {
     case Field::Text:
     case Field::Dtype:
     case Field::Layer:
@@ -136,12 +162,11 @@ std::optional<double> TensorFilter::numberIn(Field field, const TensorFacts& fac
       return facts.cols;
     case Field::Bytes:
       return facts.bytes;
-    case Field::Sqnr:
-      return facts.sqnrDb;
+    case Field::Metric:
+      if (!facts.metrics) return std::nullopt;
+      return word.metric->shown(word.metric->of(*facts.metrics));
     case Field::Clip:
       return facts.clip;
-    case Field::Mse:
-      return facts.mse;
     case Field::Bits:
       return facts.bits;
     case Field::Kurtosis:
@@ -165,7 +190,7 @@ bool TensorFilter::holds(const Word& word, const TensorFacts& facts) {
     default:
       break;
   }
-  const std::optional<double> value = numberIn(word.field, facts);
+  const std::optional<double> value = numberIn(word, facts);
   if (!value) return false;
   switch (word.relation) {
     case Relation::Less:

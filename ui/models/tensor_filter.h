@@ -1,11 +1,15 @@
 // The words by which tensors are filtered.
 #pragma once
 
+#include <array>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <QString>
 #include <QStringList>
+
+#include "core/metrics/error_metrics.h"
 
 namespace quantoscope::ui {
 
@@ -18,11 +22,10 @@ struct TensorFacts {
   double elements = 0;
   double rows = 0;
   double cols = 0;
-  double bytes = 0;              ///< as stored
-  std::optional<double> sqnrDb;  ///< absent until it is measured
-  std::optional<double> clip;    ///< the best clip ratio
-  std::optional<double> mse;
-  std::optional<double> bits;  ///< per weight
+  double bytes = 0;                     ///< as stored
+  std::optional<ErrorMetrics> metrics;  ///< absent until they are measured
+  std::optional<double> clip;           ///< the best clip ratio
+  std::optional<double> bits;           ///< per weight
   std::optional<double> kurtosis;
   std::optional<double> outliers;  ///< input channels that stand out
 };
@@ -35,8 +38,9 @@ struct TensorFacts {
 /// | dtype:f16 | the dtype is, or begins with, this one; f16, bf16, f32, f64, f8 are understood |
 /// | layer:3, spec:nf4 | the layer, or the assigned configuration, contains it, in any case |
 /// | shape:>1M | the number of weights compares so; rows:, cols: and size: (bytes) likewise |
-/// | sqnr:<20 | the measured SQNR in dB compares so; clip:, mse:, bits:, kurtosis:, outliers: too |
-/// | -word | the word does not hold |
+/// | sqnr:<20 | the measured SQNR in dB compares so; every metric of kMetrics does, as it is shown
+/// | | clip:<1 | the best clip ratio compares so; bits:, kurtosis: and outliers: likewise | | -word
+/// | the word does not hold |
 ///
 /// Comparisons are <, <=, >, >= and =, which may be left out; k, M and G stand for thousands,
 /// millions and milliards. What is not measured yet meets no comparison. A value type.
@@ -47,6 +51,8 @@ class TensorFilter {
 
   bool matches(const TensorFacts& facts) const;
   QString problem() const { return problem_; }
+  /// Examples of words that compare, two lines or more, for tooltips.
+  static QString examples();
   /// Whether it lets everything pass.
   bool empty() const { return words_.empty(); }
 
@@ -60,9 +66,8 @@ class TensorFilter {
     Rows,
     Cols,
     Bytes,
-    Sqnr,
+    Metric,
     Clip,
-    Mse,
     Bits,
     Kurtosis,
     Outliers
@@ -70,16 +75,33 @@ class TensorFilter {
   enum class Relation { Less, LessOrEqual, Equal, GreaterOrEqual, Greater };
   struct Word {
     Field field = Field::Text;
+    const MetricRow* metric = nullptr;  ///< of Field::Metric
     bool excluded = false;
     QString text;
     Relation relation = Relation::Equal;
     double number = 0;
   };
 
-  static std::optional<double> numberIn(Field field, const TensorFacts& facts);
+  static bool comparesText(Field field);
+  static std::optional<double> numberIn(const Word& word, const TensorFacts& facts);
   static bool holds(const Word& word, const TensorFacts& facts);
   void addWord(QString text);
+  static void takeField(QString& text, Word& word);
   bool refuseUnknownField(const QString& text);
+
+  /// Fields other than metrics.
+  static constexpr std::array<std::pair<const char*, Field>, 11> kFields = {
+      {{"dtype", Field::Dtype},
+       {"layer", Field::Layer},
+       {"spec", Field::Spec},
+       {"shape", Field::Elements},
+       {"rows", Field::Rows},
+       {"cols", Field::Cols},
+       {"size", Field::Bytes},
+       {"bits", Field::Bits},
+       {"clip", Field::Clip},
+       {"kurtosis", Field::Kurtosis},
+       {"outliers", Field::Outliers}}};
 
   std::vector<Word> words_;
   QString problem_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <vector>
 
 #include <QBrush>
 #include <QGuiApplication>
@@ -11,6 +12,7 @@
 
 #include "core/base/text.h"
 #include "core/quant/storage_cost.h"
+#include "ui/models/metric_text.h"
 #include "ui/models/number_text.h"
 
 namespace quantoscope::ui {
@@ -21,8 +23,25 @@ QString text(const std::string& utf8) {
   return QString::fromStdString(utf8);
 }
 
-std::optional<double> sqnrOf(const TensorOverview& known) {
-  return known.measure ? known.measure->sqnrDb : std::nullopt;
+/// As it is shown.
+std::optional<double> shownIn(const TensorOverview& known, const MetricRow& metric) {
+  if (!known.measure || !known.measure->metrics) return std::nullopt;
+  return metric.shown(metric.of(*known.measure->metrics));
+}
+
+/// The metrics by column; null for other columns.
+const std::vector<const MetricRow*>& metricColumns() {
+  static const std::vector<const MetricRow*> kColumns = [] {
+    std::vector<const MetricRow*> columns(TensorListModel::kColumns);
+    columns[TensorListModel::Sqnr] = &metricOf("sqnr_db");
+    columns[TensorListModel::Mse] = &metricOf("mse");
+    auto next = columns.begin() + TensorListModel::kFurtherMetrics;
+    for (const MetricRow& metric : kMetrics) {
+      if (std::find(columns.begin(), columns.end(), &metric) == columns.end()) *next++ = &metric;
+    }
+    return columns;
+  }();
+  return kColumns;
 }
 
 std::optional<double> bestRatioOf(const TensorOverview& known) {
@@ -37,12 +56,20 @@ QString meaningsOf(const TensorInfo& info) {
 
 /// Whether a column belongs to the tensor's spec and is measured, so that it may be out of date.
 bool isMeasured(int column) {
-  return column == TensorListModel::Sqnr || column == TensorListModel::BestRatio ||
-         column == TensorListModel::Mse;
+  return column == TensorListModel::BestRatio || TensorListModel::metricAt(column) != nullptr;
 }
 
 bool isText(int column) {
-  return column <= TensorListModel::Type || column >= TensorListModel::Layer;
+  switch (column) {
+    case TensorListModel::Name:
+    case TensorListModel::Shape:
+    case TensorListModel::Type:
+    case TensorListModel::Layer:
+    case TensorListModel::Spec:
+      return true;
+    default:
+      return false;
+  }
 }
 
 double bitsOf(const Session& session, const TensorInfo& info) {
@@ -54,15 +81,23 @@ QVariant numberOrNothing(const std::optional<double>& value) {
   return value && !std::isnan(*value) ? QVariant(*value) : QVariant();
 }
 
-QString measuredText(const TensorOverview& known, const std::optional<double>& value,
-                     int decimals) {
-  if (value && std::isfinite(*value)) return QLocale().toString(*value, 'f', decimals);
-  if (value) return numberText(*value);
+/// In place of a number that is not there.
+QString absenceText(const TensorOverview& known) {
   if (known.measure && !known.measure->finite) return QStringLiteral("not finite");
   return known.settled ? QStringLiteral("–") : QString();
 }
 
 }  // namespace
+
+const MetricRow* TensorListModel::metricAt(int column) {
+  return column < 0 || column >= kColumns ? nullptr
+                                          : metricColumns()[static_cast<std::size_t>(column)];
+}
+
+int TensorListModel::columnOf(const MetricRow& metric) {
+  const auto& columns = metricColumns();
+  return static_cast<int>(std::find(columns.begin(), columns.end(), &metric) - columns.begin());
+}
 
 TensorListModel::TensorListModel(Session* session, QObject* parent)
     : QAbstractTableModel(parent), session_(session) {
@@ -151,6 +186,10 @@ QVariant TensorListModel::data(const QModelIndex& index, int role) const {
 
 QVariant TensorListModel::displayed(const TensorInfo& info, const TensorOverview& known,
                                     int column) const {
+  if (const MetricRow* metric = metricAt(column)) {
+    const std::optional<double> value = shownIn(known, *metric);
+    return value ? cellText(*metric, *value) : absenceText(known);
+  }
   switch (column) {
     case Name:
       return text(info.name);
@@ -160,13 +199,9 @@ QVariant TensorListModel::displayed(const TensorInfo& info, const TensorOverview
       return text(info.dtype);
     case Size:
       return bytesText(static_cast<double>(info.bytes));
-    case Sqnr:
-      return measuredText(known, sqnrOf(known), 2);
-    case BestRatio:
-      return measuredText(known, bestRatioOf(known), 3);
-    case Mse: {
-      const std::optional<double> mse = known.measure ? known.measure->mse : std::nullopt;
-      return mse ? numberText(*mse) : measuredText(known, mse, 0);
+    case BestRatio: {
+      const std::optional<double> ratio = bestRatioOf(known);
+      return ratio ? QLocale().toString(*ratio, 'f', 3) : absenceText(known);
     }
     case Bits:
       if (!info.quantizable) return {};
@@ -190,6 +225,7 @@ QVariant TensorListModel::displayed(const TensorInfo& info, const TensorOverview
 
 QVariant TensorListModel::sorted(const TensorInfo& info, const TensorOverview& known,
                                  int column) const {
+  if (const MetricRow* metric = metricAt(column)) return numberOrNothing(shownIn(known, *metric));
   switch (column) {
     case Name:
       return text(info.name);
@@ -199,12 +235,8 @@ QVariant TensorListModel::sorted(const TensorInfo& info, const TensorOverview& k
       return text(info.dtype);
     case Size:
       return static_cast<qulonglong>(info.bytes);
-    case Sqnr:
-      return numberOrNothing(sqnrOf(known));
     case BestRatio:
       return numberOrNothing(bestRatioOf(known));
-    case Mse:
-      return numberOrNothing(known.measure ? known.measure->mse : std::nullopt);
     case Bits:
       return info.quantizable ? QVariant(bitsOf(*session_, info)) : QVariant();
     case Kurtosis:
@@ -238,29 +270,43 @@ QString TensorListModel::toolTip(const TensorInfo& info, const TensorOverview& k
   return tip + QLatin1Char('\n') + text(describe(session_->specOf(info)));
 }
 
+TensorListModel::Header TensorListModel::headerOf(int column) {
+  if (const MetricRow* metric = metricAt(column)) return {titleOf(*metric), columnTipOf(*metric)};
+  switch (column) {
+    case Name:
+      return {tr("Tensor"), tr("Path of the tensor in the file")};
+    case Shape:
+      return {tr("Shape"), tr("Shape as stored")};
+    case Type:
+      return {tr("Type"), tr("Element type as stored")};
+    case Size:
+      return {tr("Size"), tr("Bytes of the elements, uncompressed")};
+    case BestRatio:
+      return {tr("Clip"), tr("Best clip ratio: the one from 1 to 0.805 with the smallest mean "
+                             "squared error, for the whole tensor")};
+    case Bits:
+      return {tr("Bits/weight"),
+              tr("Bits per weight with the tensor's present settings, scales and "
+                 "zero points included")};
+    case Kurtosis:
+      return {tr("Kurtosis"), tr("Kurtosis of the weights, Pearson's: 3 for a normal distribution; "
+                                 "more means heavier tails")};
+    case Outliers:
+      return {tr("Outliers"), tr("Input channels whose RMS or largest weight is more than 6 times "
+                                 "the median channel's")};
+    case Layer:
+      return {tr("Layer"), tr("Layer that the tensor belongs to")};
+    case Spec:
+      return {tr("Settings"), tr("Settings of the tensor; (default) where it has none of its own")};
+    default:
+      return {};
+  }
+}
+
 QVariant TensorListModel::headerData(int section, Qt::Orientation orientation, int role) const {
-  static const QStringList kTitles = {tr("Tensor"),   tr("Shape"),       tr("Type"),
-                                      tr("Size"),     tr("SQNR, dB"),    tr("Clip"),
-                                      tr("MSE"),      tr("Bits/weight"), tr("Kurtosis"),
-                                      tr("Outliers"), tr("Layer"),       tr("Settings")};
-  static const QStringList kTips = {
-      tr("Path of the tensor in the file"),
-      tr("Shape as stored"),
-      tr("Element type as stored"),
-      tr("Bytes of the elements, uncompressed"),
-      tr("Signal to quantization noise with the tensor's present settings; higher is better"),
-      tr("Best clip ratio: the one from 1 to 0.805 with the smallest mean squared error, for the "
-         "whole tensor"),
-      tr("Mean squared error with the tensor's present settings, in squared weight units"),
-      tr("Bits per weight with the tensor's present settings, scales and zero points included"),
-      tr("Kurtosis of the weights, Pearson's: 3 for a normal distribution; more means heavier "
-         "tails"),
-      tr("Input channels whose RMS or largest weight is more than 6 times the median channel's"),
-      tr("Layer that the tensor belongs to"),
-      tr("Settings of the tensor; (default) where it has none of its own")};
   if (orientation != Qt::Horizontal || section < 0 || section >= kColumns) return {};
-  if (role == Qt::DisplayRole) return kTitles[section];
-  if (role == Qt::ToolTipRole) return kTips[section];
+  if (role == Qt::DisplayRole) return headerOf(section).title;
+  if (role == Qt::ToolTipRole) return headerOf(section).tip;
   if (role == Qt::TextAlignmentRole) {
     return QVariant(isText(section) ? Qt::AlignLeft | Qt::AlignVCenter
                                     : Qt::AlignRight | Qt::AlignVCenter);
@@ -320,8 +366,7 @@ TensorFacts TensorListModel::factsOf(int row) const {
     facts.bits = bitsOf(*session_, info);
   }
   if (known.measure) {
-    facts.sqnrDb = known.measure->sqnrDb;
-    facts.mse = known.measure->mse;
+    facts.metrics = known.measure->metrics;
     facts.clip = known.measure->bestRatio;
   }
   if (known.weights) {
@@ -334,7 +379,7 @@ TensorFacts TensorListModel::factsOf(int row) const {
 void TensorListModel::overviewChanged(int first, int last) {
   if (rows_ == 0 || namesOnly()) return;
   if (first < 0) last = rows_ - 1;
-  Q_EMIT dataChanged(index(std::max(first, 0), Sqnr), index(last, Spec));
+  Q_EMIT dataChanged(index(std::max(first, 0), Sqnr), index(last, kColumns - 1));
 }
 
 void TensorListModel::shownTensorChanged() {

@@ -34,8 +34,14 @@ class TensorListModel : public QAbstractTableModel {
     Outliers,  ///< input channels that stand out
     Layer,
     Spec,  ///< the assigned configuration
-    kColumns
+    /// From here on those metrics that have no column above, in the order of kMetrics: metrics that
+    /// are added leave all other columns, and so what users arranged, in place.
+    kFurtherMetrics,
+    kColumns = kFurtherMetrics + static_cast<int>(kMetrics.size()) - 2
   };
+  /// The metric that a column shows; null where it shows something else.
+  static const MetricRow* metricAt(int column);
+  static int columnOf(const MetricRow& metric);
   enum Role {
     SortRole = Qt::UserRole,  ///< a number, or a text; nothing where it is not known yet
     QuantizableRole,          ///< bool
@@ -63,6 +69,12 @@ class TensorListModel : public QAbstractTableModel {
   TensorFacts factsOf(int row) const;
 
  private:
+  struct Header {
+    QString title;
+    QString tip;
+  };
+
+  static Header headerOf(int column);
   void reset();
   QVariant nameOnly(const QModelIndex& index, int role) const;
   QVariant displayed(const TensorInfo& info, const TensorOverview& known, int column) const;

@@ -100,7 +100,8 @@ void ComparisonPanel::setUpTable() {
   auto* numbers = new MetricDelegate(table_);
   for (int column = 0; column < ComparisonModel::kColumns; ++column) {
     if (ComparisonModel::isMetric(column)) table_->setItemDelegateForColumn(column, numbers);
-    table_->setColumnHidden(column, ComparisonModel::isDifference(column));
+    table_->setColumnHidden(
+        column, ComparisonModel::isDifference(column) || ComparisonModel::isFurther(column));
   }
   table_->setSelectionBehavior(QAbstractItemView::SelectRows);
   table_->setSelectionMode(QAbstractItemView::SingleSelection);
@@ -115,6 +116,23 @@ void ComparisonPanel::setUpTable() {
   table_->horizontalHeader()->setAccessibleName(tr("Columns of the comparison"));
   table_->horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
   table_->horizontalHeader()->setHighlightSections(false);
+  offerColumns();
+}
+
+/// In the context menu of the column titles.
+void ComparisonPanel::offerColumns() {
+  QHeaderView* header = table_->horizontalHeader();
+  header->setContextMenuPolicy(Qt::ActionsContextMenu);
+  for (int column = 0; column < ComparisonModel::kColumns; ++column) {
+    if (!ComparisonModel::isMetric(column)) continue;
+    auto* action =
+        new QAction(model_->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString(), header);
+    action->setCheckable(true);
+    action->setChecked(!table_->isColumnHidden(column));
+    connect(action, &QAction::toggled, this,
+            [this, column](bool on) { table_->setColumnHidden(column, !on); });
+    header->addAction(action);
+  }
 }
 
 void ComparisonPanel::createActions(QHBoxLayout* buttons) {

@@ -36,6 +36,7 @@ class ComparisonPanel : public QWidget {
   void makeBaseline();
   void removePin();
   void setUpTable();
+  void offerColumns();
   void createActions(QHBoxLayout* buttons);
   void createColorMenu();
   void fillColors();

@@ -30,9 +30,24 @@ namespace {
 
 constexpr int kSoonMs = 50;
 
-/// With the number of columns: a state of others would misplace them.
-QString tableName() {
-  return QStringLiteral("overview.%1").arg(static_cast<int>(TensorListModel::kColumns));
+/// Under which the state of a table with so many columns is kept.
+QString tableName(int columns = TensorListModel::kColumns) {
+  return QStringLiteral("overview.%1").arg(columns);
+}
+
+/// Further metrics stand beside those that are always listed.
+std::vector<int> columnsInOrder() {
+  std::vector<int> columns;
+  for (int column = 0; column < TensorListModel::kFurtherMetrics; ++column) {
+    if (column == TensorListModel::Bits) {
+      for (int further = TensorListModel::kFurtherMetrics; further < TensorListModel::kColumns;
+           ++further) {
+        columns.push_back(further);
+      }
+    }
+    columns.push_back(column);
+  }
+  return columns;
 }
 
 /// The name of the tensor that is shown, in bold.
@@ -157,10 +172,8 @@ void OverviewPanel::createFilter() {
   words_->setObjectName(QStringLiteral("overviewFilter"));
   words_->setAccessibleName(tr("Filter the overview"));
   words_->setPlaceholderText(tr("Filter: attn sqnr:<20 kurtosis:>5"));
-  words_->setToolTip(
-      tr("Words that must all occur in name, layer or type; -word must not\n"
-         "dtype:f16   layer:3   spec:nf4   shape:>1M   rows:>=4096   size:>10M\n"
-         "sqnr:<20   mse:>1e-6   bits:<4.5   clip:<1   kurtosis:>5   outliers:>0"));
+  words_->setToolTip(tr("Words that must all occur in name, layer or type; -word must not\n%1")
+                         .arg(TensorFilter::examples()));
   words_->setClearButtonEnabled(true);
   words_->installEventFilter(this);
   problem_->setObjectName(QStringLiteral("overviewProblem"));
@@ -206,9 +219,12 @@ void OverviewPanel::createTable() {
     header->hideSection(column);
   }
   table_->setSortingEnabled(true);
-  const QByteArray left = settings_->tableState(tableName());
-  if (left.isEmpty() || !header->restoreState(left)) {
-    table_->sortByColumn(TensorListModel::Sqnr, Qt::AscendingOrder);
+  const int known = restoreColumns();
+  if (known == 0) table_->sortByColumn(TensorListModel::Sqnr, Qt::AscendingOrder);
+  for (int column = std::max<int>(known, TensorListModel::kFurtherMetrics);
+       column < TensorListModel::kColumns; ++column) {
+    header->moveSection(header->visualIndex(column), header->visualIndex(TensorListModel::Bits));
+    header->hideSection(column);
   }
   createColumnMenu();
   header->setContextMenuPolicy(Qt::CustomContextMenu);
@@ -217,10 +233,22 @@ void OverviewPanel::createTable() {
   connect(table_, &QTableView::doubleClicked, this, &OverviewPanel::showChosen);
 }
 
+/// The columns as they were left, perhaps by a version with fewer metrics: how many columns that
+/// knew, which have the same numbers still; 0 where nothing was left.
+int OverviewPanel::restoreColumns() {
+  for (int columns = TensorListModel::kColumns; columns >= TensorListModel::kFurtherMetrics;
+       --columns) {
+    const QByteArray left = settings_->tableState(tableName(columns));
+    if (!left.isEmpty() && table_->horizontalHeader()->restoreState(left)) return columns;
+  }
+  return 0;
+}
+
 void OverviewPanel::createColumnMenu() {
   columns_ = new QMenu(tr("Columns"), this);
   columns_->setObjectName(QStringLiteral("overviewColumns"));
-  for (int column = TensorListModel::Name + 1; column < TensorListModel::kColumns; ++column) {
+  for (const int column : columnsInOrder()) {
+    if (column == TensorListModel::Name) continue;
     QAction* action =
         columns_->addAction(model_->headerData(column, Qt::Horizontal, Qt::DisplayRole).toString());
     action->setCheckable(true);

@@ -47,6 +47,7 @@ class OverviewPanel : public QWidget {
   void createFilter();
   void createTable();
   void createActions();
+  int restoreColumns();
   void createColumnMenu();
   void fillPresets(QMenu* menu);
   QWidget* headline();

@@ -45,11 +45,9 @@ TensorBrowser::TensorBrowser(Session* session, QWidget* parent)
   words_->setObjectName(QStringLiteral("filter"));
   words_->setAccessibleName(tr("Filter tensors"));
   words_->setPlaceholderText(tr("Filter by name, layer, type"));
-  words_->setToolTip(
-      tr("Words that must all occur in name, layer or type (Ctrl+F)\n"
-         "-word: must not occur\n"
-         "dtype:f16   layer:3   spec:nf4   shape:>1M   rows:>=4096   size:>10M\n"
-         "sqnr:<20   mse:>1e-6   bits:<4.5   clip:<1   kurtosis:>5   outliers:>0"));
+  words_->setToolTip(tr("Words that must all occur in name, layer or type (Ctrl+F)\n"
+                        "-word: must not occur\n%1")
+                         .arg(TensorFilter::examples()));
   words_->setClearButtonEnabled(true);
   words_->installEventFilter(this);
   showAll_->setObjectName(QStringLiteral("showAll"));
@@ -320,11 +318,15 @@ void TensorBrowser::fitColumns() {
   int free = table_->viewport()->width() - nameWidth;
   const QHeaderView* header = table_->horizontalHeader();
   const QAbstractItemView* contents = table_;
-  for (int column = TensorListModel::Mse; column < TensorListModel::kColumns; ++column) {
-    table_->setColumnHidden(column, true);  // those are for the overview
+  const std::vector<int> columns = {TensorListModel::Sqnr, TensorListModel::BestRatio,
+                                    TensorListModel::Shape, TensorListModel::Size,
+                                    TensorListModel::Type};
+  for (int column = 0; column < TensorListModel::kColumns; ++column) {
+    const bool kept = column == TensorListModel::Name ||
+                      std::find(columns.begin(), columns.end(), column) != columns.end();
+    if (!kept) table_->setColumnHidden(column, true);  // those are for the overview
   }
-  for (const int column : {TensorListModel::Sqnr, TensorListModel::BestRatio,
-                           TensorListModel::Shape, TensorListModel::Size, TensorListModel::Type}) {
+  for (const int column : columns) {
     free -= std::max(header->sectionSizeHint(column), contents->sizeHintForColumn(column));
     table_->setColumnHidden(column, column != TensorListModel::Sqnr && free < 0);
   }

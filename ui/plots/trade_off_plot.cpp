@@ -6,6 +6,7 @@
 #include <QtGui/QPainter>
 #include <qcustomplot.h>
 
+#include "ui/models/metric_text.h"
 #include "ui/plots/axis_tickers.h"
 #include "ui/plots/series.h"
 
@@ -45,7 +46,7 @@ TradeOffPlot::TradeOffPlot(QWidget* parent) : Plot(tr("Error against bits"), par
   setEmptyText(tr("Open a file, and pin settings to compare them"));
   canvas().xAxis->setLabel(tr("Bits per weight"));
   canvas().xAxis->setTicker(valueTicker());
-  canvas().yAxis->setLabel(tr("SQNR (dB)"));
+  canvas().yAxis->setLabel(axisLabelOf(metricOf("sqnr_db")));
   canvas().yAxis->setTicker(valueTicker());
   addDrawing(Layer::Data,
              [this](QPainter& painter, const Frame& frame) { drawPoints(painter, frame); });
@@ -65,7 +66,8 @@ void TradeOffPlot::setPoints(std::vector<Point> points) {
 }
 
 Plot::Table TradeOffPlot::table() const {
-  Table table{{QStringLiteral("bits_per_weight"), QStringLiteral("sqnr_db")}, {}};
+  Table table{{QStringLiteral("bits_per_weight"), QString::fromLatin1(metricOf("sqnr_db").key)},
+              {}};
   for (const Point& point : points_) table.rows.append({point.bits, point.sqnrDb});
   return table;
 }

@@ -1,23 +1,17 @@
 #include "ui/session/pin.h"
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
+
+#include "core/metrics/metrics_json.h"
 
 namespace quantoscope::ui {
 
 namespace {
 
-/// A number, or the text that Json writes for one that is not finite; nothing for anything else.
 std::optional<double> numberOf(const Json* value) {
-  if (value == nullptr) return std::nullopt;
-  if (value->isNumber()) return value->asNumber(0);
-  const std::string* text = value->asString();
-  if (text == nullptr) return std::nullopt;
-  if (*text == "inf") return std::numeric_limits<double>::infinity();
-  if (*text == "-inf") return -std::numeric_limits<double>::infinity();
-  if (*text == "nan") return std::numeric_limits<double>::quiet_NaN();
-  return std::nullopt;
+  return value != nullptr ? value->asReal() : std::nullopt;
 }
 
 template <typename T>
@@ -57,11 +51,10 @@ std::shared_ptr<const ClipCurve> curveFromJson(const Json* json) {
 }
 
 Json measureToJson(const PinMeasure& measure) {
-  Json json = Json::object({{"mse", measure.mse},
-                            {"sqnr_db", measure.sqnrDb},
-                            {"max_abs_error", measure.maxAbsError},
-                            {"bits_per_weight", measure.bitsPerWeight},
-                            {"bytes", measure.bytes}});
+  Json json = Json::object();
+  setKnownMetrics(json, measure.metrics);
+  json.set("bits_per_weight", measure.bitsPerWeight);
+  json.set("bytes", measure.bytes);
   if (measure.clipRatio) json.set("clip_ratio", *measure.clipRatio);
   json.set("errors", Json::object({{"from", measure.errors.lo},
                                    {"to", measure.errors.hi},
@@ -73,21 +66,17 @@ Json measureToJson(const PinMeasure& measure) {
 /// Null where anything is missing: a pin without its measure is measured again.
 SharedPinMeasure measureFromJson(const Json* json) {
   if (json == nullptr) return nullptr;
-  const auto mse = numberOf(json->find("mse"));
-  const auto sqnr = numberOf(json->find("sqnr_db"));
-  const auto largest = numberOf(json->find("max_abs_error"));
+  const auto metrics = knownMetricsIn(*json);
   const auto bits = numberOf(json->find("bits_per_weight"));
   const Json* bytes = json->find("bytes");
   const Json* errors = json->find("errors");
-  if (!mse || !sqnr || !largest || !bits || bytes == nullptr || errors == nullptr) return nullptr;
+  if (!metrics || !bits || bytes == nullptr || errors == nullptr) return nullptr;
   const auto from = numberOf(errors->find("from"));
   const auto to = numberOf(errors->find("to"));
   const auto counts = numbersOf<std::uint64_t>(errors->find("counts"));
   if (!from || !to || !counts || counts->empty() || bytes->asInteger() == nullptr) return nullptr;
   auto measure = std::make_shared<PinMeasure>();
-  measure->mse = *mse;
-  measure->sqnrDb = *sqnr;
-  measure->maxAbsError = *largest;
+  measure->metrics = *metrics;
   measure->bitsPerWeight = *bits;
   measure->bytes = static_cast<std::uint64_t>(*bytes->asInteger());
   measure->clipRatio = numberOf(json->find("clip_ratio"));
@@ -98,14 +87,18 @@ SharedPinMeasure measureFromJson(const Json* json) {
 
 }  // namespace
 
+bool PinMeasure::lacksMetricOf(const AnalysisResult& result) const {
+  return result.metrics && std::any_of(kMetrics.begin(), kMetrics.end(), [&](const MetricRow& row) {
+           return std::isnan(row.of(metrics)) && !std::isnan(row.of(*result.metrics));
+         });
+}
+
 std::optional<PinMeasure> PinMeasure::from(const AnalysisResult& result,
                                            std::shared_ptr<const ClipCurve> curve) {
   const bool exact = !result.preview || result.preview->whole();
   if (!exact || !result.metrics || !result.errorHistogram) return std::nullopt;
   PinMeasure measure;
-  measure.mse = result.metrics->mse;
-  measure.sqnrDb = result.metrics->sqnrDb;
-  measure.maxAbsError = result.metrics->maxAbsError;
+  measure.metrics = *result.metrics;
   measure.bitsPerWeight = result.storage.bitsPerWeight();
   measure.bytes = result.storage.bytes();
   const ClipRatios& ratios = result.clip.ratios;

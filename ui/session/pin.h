@@ -14,14 +14,15 @@ namespace quantoscope::ui {
 
 /// What a pinned configuration leads to; equal to what an analysis of it says. Immutable.
 struct PinMeasure {
-  double mse = 0;
-  double sqnrDb = 0;
-  double maxAbsError = 0;
+  ErrorMetrics metrics;  ///< NaN where a session of an older version does not tell one
   double bitsPerWeight = 0;
   std::uint64_t bytes = 0;
   std::optional<double> clipRatio;         ///< where one serves the whole tensor
   Histogram errors;                        ///< of y - w
   std::shared_ptr<const ClipCurve> curve;  ///< null: not known
+
+  /// Whether an analysis tells a metric that is not known here.
+  bool lacksMetricOf(const AnalysisResult& result) const;
 
   /// Nothing for a preview, and for a tensor that is not finite.
   static std::optional<PinMeasure> from(const AnalysisResult& result,

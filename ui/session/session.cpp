@@ -450,8 +450,7 @@ TuningPlan Session::plan() const {
     if (index < 0) continue;
     const TensorOverview& known = file()->overview[static_cast<std::size_t>(index)];
     if (!known.settled || !known.measure) continue;
-    choice.mse = known.measure->mse;
-    choice.sqnrDb = known.measure->sqnrDb;
+    choice.metrics = known.measure->metrics;
     choice.bitsPerWeight = known.measure->bitsPerWeight;
     if (choice.spec.clip.kind == ClipPolicy::Kind::SearchTensor) {
       choice.clipRatio = known.measure->clipRatio;

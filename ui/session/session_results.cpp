@@ -126,12 +126,9 @@ void Session::adoptResult(SharedResult result) {
   measure.finite = result_->health.finite();
   measure.bitsPerWeight = result_->storage.bitsPerWeight();
   if (known.measure) measure.bestRatio = known.measure->bestRatio;
-  if (const auto& metrics = result_->metrics) {
-    measure.mse = metrics->mse;
-    measure.sqnrDb = metrics->sqnrDb;
-    if (result_->clip.ratios.granularity == ClipRatios::Granularity::Tensor) {
-      measure.clipRatio = result_->clip.ratios.values.front();
-    }
+  measure.metrics = result_->metrics;
+  if (result_->metrics && result_->clip.ratios.granularity == ClipRatios::Granularity::Tensor) {
+    measure.clipRatio = result_->clip.ratios.values.front();
   }
   // The curve's grid contains the default grid, so its optimum there is the one a search finds.
   const bool curveTells = curve() && result_->spec.grid == RatioGrid{};

@@ -1,6 +1,5 @@
 #include "ui/session/tensor_measure.h"
 
-#include "core/metrics/error_metrics.h"
 #include "core/metrics/weight_outliers.h"
 #include "core/quant/clip_search.h"
 #include "core/quant/storage_cost.h"
@@ -49,9 +48,7 @@ Result<TensorMeasure> measure(const WeightTensor& tensor, const QuantSpec& spec,
     choice->curve = std::move(*curve);
   }
 
-  const ErrorMetrics metrics = ErrorMetrics::from(*sums);
-  found.mse = metrics.mse;
-  found.sqnrDb = metrics.sqnrDb;
+  found.metrics = ErrorMetrics::from(*sums);
   found.bestRatio = choice->curve.bestRatio();
   if (choice->ratios.granularity == ClipRatios::Granularity::Tensor) {
     found.clipRatio = choice->ratios.values.front();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/metrics/error_metrics.h"
 #include "core/metrics/weight_statistics.h"
 #include "core/parallel/executor.h"
 #include "core/quant/quant_spec.h"
@@ -29,8 +30,7 @@ Result<WeightFacts> weightFacts(const WeightTensor& tensor, const Executor& exec
 /// What one tensor's specification leads to; equal to what an analysis of it says.
 struct TensorMeasure {
   bool finite = true;  ///< with false the others are absent
-  std::optional<double> mse;
-  std::optional<double> sqnrDb;
+  std::optional<ErrorMetrics> metrics;
   /// The best clip ratio of the spec's grid for the whole tensor, whatever the clip policy.
   std::optional<double> bestRatio;
   /// The clip ratio in use where one serves the whole tensor.

@@ -272,8 +272,7 @@ class Writer : public NativeFileWriter {
     setAxes(group, tensor.info.axes);
     setSpecAttributes(group, tensor.quantized.spec);
     if (tensor.metrics) {
-      setNumber(group, "mse", tensor.metrics->mse);
-      setNumber(group, "sqnr_db", tensor.metrics->sqnrDb);
+      for (const MetricRow& row : kMetrics) setNumber(group, row.key, row.of(*tensor.metrics));
     }
     if (tensor.storage) setNumber(group, "bits_per_weight", tensor.storage->bitsPerWeight());
   }

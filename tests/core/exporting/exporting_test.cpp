@@ -107,7 +107,9 @@ class ExportingTest : public QObject {
     tensor.spec = plan.defaultSpec;
     tensor.clipRatio = 0.93;
     tensor.pinned = true;
-    tensor.mse = 1e-6;
+    tensor.metrics = ErrorMetrics::unknown();
+    tensor.metrics->mse = 1e-6;
+    tensor.metrics->sqnrDb = std::numeric_limits<double>::infinity();
     plan.tensors["a/b"] = tensor;
     QVERIFY(writePlan(plan, path("plan.json")));
     const auto read = readPlan(path("plan.json"));
