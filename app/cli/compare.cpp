@@ -100,13 +100,11 @@ Json comparisonJson(const Comparison& comparison) {
 }
 
 std::vector<std::string> comparisonRow(const Comparison& comparison) {
-  const ErrorMetrics& metrics = comparison.report.metrics;
-  return {comparison.original.name,
-          std::to_string(comparison.original.rows) + "x" + std::to_string(comparison.original.cols),
-          formatRounded(metrics.sqnrDb, 6),
-          formatRounded(metrics.mse, 6),
-          formatRounded(metrics.maxAbsError, 6),
-          formatRounded(metrics.cosine, 8)};
+  std::vector<std::string> row = {
+      comparison.original.name,
+      std::to_string(comparison.original.rows) + "x" + std::to_string(comparison.original.cols)};
+  appendCells(row, comparison.report.metrics, TableRoom::Wide);
+  return row;
 }
 
 Result<int> compare(const CompareOptions& options, const Context& context) {
@@ -128,8 +126,9 @@ Result<int> compare(const CompareOptions& options, const Context& context) {
     context.print(Json::object(
         {{"original", options.original}, {"other", options.other}, {"tensors", std::move(array)}}));
   } else {
-    context.out() << tableText({"tensor", "out x in", "SQNR dB", "mse", "max |error|", "cosine"},
-                               rows);
+    std::vector<std::string> header = {"tensor", "out x in"};
+    appendHeadings(header, TableRoom::Wide);
+    context.out() << tableText(header, rows);
   }
   return kDone;
 }

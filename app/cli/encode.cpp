@@ -176,9 +176,11 @@ Result<int> encode(const EncodeOptions& options, const Context& context) {
   if (!writer) return writer.error();
   if (auto status = (*writer)->add(*native); !status) return status.error();
   if (auto status = (*writer)->commit(); !status) return status.error();
-  context.out() << tableText({"tensor", "SQNR dB", "mse"},
-                             {{target->tensor, formatRounded(native->metrics->sqnrDb, 4),
-                               formatRounded(native->metrics->mse, 4)}});
+  std::vector<std::string> header = {"tensor"};
+  appendHeadings(header, TableRoom::Narrow);
+  std::vector<std::string> row = {target->tensor};
+  appendCells(row, native->metrics, TableRoom::Narrow);
+  context.out() << tableText(header, {row});
   context.note("wrote " + options.out);
   return kDone;
 }

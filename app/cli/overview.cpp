@@ -24,25 +24,20 @@ struct OverviewOptions {
 std::vector<std::string> overviewRow(const OverviewEntry& entry) {
   std::vector<std::string> row = {
       entry.info.name, std::to_string(entry.info.rows) + "x" + std::to_string(entry.info.cols)};
-  if (!entry.metrics) {
-    row.insert(row.end(), {"-", "-", "-", entry.problem});
-    return row;
-  }
-  row.push_back(formatRounded(entry.metrics->sqnrDb, 4));
-  row.push_back(formatRounded(entry.metrics->mse, 4));
+  appendCells(row, entry.metrics, TableRoom::Narrow);
   row.push_back(entry.clipRatio ? formatRounded(*entry.clipRatio, 4) : "-");
-  row.push_back(formatRounded(entry.bitsPerWeight, 4));
+  row.push_back(entry.metrics ? formatRounded(entry.bitsPerWeight, 4) : entry.problem);
   return row;
 }
 
 Json overviewJson(const OverviewEntry& entry, const QuantSpec& spec) {
-  return Json::object({{"tensor", entry.info.name},
-                       {"spec", quantoscope::toJson(spec)},
-                       {"best_ratio", entry.clipRatio ? Json(*entry.clipRatio) : Json()},
-                       {"mse", entry.metrics ? Json(entry.metrics->mse) : Json()},
-                       {"sqnr_db", entry.metrics ? Json(entry.metrics->sqnrDb) : Json()},
-                       {"bits_per_weight", entry.bitsPerWeight},
-                       {"problem", entry.problem}});
+  Json json = Json::object({{"tensor", entry.info.name},
+                            {"spec", quantoscope::toJson(spec)},
+                            {"best_ratio", entry.clipRatio ? Json(*entry.clipRatio) : Json()}});
+  setMetrics(json, entry.metrics);
+  json.set("bits_per_weight", entry.bitsPerWeight);
+  json.set("problem", entry.problem);
+  return json;
 }
 
 Result<std::vector<OverviewEntry>> measureAll(const TensorSource& source, const QuantSpec& spec,
@@ -96,9 +91,10 @@ Result<int> overview(const OverviewOptions& options, const Context& context) {
   } else {
     std::vector<std::vector<std::string>> rows;
     for (const OverviewEntry& entry : *entries) rows.push_back(overviewRow(entry));
-    context.out() << options.file << ", " << describe(*spec) << "\n"
-                  << tableText({"tensor", "out x in", "SQNR dB", "mse", "ratio", "bits/weight"},
-                               rows);
+    std::vector<std::string> header = {"tensor", "out x in"};
+    appendHeadings(header, TableRoom::Narrow);
+    header.insert(header.end(), {"ratio", "bits/weight"});
+    context.out() << options.file << ", " << describe(*spec) << "\n" << tableText(header, rows);
     if (worst) {
       auto status = printWorstCurve(**source, (*entries)[*worst], *spec, *orientation, context);
       if (!status) return status.error();

@@ -134,13 +134,16 @@ Result<int> quantize(QuantizeOptions options, const Context& context) {
     context.clearProgress();
     if (!native) return native.error();
     if (auto status = (*writer)->add(*native); !status) return status.error();
-    rows.push_back({info.name, describe(spec), formatRounded(native->metrics->sqnrDb, 4),
-                    formatRounded(native->metrics->mse, 4),
-                    formatRounded(native->storage->bitsPerWeight(), 4)});
+    rows.push_back({info.name, describe(spec)});
+    appendCells(rows.back(), native->metrics, TableRoom::Narrow);
+    rows.back().push_back(formatRounded(native->storage->bitsPerWeight(), 4));
   }
   if (context.control("").cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
   if (auto status = (*writer)->commit(); !status) return status.error();
-  context.out() << tableText({"tensor", "specification", "SQNR dB", "mse", "bits/weight"}, rows);
+  std::vector<std::string> header = {"tensor", "specification"};
+  appendHeadings(header, TableRoom::Narrow);
+  header.emplace_back("bits/weight");
+  context.out() << tableText(header, rows);
   context.note("wrote " + options.out);
   return kDone;
 }
