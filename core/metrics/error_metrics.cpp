@@ -48,6 +48,7 @@ ErrorMetrics ErrorMetrics::from(const ErrorTotals& totals, Position largest) {
   metrics.cosine =
       totals.product() / (std::sqrt(totals.squaredWeight) * std::sqrt(totals.squaredValue()));
   metrics.relativeError = std::sqrt(totals.squaredError) / std::sqrt(totals.squaredWeight);
+  metrics.nmse = totals.squaredError / totals.squaredWeight;
   return metrics;
 }
 

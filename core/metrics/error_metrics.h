@@ -48,6 +48,7 @@ struct ErrorMetrics {
   double meanError = 0;      ///< mean of y - w (the bias), in weight units
   double cosine = 0;         ///< of the angle between w and y; NaN where a norm is 0
   double relativeError = 0;  ///< |e| / |w| by Frobenius norm; NaN where both are 0
+  double nmse = 0;           ///< sum e^2 / sum w^2: relativeError squared; NaN where both are 0
 
   static ErrorMetrics from(const ErrorSums& sums) { return from(sums, sums.maxAbsErrorAt); }
   /// `largest` is the place of the largest error.
@@ -193,6 +194,17 @@ inline constexpr std::array kMetrics = {
               .preciseDigits = 4,
               .filterField = "relativeerror",
               .filterExample = ">10"},
+    MetricRow{.value = &ErrorMetrics::nmse,
+              .key = "nmse",
+              .label = "NMSE",
+              .title = "NMSE",
+              .heading = "nmse",
+              .meaning = "Normalized mean squared error: the squared error beside the squared "
+                         "weights, so that tensors of any scale compare.",
+              .formula = "Σ(w − y)² / Σw²",
+              .listing = MetricListing::Spacious,
+              .filterField = "nmse",
+              .filterExample = "<0.01"},
 };
 
 /// The row with a key; one that is not there does not compile.

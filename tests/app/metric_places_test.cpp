@@ -51,7 +51,8 @@ std::map<std::string, double> byDefinition(const std::vector<float>& weights,
           {"max_abs_error", largest},
           {"mean_error", total([](double w, double y) { return y - w; }) / count},
           {"cosine", product / std::sqrt(signal * decoded)},
-          {"relative_error", std::sqrt(noise / signal)}};
+          {"relative_error", std::sqrt(noise / signal)},
+          {"nmse", noise / signal}};
 }
 
 bool close(double a, double b) {
