@@ -8,6 +8,7 @@
 #include "app/exit_status.h"
 #include "core/base/printable.h"
 #include "core/base/text.h"
+#include "core/io/registry.h"
 #include "core/kernels/kernels.h"
 
 namespace {
@@ -70,7 +71,8 @@ int main(int argc, char** argv) {
     verbs[row.name] = row.add(*program.add_subcommand(row.name, row.summary));
   }
 
-  program.footer(exitStatusHelp());  // of the program alone: verbs added later would inherit it
+  // Of the program alone: verbs added later would inherit it.
+  program.footer(exitStatusHelp() + "\nWeight files are " + openableFormatsText() + ".");
 
   try {
     program.parse(argc, argv);

@@ -1,10 +1,15 @@
 #include "core/io/registry.h"
 
-#include "core/io/container/byte_source.h"
-#include "core/io/container/file_kind.h"
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "core/base/text.h"
 #include "core/io/container/word_container.h"
-#include "core/io/container_source.h"
 #include "core/io/formats/numpy.h"
+#include "core/io/formats/refused_formats.h"
 #include "core/io/formats/safetensors.h"
 #include "core/io/formats/sharded_container.h"
 #include "core/io/hdf5/hdf5_container.h"
@@ -13,58 +18,90 @@ namespace quantoscope {
 
 namespace {
 
-Result<SharedContainer> openSafetensorsFile(const std::string& path, const TaskControl& control) {
-  const auto bytes = openFileBytes(path);
-  if (!bytes) return bytes.error();
-  return openSafetensors(*bytes, path, control);
+/// Of two that are equally likely the first counts: PyTorch's archives may contain the names by
+/// which other archives are told.
+constexpr std::array<const ContainerFormat*, 11> kFormats = {
+    &kHdf5Format,   &kPyTorchFormat, &kKerasFormat,      &kSafetensorsFormat,
+    &kNumpyFormat,  &kIndexFormat,   &kGgufFormat,       &kOnnxFormat,
+    &kTfLiteFormat, &kZipFormat,     &kLfsPointerFormat,
+};
+
+std::string withSuffixes(const ContainerFormat& format) {
+  if (format.suffixes.empty()) return format.name;
+  const std::vector<std::string> suffixes(format.suffixes.begin(), format.suffixes.end());
+  return std::string(format.name) + " (" + join(suffixes, ", ") + ")";
 }
 
-/// One array, or an archive of them.
-Result<SharedContainer> openNumpyFile(const std::string& path) {
-  const auto bytes = openFileBytes(path);
-  if (!bytes) return bytes.error();
-  const auto head = readText(**bytes, 0, 2);
-  if (!head) return about(path, head.error());
-  return *head == "PK" ? openNpz(*bytes, path) : openNpy(*bytes, path);
+/// The error for what cannot be opened: what it is, what can be opened, and how to get there.
+Error refusal(const std::string& path, const ContainerFormat* format) {
+  const char* what = format ? format->description : "not a weight file that is known";
+  const std::string remedy = format && *format->remedy ? std::string("; ") + format->remedy : "";
+  return {ErrorCode::UnreadableFile,
+          path + ": " + what + "; allowed are " + openableFormatsText() + remedy};
 }
 
-/// A file that is no index: what an index names must not lead to another one.
-Result<SharedContainer> openSingle(const std::string& path, const OpenOptions& options) {
-  const Result<FileKind> kind = fileKindOf(path);
-  if (!kind) return kind.error();
-  if (*kind == FileKind::Hdf5) return openHdf5Container(path, options);
-  if (*kind == FileKind::Safetensors) return openSafetensorsFile(path, options.control);
-  if (*kind == FileKind::Keras) return openKerasArchive(path, options);
-  if (*kind == FileKind::NumPy) return openNumpyFile(path);
-  return unsupportedKindError(path, *kind);
-}
-
-Result<SharedContainer> openAsItIs(const std::string& path, const OpenOptions& options) {
-  const Result<FileKind> kind = fileKindOf(path);
-  if (!kind) return kind.error();
-  if (*kind != FileKind::Json) return openSingle(path, options);
-  const auto index = isShardIndex(path);
-  if (!index) return index.error();
-  if (!*index) return unsupportedKindError(path, *kind);
-  const auto openShard = [&options](const std::string& shard) {
-    return openSingle(shard, options);
-  };
-  return openSharded(path, openShard, options.control);
+Result<SharedContainer> openAsItIs(const std::string& path, const OpenOptions& options,
+                                   const PartOpener& openPart) {
+  const auto format = formatOf(path);
+  if (!format) return format.error();
+  if (!*format || !(*format)->open) return refusal(path, *format);
+  auto container = (*format)->open(path, options, openPart);
+  if (container && !*container) return refusal(path, *format);
+  return container;
 }
 
 }  // namespace
 
-Result<SharedContainer> openContainer(const std::string& path, const OpenOptions& options) {
-  auto container = openAsItIs(path, options);
-  if (!container || !options.wordsAreBFloat16) return container;
-  return wordsAsBFloat16(*std::move(container));
+std::span<const ContainerFormat* const> containerFormats() {
+  return kFormats;
 }
 
-Result<SharedSource> openTensorSourceInProcess(const std::string& path,
-                                               const OpenOptions& options) {
-  auto container = openContainer(path, options);
-  if (!container) return container.error();
-  return makeContainerSource(path, *std::move(container));
+Result<const ContainerFormat*> formatOf(const std::string& path) {
+  const auto head = readFileHead(path);
+  if (!head) return head.error();
+  const ContainerFormat* weak = nullptr;
+  for (const ContainerFormat* format : kFormats) {
+    const Likeness likeness = format->sniff(*head);
+    if (likeness == Likeness::Strong) return format;
+    if (likeness == Likeness::Weak && !weak) weak = format;
+  }
+  return weak;
+}
+
+std::vector<std::string> openableFormats() {
+  std::vector<std::string> formats;
+  for (const ContainerFormat* format : kFormats) {
+    if (format->open) formats.push_back(withSuffixes(*format));
+  }
+  return formats;
+}
+
+std::string openableFormatsText() {
+  std::vector<std::string> formats = openableFormats();
+  const std::string last = formats.back();
+  formats.pop_back();
+  return join(formats, ", ") + " and " + last;
+}
+
+bool mayNameFilesBeside(const std::string& path) {
+  const auto extension = std::filesystem::path(path).extension();
+  const auto named = [&](const char* suffix) {
+    return std::filesystem::path(suffix).extension() == extension;
+  };
+  return std::any_of(kFormats.begin(), kFormats.end(), [&](const ContainerFormat* format) {
+    return format->namesFilesBeside &&
+           std::any_of(format->suffixes.begin(), format->suffixes.end(), named);
+  });
+}
+
+Result<SharedContainer> openContainer(const std::string& path, const OpenOptions& options) {
+  // A part names no parts: an index must not lead to another one.
+  const PartOpener openPart = [&options](const std::string& part) {
+    return openAsItIs(part, options, {});
+  };
+  auto container = openAsItIs(path, options, openPart);
+  if (!container || !options.wordsAreBFloat16) return container;
+  return wordsAsBFloat16(*std::move(container));
 }
 
 }  // namespace quantoscope

@@ -9,9 +9,9 @@
 
 #include "core/base/printable.h"
 #include "core/base/text.h"
-#include "core/io/container/file_kind.h"
 #include "core/io/container_source.h"
 #include "core/io/reader/remote_container.h"
+#include "core/io/registry.h"
 
 namespace quantoscope {
 
@@ -83,8 +83,15 @@ bool isExistingFile(const std::string& path) {
 
 Result<SharedSource> openTensorSource(const std::string& path, const OpenOptions& options) {
   // What is no file at all needs no other process to be told so.
-  if (const auto kind = fileKindOf(path); !kind) return kind.error();
+  if (const auto format = formatOf(path); !format) return format.error();
   auto container = openRemoteContainer(path, options);
+  if (!container) return container.error();
+  return makeContainerSource(path, *std::move(container));
+}
+
+Result<SharedSource> openTensorSourceInProcess(const std::string& path,
+                                               const OpenOptions& options) {
+  auto container = openContainer(path, options);
   if (!container) return container.error();
   return makeContainerSource(path, *std::move(container));
 }

@@ -49,6 +49,11 @@ using SharedSource = std::shared_ptr<const TensorSource>;
 /// names the file and what can be opened, or how the reader ended.
 Result<SharedSource> openTensorSource(const std::string& path, const OpenOptions& options = {});
 
+/// The same in this process, which a malformed file may end: for tests, and for files that are
+/// trusted.
+Result<SharedSource> openTensorSourceInProcess(const std::string& path,
+                                               const OpenOptions& options = {});
+
 /// The quantizable or other tensor with this name, or with one that printable() writes so; NotFound
 /// names the nearest names there are.
 Result<TensorInfo> findTensor(const TensorSource& source, const std::string& name);

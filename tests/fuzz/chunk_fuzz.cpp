@@ -1,6 +1,6 @@
 // Any bytes as a compressed chunk of an HDF5 dataset. The first tell the filters: how many, then a
 // kind and the bytes of an element for each; then which are skipped, and the chunk's size in units
-// of 16 bytes.
+// of 16 bytes. Format: HDF5
 #include <array>
 #include <cstdlib>
 

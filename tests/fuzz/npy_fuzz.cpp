@@ -1,4 +1,4 @@
-// Any bytes as a .npy file.
+// Any bytes as a .npy file. Format: NumPy
 #include "core/io/formats/numpy.h"
 #include "tests/fuzz/bytes.h"
 #include "tests/fuzz/use_container.h"

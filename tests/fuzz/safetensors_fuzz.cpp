@@ -1,4 +1,4 @@
-// Any bytes as a safetensors file.
+// Any bytes as a safetensors file. Format: safetensors
 #include "core/io/formats/safetensors.h"
 #include "tests/fuzz/bytes.h"
 #include "tests/fuzz/use_container.h"

@@ -50,6 +50,11 @@ void addSafetensors(Corpus& corpus) {
                               data));
 }
 
+void addIndexes(Corpus& corpus) {
+  corpus.add("index", R"({"metadata":{},"weight_map":{"a":"a","/b/":["a","c"],"d":"../a"}})");
+  corpus.add("index", R"({"weight_map":{"a":7}})");
+}
+
 void addArchives(Corpus& corpus) {
   const std::string array = npy(kNpyHeader, std::string(24, '\2'));
   for (const bool zip64 : {false, true}) {
@@ -121,6 +126,7 @@ int main(int argc, char** argv) {
   }
   Corpus corpus(argv[1]);
   addSafetensors(corpus);
+  addIndexes(corpus);
   addArchives(corpus);
   addChunks(corpus);
   addMessages(corpus);

@@ -1,4 +1,4 @@
-// Any bytes as a zip archive, and as one of NumPy's.
+// Any bytes as a zip archive, and as one of NumPy's. Format: Keras archive
 #include <algorithm>
 #include <cstdlib>
 

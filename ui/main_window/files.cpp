@@ -8,6 +8,7 @@
 #include <QMimeData>
 
 #include "core/exporting/plan_file.h"
+#include "core/io/registry.h"
 #include "ui/main_window/main_window.h"
 #include "ui/panels/file_dialogs.h"
 #include "ui/panels/message_bar.h"
@@ -18,8 +19,15 @@ namespace quantoscope::ui {
 
 namespace {
 
+/// What core/io opens, all in one, and anything else: files are told by what they contain.
 QStringList weightFilters() {
-  return {MainWindow::tr("Weight files (*.h5 *.hdf5 *.keras *.safetensors)"),
+  QStringList patterns;
+  for (const ContainerFormat* format : containerFormats()) {
+    if (!format->open) continue;
+    for (const char* suffix : format->suffixes)
+      patterns << QLatin1Char('*') + QString::fromUtf8(suffix);
+  }
+  return {MainWindow::tr("Weight files (%1)").arg(patterns.join(QLatin1Char(' '))),
           MainWindow::tr("All files (*)")};
 }
 

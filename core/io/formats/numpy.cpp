@@ -19,6 +19,8 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 
+constexpr auto kMagic = "\x93NUMPY"sv;
+constexpr auto kMemberEnding = ".npy"sv;
 constexpr std::size_t kPreambleBytes = 12;  // magic, version and length, the longer of two forms
 constexpr std::uint64_t kLongestHeader = 1'000'000;
 constexpr std::size_t kMostAxes = 64;
@@ -162,7 +164,7 @@ Result<Header> readDictionary(std::string_view text) {
 Result<Header> readHeader(const ByteSource& bytes) {
   const auto preamble = readText(bytes, 0, kPreambleBytes);
   if (!preamble) return damaged("it is cut off");
-  if (!preamble->starts_with("\x93NUMPY"sv)) return damaged("it does not begin with \\x93NUMPY");
+  if (!preamble->starts_with(kMagic)) return damaged("it does not begin with \\x93NUMPY");
   const int major = static_cast<unsigned char>((*preamble)[6]);
   if (major < 1 || major > 3) {
     return Error{ErrorCode::UnreadableFile,
@@ -220,7 +222,30 @@ Status addArray(const SharedByteSource& bytes, const std::string& path, DenseCon
   return ok();
 }
 
+Likeness sniff(const FileHead& head) {
+  const bool array = head.start.starts_with(kMagic);
+  return array || beginsZipWith(head, kMemberEnding) ? Likeness::Strong : Likeness::None;
+}
+
+Result<SharedContainer> open(const std::string& path, const OpenOptions&, const PartOpener&) {
+  const auto head = readFileHead(path);
+  if (!head) return head.error();
+  return beginsZip(*head) ? openNpz(head->bytes, path) : openNpy(head->bytes, path);
+}
+
+constexpr const char* kSuffixes[] = {".npy", ".npz"};
+constexpr const char* kMimeTypes[] = {"application/x-npy", "application/x-npz"};
+
 }  // namespace
+
+constinit const ContainerFormat kNumpyFormat = {
+    .name = "NumPy",
+    .description = "a NumPy file",
+    .suffixes = kSuffixes,
+    .mimeTypes = kMimeTypes,
+    .sniff = sniff,
+    .open = open,
+};
 
 Result<SharedContainer> openNpy(const SharedByteSource& bytes, const std::string& name) {
   auto container = std::make_shared<DenseContainer>(name, "NumPy");
@@ -230,14 +255,13 @@ Result<SharedContainer> openNpy(const SharedByteSource& bytes, const std::string
 }
 
 Result<SharedContainer> openNpz(const SharedByteSource& bytes, const std::string& name) {
-  constexpr auto kEnding = ".npy"sv;
   const auto members = readZipDirectory(*bytes);
   if (!members) return about(name, members.error());
   auto container = std::make_shared<DenseContainer>(name, "NumPy archive");
   const auto room = std::make_shared<InflatedRoom>();
   for (const ZipMember& member : *members) {
-    if (!member.name.ends_with(kEnding)) continue;
-    const std::string path = member.name.substr(0, member.name.size() - kEnding.size());
+    if (!member.name.ends_with(kMemberEnding)) continue;
+    const std::string path = member.name.substr(0, member.name.size() - kMemberEnding.size());
     const auto content = openZipMemberLazily(bytes, member, room);
     const Status status = content ? addArray(*content, path, *container) : content.error();
     if (status) continue;

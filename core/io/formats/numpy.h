@@ -6,6 +6,7 @@
 #include "core/base/result.h"
 #include "core/io/container/byte_source.h"
 #include "core/io/container/container.h"
+#include "core/io/container/container_format.h"
 
 namespace quantoscope {
 
@@ -18,5 +19,8 @@ Result<SharedContainer> openNpy(const SharedByteSource& bytes, const std::string
 /// Opens a .npz archive of such files. Each array is called as its member without ".npy"; other
 /// members are left out. What is compressed is decompressed into memory when it is opened.
 Result<SharedContainer> openNpz(const SharedByteSource& bytes, const std::string& name);
+
+/// Both.
+extern const ContainerFormat kNumpyFormat;
 
 }  // namespace quantoscope

@@ -61,6 +61,15 @@ Error damaged(const std::string& why) {
   return {ErrorCode::UnreadableFile, "the header is damaged: " + why};
 }
 
+/// The 8 bytes at the front: the length of the header behind them.
+std::uint64_t headerLength(std::string_view head) {
+  std::uint64_t length = 0;
+  for (std::size_t i = kLengthBytes; i-- > 0;) {
+    length = length << 8 | static_cast<unsigned char>(head[i]);
+  }
+  return length;
+}
+
 /// A list of integers that are not negative; nothing for anything else.
 std::optional<std::vector<std::uint64_t>> countsOf(const Json* value) {
   const Json::Array* items = value ? value->asArray() : nullptr;
@@ -162,10 +171,7 @@ Status checkCover(const std::vector<Entry>& entries, std::uint64_t dataBytes) {
 Result<std::string> readHeader(const ByteSource& bytes) {
   const auto head = readText(bytes, 0, kLengthBytes);
   if (!head) return head.error();
-  std::uint64_t length = 0;
-  for (std::size_t i = kLengthBytes; i-- > 0;) {
-    length = length << 8 | static_cast<unsigned char>((*head)[i]);
-  }
+  const std::uint64_t length = headerLength(*head);
   if (length > kLongestHeader) {
     return damaged("it claims " + std::to_string(length) + " bytes; at most 100000000 are allowed");
   }
@@ -215,7 +221,40 @@ Result<SharedContainer> parse(const SharedByteSource& bytes, const std::string& 
   return SharedContainer(std::move(container));
 }
 
+/// A length, then the JSON object of that length. Weak: a length that cannot be, behind which a
+/// JSON object of arrays begins all the same.
+Likeness sniff(const FileHead& head) {
+  const std::string& start = head.start;
+  if (start.size() <= kLengthBytes || start[kLengthBytes] != '{') return Likeness::None;
+  const std::uint64_t length = headerLength(start);
+  if (length <= kLongestHeader && length <= head.bytes->size() - kLengthBytes) {
+    return Likeness::Strong;
+  }
+  const char next = start.size() > kLengthBytes + 1 ? start[kLengthBytes + 1] : ' ';
+  const bool arrays = next == '"' || next == '}';
+  return arrays && !beginsJson(head) ? Likeness::Weak : Likeness::None;
+}
+
+Result<SharedContainer> open(const std::string& path, const OpenOptions& options,
+                             const PartOpener&) {
+  const auto bytes = openFileBytes(path);
+  if (!bytes) return bytes.error();
+  return openSafetensors(*bytes, path, options.control);
+}
+
+constexpr const char* kSuffixes[] = {".safetensors"};
+constexpr const char* kMimeTypes[] = {"application/x-safetensors"};
+
 }  // namespace
+
+constinit const ContainerFormat kSafetensorsFormat = {
+    .name = "safetensors",
+    .description = "a safetensors file",
+    .suffixes = kSuffixes,
+    .mimeTypes = kMimeTypes,
+    .sniff = sniff,
+    .open = open,
+};
 
 Result<SharedContainer> openSafetensors(const SharedByteSource& bytes, const std::string& name,
                                         const TaskControl& control) {

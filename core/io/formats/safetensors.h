@@ -6,6 +6,7 @@
 #include "core/base/result.h"
 #include "core/io/container/byte_source.h"
 #include "core/io/container/container.h"
+#include "core/io/container/container_format.h"
 
 namespace quantoscope {
 
@@ -22,5 +23,7 @@ namespace quantoscope {
 /// calls are thread-safe where reading from `bytes` is.
 Result<SharedContainer> openSafetensors(const SharedByteSource& bytes, const std::string& name,
                                         const TaskControl& control = {});
+
+extern const ContainerFormat kSafetensorsFormat;
 
 }  // namespace quantoscope

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "core/base/json.h"
-#include "core/io/container/byte_source.h"
 
 namespace quantoscope {
 
@@ -25,13 +24,11 @@ struct Placement {
   std::string shard;
 };
 
-Result<Json> readIndex(const std::string& path) {
-  const auto bytes = openFileBytes(path);
-  if (!bytes) return bytes.error();
-  if ((*bytes)->size() > kLongestIndex) {
+Result<Json> readIndex(const ByteSource& bytes, const std::string& path) {
+  if (bytes.size() > kLongestIndex) {
     return Error{ErrorCode::UnreadableFile, path + ": too long for an index of weights"};
   }
-  const auto text = readText(**bytes, 0, static_cast<std::size_t>((*bytes)->size()));
+  const auto text = readText(bytes, 0, static_cast<std::size_t>(bytes.size()));
   if (!text) return about(path, text.error());
   return parseJson(*text, path);
 }
@@ -180,7 +177,7 @@ std::string withoutDirectory(const std::string& message, const std::string& path
 
 /// Opens each file once, in the order of their names.
 Status addShards(const std::string& indexPath, const std::vector<Placement>& placements,
-                 const ShardOpener& openShard, const TaskControl& control,
+                 const PartOpener& openShard, const TaskControl& control,
                  ShardedContainer& container) {
   std::map<std::string, std::string> places;
   std::map<std::string, std::string> problems;  // by file; empty for none
@@ -210,21 +207,41 @@ Status addShards(const std::string& indexPath, const std::vector<Placement>& pla
   return ok();
 }
 
-}  // namespace
-
-Result<bool> isShardIndex(const std::string& path) {
-  const auto index = readIndex(path);
-  if (!index) return index.error();
-  return index->find("weight_map") != nullptr;
+Likeness sniff(const FileHead& head) {
+  return beginsJson(head) ? Likeness::Strong : Likeness::None;
 }
 
-Result<SharedContainer> openSharded(const std::string& indexPath, const ShardOpener& openShard,
-                                    const TaskControl& control) {
-  const auto index = readIndex(indexPath);
-  if (!index) return index.error();
-  const Json* map = index->find("weight_map");
+Result<SharedContainer> open(const std::string& path, const OpenOptions& options,
+                             const PartOpener& openPart) {
+  if (!openPart) return SharedContainer();
+  const auto bytes = openFileBytes(path);
+  if (!bytes) return bytes.error();
+  return openSharded(*bytes, path, openPart, options.control);
+}
+
+constexpr const char* kSuffixes[] = {".safetensors.index.json", ".weights.json"};
+
+}  // namespace
+
+/// No MIME type: most JSON files are no index.
+constinit const ContainerFormat kIndexFormat = {
+    .name = "index of several files",
+    .description = "a JSON text",
+    .suffixes = kSuffixes,
+    .mimeTypes = {},
+    .sniff = sniff,
+    .open = open,
+    .namesFilesBeside = true,
+};
+
+Result<SharedContainer> openSharded(const SharedByteSource& index, const std::string& indexPath,
+                                    const PartOpener& openShard, const TaskControl& control) {
+  const auto json = readIndex(*index, indexPath);
+  if (!json) return json.error();
+  const Json* map = json->find("weight_map");
+  if (!map) return SharedContainer();
   std::vector<Placement> placements;
-  bool good = map && map->isObject();
+  bool good = map->isObject();
   for (std::size_t i = 0; good && i < map->asObject()->size(); ++i) {
     const auto& [key, value] = (*map->asObject())[i];
     good = addPlacements(key, value, placements);

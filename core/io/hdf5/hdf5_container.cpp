@@ -215,9 +215,10 @@ Result<SharedContainer> containerOf(const std::string& path, std::optional<std::
   });
 }
 
+constexpr std::string_view kSignature("\x89HDF\r\n\x1a\n", 8);
+
 /// Whether HDF5's signature is at the front.
 bool isHdf5(const void* image, std::uint64_t bytes) {
-  constexpr std::string_view kSignature("\x89HDF\r\n\x1a\n", 8);
   return bytes >= kSignature.size() &&
          std::memcmp(image, kSignature.data(), kSignature.size()) == 0;
 }
@@ -242,7 +243,48 @@ std::string optionalText(const SharedByteSource& archive, const std::vector<ZipM
   return text ? *std::move(text) : std::string();
 }
 
+/// A user block before the signature doubles from 512 bytes on; HDF5 itself looks no further than
+/// the file's end.
+Likeness sniffHdf5(const FileHead& head) {
+  const std::uint64_t size = head.bytes->size();
+  for (std::uint64_t at = 0; at < size; at = at == 0 ? 512 : 2 * at) {
+    const auto text = readText(*head.bytes, at, kSignature.size());
+    if (text && *text == kSignature) return Likeness::Strong;
+  }
+  return Likeness::None;
+}
+
+Likeness sniffKeras(const FileHead& head) {
+  const bool keras = beginsZipWith(head, ".weights.h5") || beginsZipWith(head, "metadata.json");
+  return keras ? Likeness::Strong : Likeness::None;
+}
+
+constexpr const char* kHdf5Suffixes[] = {".h5", ".hdf5"};
+constexpr const char* kHdf5MimeTypes[] = {"application/x-hdf5", "application/x-hdf"};
+constexpr const char* kKerasSuffixes[] = {".keras"};
+constexpr const char* kKerasMimeTypes[] = {"application/x-keras"};
+
 }  // namespace
+
+constinit const ContainerFormat kHdf5Format = {
+    .name = "HDF5",
+    .description = "an HDF5 file",
+    .suffixes = kHdf5Suffixes,
+    .mimeTypes = kHdf5MimeTypes,
+    .sniff = sniffHdf5,
+    .open = [](const std::string& path, const OpenOptions& options,
+               const PartOpener&) { return openHdf5Container(path, options); },
+};
+
+constinit const ContainerFormat kKerasFormat = {
+    .name = "Keras archive",
+    .description = "a .keras archive",
+    .suffixes = kKerasSuffixes,
+    .mimeTypes = kKerasMimeTypes,
+    .sniff = sniffKeras,
+    .open = [](const std::string& path, const OpenOptions& options,
+               const PartOpener&) { return openKerasArchive(path, options); },
+};
 
 Result<SharedContainer> openHdf5Container(const std::string& path, const OpenOptions& options) {
   return containerOf(

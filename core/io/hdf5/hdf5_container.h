@@ -5,6 +5,7 @@
 
 #include "core/base/result.h"
 #include "core/io/container/container.h"
+#include "core/io/container/container_format.h"
 #include "core/io/container/open_options.h"
 
 namespace quantoscope {
@@ -17,5 +18,8 @@ Result<SharedContainer> openHdf5Container(const std::string& path, const OpenOpt
 /// Opens the weights inside a .keras archive in place; deflated ones are decompressed into memory
 /// first. The archive's config.json tells the layers' names.
 Result<SharedContainer> openKerasArchive(const std::string& path, const OpenOptions& options = {});
+
+extern const ContainerFormat kHdf5Format;
+extern const ContainerFormat kKerasFormat;
 
 }  // namespace quantoscope

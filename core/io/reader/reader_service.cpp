@@ -81,7 +81,7 @@ class Service {
   /// Before anything of a file is read.
   SandboxReport confine(const protocol::Open& request) {
     path_ = request.path;
-    const SandboxReport report = enterSandbox({request.memoryBytes, path_, request.allowOutside});
+    const SandboxReport report = enterSandbox({request.memoryBytes, path_, readableFor(request)});
     endWithParent(channel_.socket());
     return report;
   }
@@ -110,6 +110,11 @@ class Service {
       if (!channel_.send(Type::ContentsPart, part)) return false;
     }
     return channel_.send(Type::Opened, {});
+  }
+
+  static ReadableFiles readableFor(const protocol::Open& request) {
+    if (request.allowOutside) return ReadableFiles::Everything;
+    return mayNameFilesBeside(request.path) ? ReadableFiles::ItsFolder : ReadableFiles::One;
   }
 
   bool describe(const std::string& array) {

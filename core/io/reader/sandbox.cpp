@@ -50,13 +50,13 @@ void allowReading(int ruleset, const std::filesystem::path& path) {
   syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 }
 
-/// The file, where a link leads in the end; for an index of several files, what lies beside it.
-void allowFile(int ruleset, const std::filesystem::path& file) {
+/// The file, where a link leads in the end; and the folders of both.
+void allowFile(int ruleset, const std::filesystem::path& file, ReadableFiles readable) {
   std::error_code ignored;
-  const bool index = file.extension() == ".json";
+  const bool folder = readable == ReadableFiles::ItsFolder;
   for (const auto& path :
        {std::filesystem::absolute(file, ignored), std::filesystem::canonical(file, ignored)}) {
-    if (!path.empty()) allowReading(ruleset, index ? path.parent_path() : path);
+    if (!path.empty()) allowReading(ruleset, folder ? path.parent_path() : path);
   }
 }
 
@@ -69,10 +69,10 @@ bool restrictFiles(const SandboxRules& rules) {
   const Descriptor ruleset(
       static_cast<int>(syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0)));
   if (!ruleset) return false;
-  if (rules.readEverything) {
+  if (rules.readable == ReadableFiles::Everything) {
     allowReading(ruleset.get(), "/");
   } else {
-    allowFile(ruleset.get(), rules.file);
+    allowFile(ruleset.get(), rules.file, rules.readable);
     // Libraries that are loaded late: HDF5's filter plugins and what they need.
     for (const char* place : {"/usr/lib", "/lib", "/lib64", "/usr/local/lib", "/etc/ld.so.cache",
                               "/sys/devices/system"}) {

@@ -6,10 +6,17 @@
 
 namespace quantoscope {
 
+/// What may be read.
+enum class ReadableFiles {
+  One,         ///< the file
+  ItsFolder,   ///< and what lies beside and below it
+  Everything,  ///< whatever the user may read
+};
+
 struct SandboxRules {
   std::uint64_t memoryBytes = 0;  ///< of private memory; 0: as much as there is
-  std::string file;             ///< what may be read, and what lies beside it where it is an index
-  bool readEverything = false;  ///< whether other files may be read too
+  std::string file;
+  ReadableFiles readable = ReadableFiles::One;
 };
 
 /// What the kernel has agreed to.
@@ -21,10 +28,10 @@ struct SandboxReport {
 };
 
 /// Gives up, for good, what reading `file` does not need: core dumps, new privileges, private
-/// memory beyond a limit, files but the one (Landlock), and system calls that reach the network,
-/// start programs, write to or change files, or look into other processes (seccomp; they fail with
-/// EPERM). What a kernel does not have is left out. To be called while the process has one thread.
-/// Built with a sanitizer, only the first two are done: its tools need the rest.
+/// memory beyond a limit, files but those named (Landlock), and system calls that reach the
+/// network, start programs, write to or change files, or look into other processes (seccomp; they
+/// fail with EPERM). What a kernel does not have is left out. To be called while the process has
+/// one thread. Built with a sanitizer, only the first two are done: its tools need the rest.
 SandboxReport enterSandbox(const SandboxRules& rules);
 
 }  // namespace quantoscope

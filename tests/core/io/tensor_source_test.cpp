@@ -56,8 +56,8 @@ class TensorSourceTest : public QObject {
     const std::string expected =
         path + ": " + name.toStdString() +
         (name.contains("Git LFS") ? ", not the file itself" : "") +
-        "; allowed are HDF5 (.h5, .hdf5), .keras, safetensors and NumPy files "
-        "(.npy, .npz)";
+        "; allowed are HDF5 (.h5, .hdf5), Keras archive (.keras), safetensors (.safetensors), "
+        "NumPy (.npy, .npz) and index of several files (.safetensors.index.json, .weights.json)";
     QVERIFY2(message.starts_with(expected), message.c_str());
     QVERIFY2(message.find('\n') == std::string::npos, message.c_str());
   }

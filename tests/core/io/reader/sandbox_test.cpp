@@ -29,7 +29,7 @@ class SandboxTest : public QObject {
                 std::uint64_t memoryBytes = 0) const {
     const std::string file = path("allowed");
     const pid_t child = fork();
-    if (child == 0) _exit(work(enterSandbox({memoryBytes, file, false})));
+    if (child == 0) _exit(work(enterSandbox({memoryBytes, file})));
     int status = 0;
     if (waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -1;
     return WEXITSTATUS(status);

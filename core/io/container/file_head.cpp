@@ -1,0 +1,55 @@
+#include "core/io/container/file_head.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+namespace quantoscope {
+
+namespace {
+
+using std::string_view_literals::operator""sv;
+
+/// What keeps `path` from being read at all; empty if nothing does.
+std::string accessProblem(const std::string& path) {
+  std::error_code code;
+  const auto status = std::filesystem::status(path, code);
+  if (!std::filesystem::exists(status)) {
+    return code && code != std::errc::no_such_file_or_directory ? code.message() : "no such file";
+  }
+  if (std::filesystem::is_directory(status)) return "a directory, not a file";
+  if (!std::filesystem::is_regular_file(status)) return "not a regular file";
+  return {};
+}
+
+}  // namespace
+
+Result<FileHead> readFileHead(const std::string& path) {
+  const auto unreadable = [&path](const std::string& why) {
+    return Error{ErrorCode::UnreadableFile, path + ": " + why};
+  };
+  if (const std::string problem = accessProblem(path); !problem.empty()) return unreadable(problem);
+  auto bytes = openFileBytes(path);
+  if (!bytes) return bytes.error();
+  const std::uint64_t size = (*bytes)->size();
+  if (size == 0) return unreadable("an empty file");
+  auto start = readText(**bytes, 0, std::min<std::uint64_t>(size, kFileHeadBytes));
+  if (!start) return about(path, start.error());
+  return FileHead{*std::move(start), *std::move(bytes)};
+}
+
+bool beginsZip(const FileHead& head) {
+  return head.start.starts_with("PK\x03\x04"sv);
+}
+
+bool beginsZipWith(const FileHead& head, std::string_view text) {
+  return beginsZip(head) && head.start.find(text) != std::string::npos;
+}
+
+bool beginsJson(const FileHead& head) {
+  const std::size_t text = head.start.find_first_not_of(" \t\r\n");
+  return text != std::string::npos && head.start[text] == '{';
+}
+
+}  // namespace quantoscope
