@@ -8,6 +8,7 @@
 #include "app/exit_status.h"
 #include "core/base/printable.h"
 #include "core/base/text.h"
+#include "core/io/model_file.h"
 #include "core/io/registry.h"
 #include "core/kernels/kernels.h"
 
@@ -29,6 +30,22 @@ std::string exitStatusHelp() {
     text += "  " + status + row.meaning + "\n";
   }
   return text;
+}
+
+/// FILE or FILE::PATH with the model's file in place of a folder. What cannot be resolved is left
+/// as it is: opening it gives the error.
+std::string withModelFile(const std::string& text) {
+  const FileAndPath parts = splitFileAndPath(text);
+  const auto file = modelFileOf(parts.file);
+  if (!file) return text;
+  return parts.path.empty() ? *file : *file + "::" + parts.path;
+}
+
+/// A folder that holds a model may stand for FILE; the verb itself only sees files.
+void acceptFolders(CLI::App& verb) {
+  for (CLI::Option* option : verb.get_options()) {
+    if (option->get_name(true).starts_with("FILE")) option->transform(withModelFile);
+  }
 }
 
 int run(const Verb& verb, const GeneralOptions& options) {
@@ -68,11 +85,15 @@ int main(int argc, char** argv) {
 
   std::map<std::string, Verb> verbs;
   for (const VerbRow& row : kVerbs) {
-    verbs[row.name] = row.add(*program.add_subcommand(row.name, row.summary));
+    CLI::App* verb = program.add_subcommand(row.name, row.summary);
+    verbs[row.name] = row.add(*verb);
+    acceptFolders(*verb);
   }
 
   // Of the program alone: verbs added later would inherit it.
-  program.footer(exitStatusHelp() + "\nWeight files are " + openableFormatsText() + ".");
+  program.footer(exitStatusHelp() +
+                 "\nFILE is a weight file, or a folder that holds one model. Weight files are " +
+                 openableFormatsText() + ".");
 
   try {
     program.parse(argc, argv);

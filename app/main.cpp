@@ -113,7 +113,9 @@ Arguments parseArguments(const QApplication& application) {
   parser.addVersionOption();
   parser.addPositionalArgument(
       QStringLiteral("files"),
-      QStringLiteral("Weight files, FILE::TENSOR, or a session; the first is shown."),
+      QStringLiteral(
+          "Weight files, folders that hold a model, FILE::TENSOR, or a session; the first "
+          "is shown."),
       QStringLiteral("[FILE ...]"));
   // Not process(): it exits with status 1 for wrong usage.
   if (!parser.parse(application.arguments())) refuse(parser.errorText());

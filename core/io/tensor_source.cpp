@@ -10,6 +10,7 @@
 #include "core/base/printable.h"
 #include "core/base/text.h"
 #include "core/io/container_source.h"
+#include "core/io/model_file.h"
 #include "core/io/reader/remote_container.h"
 #include "core/io/registry.h"
 
@@ -73,27 +74,38 @@ std::vector<std::string> nearestNames(const std::vector<TensorInfo>& tensors,
   return names;
 }
 
-bool isExistingFile(const std::string& path) {
+/// Where the first "::" stands before which there is a folder, or something that is no folder.
+std::size_t endOfExisting(std::string_view text, bool folder) {
   std::error_code code;
-  const auto status = std::filesystem::status(path, code);
-  return std::filesystem::exists(status) && !std::filesystem::is_directory(status);
+  for (std::size_t at = text.find("::"); at != std::string_view::npos;
+       at = text.find("::", at + 1)) {
+    const auto status = std::filesystem::status(text.substr(0, at), code);
+    if (std::filesystem::exists(status) && std::filesystem::is_directory(status) == folder) {
+      return at;
+    }
+  }
+  return std::string_view::npos;
 }
 
 }  // namespace
 
 Result<SharedSource> openTensorSource(const std::string& path, const OpenOptions& options) {
+  const auto file = modelFileOf(path);
+  if (!file) return file.error();
   // What is no file at all needs no other process to be told so.
-  if (const auto format = formatOf(path); !format) return format.error();
-  auto container = openRemoteContainer(path, options);
+  if (const auto format = formatOf(*file); !format) return format.error();
+  auto container = openRemoteContainer(*file, options);
   if (!container) return container.error();
-  return makeContainerSource(path, *std::move(container));
+  return makeContainerSource(*file, *std::move(container));
 }
 
 Result<SharedSource> openTensorSourceInProcess(const std::string& path,
                                                const OpenOptions& options) {
-  auto container = openContainer(path, options);
+  const auto file = modelFileOf(path);
+  if (!file) return file.error();
+  auto container = openContainer(*file, options);
   if (!container) return container.error();
-  return makeContainerSource(path, *std::move(container));
+  return makeContainerSource(*file, *std::move(container));
 }
 
 Result<TensorInfo> findTensor(const TensorSource& source, const std::string& name) {
@@ -114,12 +126,13 @@ Result<TensorInfo> findTensor(const TensorSource& source, const std::string& nam
 }
 
 FileAndPath splitFileAndPath(std::string_view text) {
-  for (std::size_t at = text.find("::"); at != std::string_view::npos;
-       at = text.find("::", at + 1)) {
-    const std::string file(text.substr(0, at));
-    if (isExistingFile(file)) return {file, std::string(text.substr(at + 2))};
+  std::error_code code;
+  std::size_t at = endOfExisting(text, false);
+  if (at == std::string_view::npos && !std::filesystem::exists(text, code)) {
+    at = endOfExisting(text, true);
   }
-  return {std::string(text), {}};
+  if (at == std::string_view::npos) return {std::string(text), {}};
+  return {std::string(text.substr(0, at)), std::string(text.substr(at + 2))};
 }
 
 }  // namespace quantoscope

@@ -45,8 +45,9 @@ class TensorSource {
 using SharedSource = std::shared_ptr<const TensorSource>;
 
 /// Opens a weight file by what its first bytes say it is, in a reader process of its own, so that
-/// nothing that the file contains can end this one. Never writes to it, never locks it. The error
-/// names the file and what can be opened, or how the reader ended.
+/// nothing that the file contains can end this one. Never writes to it, never locks it. `path` may
+/// be a folder, see modelFileOf(); the source's path() is then the file. The error names the file
+/// and what can be opened, or how the reader ended.
 Result<SharedSource> openTensorSource(const std::string& path, const OpenOptions& options = {});
 
 /// The same in this process, which a malformed file may end: for tests, and for files that are
@@ -58,8 +59,8 @@ Result<SharedSource> openTensorSourceInProcess(const std::string& path,
 /// names the nearest names there are.
 Result<TensorInfo> findTensor(const TensorSource& source, const std::string& name);
 
-/// FILE::PATH split at the first "::" that leaves an existing file; the second part is empty where
-/// there is none.
+/// FILE::PATH split at the first "::" that leaves an existing file, or else, unless the whole text
+/// is a path that exists, an existing folder; the second part is empty where there is none.
 struct FileAndPath {
   std::string file;
   std::string path;

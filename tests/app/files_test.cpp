@@ -7,6 +7,7 @@
 #include <thread>
 #include <unistd.h>
 
+#include <QDir>
 #include <QElapsedTimer>
 #include <QtTest>
 
@@ -157,7 +158,7 @@ const std::vector<Nasty> kNasty = {
   {"external.h5", kDone, "not followed", hdf5([](Hdf5Fixture& file) { file.externalLink("/etc/passwd", "/x", "w"); })},
   {"signature.h5", kUnreadable, "damaged", bytes(kSignature)},
   {"empty.h5", kUnreadable, "an empty file", bytes("")},
-  {"directory.h5", kUnreadable, "a directory", [](const std::string& path) { std::filesystem::create_directory(path); }},
+  {"directory.h5", kUnreadable, "a folder without a weight file", [](const std::string& path) { std::filesystem::create_directory(path); }},
   {"pipe.h5", kUnreadable, "not a regular file", [](const std::string& path) { if (mkfifo(path.c_str(), 0600) != 0) qFatal("mkfifo"); }},
   {"zero.h5", kUnreadable, "not a regular file", [](const std::string& path) { std::filesystem::create_symlink("/dev/zero", path); }},
   {"loop.h5", kUnreadable, "symbolic links", [](const std::string& path) { std::filesystem::create_symlink(path, path); }},
@@ -289,6 +290,45 @@ class FilesTest : public QObject {
     const Run all = run({"overview", file, "--quiet"});
     QVERIFY2(all.status == kDone, all.err);
     QCOMPARE(all.out.count("2x2"), 2);
+  }
+
+  void everyVerbTakesAFolderForItsModel() {
+    const QString folder = path("shards");
+    QVERIFY(QDir().mkdir(folder));
+    const std::string inside = folder.toStdString() + "/";
+    write(inside + "one.safetensors",
+          safetensorsBytes(array("[0,16]", "[2,2]"), std::string(16, '\x01')));
+    const QString index = folder + "/model.safetensors.index.json";
+    write(index.toStdString(), R"({"weight_map": {"a": "one.safetensors"}})");
+    const QString scale = folder + "/scale.npy";
+    const float ones[2] = {1, 1};
+    write(scale.toStdString(), npy(floatHeader("(2, 1)"), test::bytesOf(ones)));
+
+    for (const QStringList& arguments : std::initializer_list<QStringList>{
+             {"list", folder, "--json"},
+             {"list", folder + "/"},
+             {"inspect", folder, "a", "--group-size", "2"},
+             {"inspect", folder + "::/a", "--group-size", "2"},
+             {"search", folder + "::a", "--group-size", "2"},
+             {"compare", folder, index, "--group-size", "2"},
+             {"overview", folder, "--group-size", "2", "--out", path("plan.json")},
+             {"quantize", folder, "--group-size", "2", "--out", path("folder.h5")},
+             {"encode", folder + "::/a", "--scheme", "sym", "--group-size", "2", "--scale",
+              scale + "::scale", "--out", path("encoded.h5")}}) {
+      const Run result = run(arguments);
+      QVERIFY2(result.status == kDone, arguments.join(' ').toUtf8() + ": " + result.err);
+    }
+    const Json plan = *parseJson(
+        [&] {
+          QFile file(path("plan.json"));
+          return file.open(QIODevice::ReadOnly) ? file.readAll().toStdString() : std::string();
+        }(),
+        "plan");
+    QCOMPARE(*plan.find("source")->find("file")->asString(), index.toStdString());
+
+    QVERIFY(QFile::remove(index));
+    verifyOneError(run({"list", folder}), kUnreadable,
+                   "several weight files and no index: one.safetensors, scale.npy; name one: ");
   }
 
   void withoutItsReaderItSaysSo() {

@@ -1,9 +1,12 @@
 // Files in the window: changes on disk, several at once, what is said of a file.
+#include <algorithm>
 #include <filesystem>
 
+#include <QAction>
 #include <QCheckBox>
 #include <QComboBox>
 #include <QFile>
+#include <QFileDialog>
 #include <QLabel>
 #include <QPushButton>
 #include <QSettings>
@@ -13,6 +16,7 @@
 #include <QToolButton>
 #include <QtTest>
 
+#include "core/io/registry.h"
 #include "tests/support/fake_source.h"
 #include "tests/ui/desk.h"
 #include "ui/main_window/main_window.h"
@@ -338,6 +342,45 @@ class FilesWindowTest : public QObject {
     desk.session->recompute();
     desk.settle();
     QCOMPARE(desk.shownMetric("mse"), desk.expected()->metrics->mse);
+  }
+
+  void aFolderIsOpenedAsItsModel() {
+    Desk desk;
+    desk.window->show();
+    desk.window->openFiles({desk.directory.path()});
+    desk.settle();
+    QCOMPARE(desk.session->openFiles(), QStringList{desk.path()});
+    desk.window->openFiles({desk.directory.path() + QStringLiteral("/::dense_2/kernel")});
+    desk.settle();
+    QCOMPARE(desk.session->openFiles(), QStringList{desk.path()});
+    QCOMPARE(desk.session->currentTensor(), QStringLiteral("dense_2/kernel"));
+
+    QFile second(desk.directory.filePath(QStringLiteral("other.npz")));
+    QVERIFY(second.open(QIODevice::WriteOnly));
+    desk.window->openFiles({desk.directory.path()});
+    QTRY_VERIFY(desk.messages()->isVisible());
+    QVERIFY(desk.messages()->text().contains(QStringLiteral("model.h5, other.npz")));
+    desk.settle();
+  }
+
+  void theOpenDialogOffersEveryFormat() {
+    Desk desk;
+    desk.window->show();
+    const auto actions = desk.window->findChildren<QAction*>();
+    const auto open = std::find_if(actions.begin(), actions.end(), [](const QAction* action) {
+      return action->shortcut() == QKeySequence(QKeySequence::Open);
+    });
+    QVERIFY(open != actions.end());
+    (*open)->trigger();
+    auto* dialog = desk.window->findChild<QFileDialog*>();
+    QVERIFY(dialog);
+    for (const ContainerFormat* format : containerFormats()) {
+      for (const char* suffix : format->suffixes) {
+        const bool offered = dialog->nameFilters().first().contains(QLatin1String(suffix));
+        QVERIFY2(offered == (format->open != nullptr), suffix);
+      }
+    }
+    dialog->close();
   }
 
   void anOfferThatWasPutAwayComesBackWithTheFile() {

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include <QDir>
 #include <QFileInfo>
 #include <QUndoCommand>
 
+#include "core/io/model_file.h"
 #include "ui/session/session_state.h"
 
 namespace quantoscope::ui {
@@ -145,7 +147,7 @@ void Session::open(Opening opening) {
                                cell->total = total;
                                cell->done = done;
                              }};
-  openingName_ = QFileInfo(opening.path).fileName();
+  openingName_ = QFileInfo(QDir::cleanPath(opening.path)).fileName();
   halted_ = false;
   standBack();
   io_->post(IoQueue::Priority::Foreground,
@@ -164,7 +166,14 @@ void Session::open(Opening opening) {
                 found.path = text(parts.file);
                 if (!parts.path.empty()) found.tensor = text(parts.path.substr(slash));
               }
-              found.path = QFileInfo(found.path).absoluteFilePath();
+              const auto file = modelFileOf(QFileInfo(found.path).absoluteFilePath().toStdString());
+              if (!file) {
+                outbox->post([found, error = file.error()](Session& session) {
+                  session.takeSource(found, error);
+                });
+                return;
+              }
+              found.path = text(*file);
               if (found.show) {
                 found.options.onNames = [outbox, path = found.path,
                                          cancel = found.options.control.cancel](const auto& names) {

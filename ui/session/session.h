@@ -115,8 +115,9 @@ class Session : public QObject {
 
   // ---- files
 
-  /// Opens a file, or FILE::TENSOR, and shows it. A file that is open already is shown again.
-  /// `tensor`, or else the first that can be quantized, is chosen. Ends with fileOpened or failed.
+  /// Opens a file, or FILE::TENSOR, and shows it. FILE may be a folder that holds a model. A file
+  /// that is open already is shown again. `tensor`, or else the first that can be quantized, is
+  /// chosen. Ends with fileOpened or failed.
   void openFile(const QString& fileAndTensor, const QString& tensor = {});
   /// Opens a file without showing it, unless none is shown.
   void openBeside(const QString& file);
