@@ -24,6 +24,13 @@ void catchSignals() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
+Status checkIsNoInput(const std::string& output, const std::string& input) {
+  std::error_code ignored;
+  if (!std::filesystem::equivalent(output, input, ignored)) return ok();
+  return Error{ErrorCode::OutputFailed,
+               output + ": is a source file, which is never overwritten; choose another --out"};
+}
+
 }  // namespace
 
 Context::Context(const GeneralOptions& options)
@@ -55,7 +62,14 @@ Result<SharedSource> Context::open(const std::string& file) const {
   options.allowOutside = options_.allowExternal;
   options.wordsAreBFloat16 = options_.bfloat16;
   options.control.cancel = cancel_;
-  return openTensorSource(file, options);
+  auto source = openTensorSource(file, options);
+  if (!source) return source;
+  for (const std::string& output : outputs_) {
+    for (const std::string& input : (*source)->files()) {
+      if (auto status = checkIsNoInput(output, input); !status) return status.error();
+    }
+  }
+  return source;
 }
 
 void Context::note(const std::string& line) const {
@@ -71,10 +85,8 @@ void Context::clearProgress() const {
 Status Context::checkOutput(const std::string& path, const std::string& source) const {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return ok();
-  if (std::filesystem::equivalent(path, source, ignored)) {
-    return Error{ErrorCode::OutputFailed,
-                 path + ": is the source file, which is never overwritten; choose another --out"};
-  }
+  if (auto status = checkIsNoInput(path, source); !status) return status;
+  outputs_.push_back(path);
   if (options_.force) return ok();
   return Error{ErrorCode::OutputFailed, path + ": already exists; use --force to overwrite"};
 }

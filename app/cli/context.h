@@ -4,6 +4,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/base/json.h"
 #include "core/base/result.h"
@@ -34,7 +35,8 @@ class Context {
   /// Cancelled by Ctrl-C; shows progress on stderr, labelled `what`, when that is a terminal.
   TaskControl control(const std::string& what) const;
 
-  /// Opens a weight file as the options allow; cancelled by Ctrl-C.
+  /// Opens a weight file as the options allow; cancelled by Ctrl-C. OutputFailed where it, or a
+  /// file that it names as a part of the model, is a path that checkOutput() has let pass.
   Result<SharedSource> open(const std::string& file) const;
 
   /// Text for people on stdout.
@@ -56,6 +58,7 @@ class Context {
   Executor executor_;
   CancelToken cancel_;
   bool showsProgress_ = false;
+  mutable std::vector<std::string> outputs_;  ///< existing files that are to be replaced
 };
 
 /// The error for options that cannot work, whatever the file; exit status kWrongUsage.

@@ -81,6 +81,13 @@ class ContainerSource : public TensorSource {
   }
 
   const std::string& path() const override { return path_; }
+  std::vector<std::string> files() const override {
+    std::vector<std::string> files = {path_};
+    for (const std::string& part : container_->contents().parts) {
+      files.push_back(std::filesystem::path(path_).replace_filename(part).string());
+    }
+    return files;
+  }
   const std::string& format() const override { return format_; }
   const std::vector<TensorInfo>& tensors() const override { return tensors_; }
 

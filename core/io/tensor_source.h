@@ -23,6 +23,10 @@ class TensorSource {
   /// The path it was opened by.
   virtual const std::string& path() const = 0;
 
+  /// All files that the tensors come from: path() first, then those that it names, if it is an
+  /// index. Data that other files lend under OpenOptions::allowOutside are not among them.
+  virtual std::vector<std::string> files() const { return {path()}; }
+
   /// What the file turned out to be, for people: "Keras 2 HDF5", "PyTorch HDF5", ...
   virtual const std::string& format() const = 0;
 

@@ -30,6 +30,7 @@ namespace {
 constexpr int kDone = 0;
 constexpr int kUnreadable = 3;
 constexpr int kDoesNotFit = 4;
+constexpr int kOutputFailed = 5;
 
 struct Run {
   int status = -1;
@@ -329,6 +330,29 @@ class FilesTest : public QObject {
     QVERIFY(QFile::remove(index));
     verifyOneError(run({"list", folder}), kUnreadable,
                    "several weight files and no index: one.safetensors, scale.npy; name one: ");
+  }
+
+  void noFileOfTheModelIsEverReplaced() {
+    const QString folder = path("kept");
+    QVERIFY(QDir().mkdir(folder));
+    const QString shard = folder + "/one.safetensors";
+    write(shard.toStdString(), safetensorsBytes(array("[0,16]", "[2,2]"), std::string(16, '\x01')));
+    const QString index = folder + "/model.safetensors.index.json";
+    write(index.toStdString(), R"({"weight_map": {"a": "one.safetensors"}})");
+    const QString importance = folder + "/importance.npy";
+    const float ones[2] = {1, 1};
+    write(importance.toStdString(), npy(floatHeader("(2,)"), test::bytesOf(ones)));
+    for (const QString& output : {shard, index, importance}) {
+      const QFileInfo before(output);
+      const auto size = before.size();
+      verifyOneError(run({"--force", "quantize", folder, "a", "--group-size", "2", "--importance",
+                          importance + "::importance", "--out", output}),
+                     kOutputFailed, "is a source file, which is never overwritten");
+      QCOMPARE(QFileInfo(output).size(), size);
+    }
+    verifyOneError(run({"--force", "quantize", folder, "--out", folder}), kOutputFailed, "kept");
+    verifyOneError(run({"--force", "overview", folder, "--out", shard}), kOutputFailed,
+                   "never overwritten");
   }
 
   void withoutItsReaderItSaysSo() {

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace quantoscope {
@@ -47,8 +48,16 @@ struct StoredFile {
   /// HDF5: "quantoscope" if the root says so, "keras" inside an archive, else empty; otherwise the
   /// format's name: "safetensors", "NumPy", ...
   std::string format;
+  /// The other files that an index names, in their order: plain names beside it.
+  std::vector<std::string> parts = {};
 
   bool operator==(const StoredFile&) const = default;
 };
+
+/// Whether this is the name of a file in the same folder: nothing that leads out of it.
+inline bool isPlainName(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." &&
+         name.find_first_of(std::string_view("/\0", 2)) == std::string_view::npos;
+}
 
 }  // namespace quantoscope

@@ -45,12 +45,6 @@ bool addPlacements(const std::string& key, const Json& value, std::vector<Placem
          });
 }
 
-/// Nothing that leads out of the directory.
-bool isPlainName(const std::string& name) {
-  return !name.empty() && name != "." && name != ".." &&
-         name.find_first_of(std::string("/\0", 2)) == std::string::npos;
-}
-
 class ShardedContainer : public Container {
  public:
   explicit ShardedContainer(std::string name) : name_(std::move(name)) {}
@@ -66,6 +60,8 @@ class ShardedContainer : public Container {
     if (contents_.modelConfig.empty()) contents_.modelConfig = stored.modelConfig;
     if (contents_.format.empty()) contents_.format = stored.format;
   }
+
+  void addPart(const std::string& name) { contents_.parts.push_back(name); }
 
   /// Whether there is an array of this path or below it.
   bool has(const std::string& key) const {
@@ -191,6 +187,7 @@ Status addShards(const std::string& indexPath, const std::vector<Placement>& pla
       problem = "the index puts it into '" + name + "', which is no plain file name";
       continue;
     }
+    container.addPart(name);
     const std::string path = std::filesystem::path(indexPath).replace_filename(name).string();
     if (auto shard = openShard(path)) {
       container.addShard(std::make_shared<ShardView>(*std::move(shard), places, name));

@@ -328,6 +328,8 @@ std::string encode(const StoredFile& contents) {
   for (const std::string& path : contents.order) writer.text(path);
   writer.text(contents.modelConfig);
   writer.text(contents.format);
+  writer.number<std::uint64_t>(contents.parts.size());
+  for (const std::string& part : contents.parts) writer.text(part);
   return writer.take();
 }
 
@@ -347,6 +349,11 @@ std::optional<StoredFile> decodeContents(std::string_view payload) {
   for (std::string& path : contents.order) path = reader.text(kMostContents);
   contents.modelConfig = reader.text(kMostContents);
   contents.format = reader.text(kMostContents);
+  contents.parts.resize(reader.count(kMostParts, sizeof(std::uint64_t)));
+  for (std::string& part : contents.parts) {
+    part = reader.text(kMostPath);
+    if (!isPlainName(part)) return std::nullopt;
+  }
   return whole(reader, std::move(contents));
 }
 

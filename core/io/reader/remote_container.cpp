@@ -240,8 +240,7 @@ class RemoteContainer : public Container {
       file = path_;
       return true;
     }
-    if (file == "." || file == "..") return false;
-    if (file.find('/') != std::string::npos) return allowOutside_;
+    if (!isPlainName(file)) return allowOutside_ && file.find('/') != std::string::npos;
     file = (std::filesystem::path(path_).parent_path() / file).string();
     return true;
   }

@@ -101,12 +101,14 @@ class ModelFileTest : public QObject {
       const auto source = open(folder(), {});
       QVERIFY2(source, source ? "" : source.error().message.c_str());
       QCOMPARE((*source)->path(), in("model.safetensors.index.json"));
+      QCOMPARE((*source)->files(), (std::vector{in("model.safetensors.index.json"),
+                                                in("one.safetensors"), in("two.safetensors")}));
       QVERIFY((*source)->load((*source)->tensors().front(), Orientation::Auto));
     }
     QVERIFY(QFile::remove(directory_->filePath("model.safetensors.index.json")));
     const auto source = openTensorSource(folder());
     QVERIFY(source);
-    QCOMPARE((*source)->path(), in("one.safetensors"));
+    QCOMPARE((*source)->files(), std::vector{in("one.safetensors")});
     QVERIFY(QFile::remove(directory_->filePath("one.safetensors")));
     QVERIFY(!openTensorSource(folder()));
   }
