@@ -14,6 +14,7 @@
 #include "core/base/half.h"
 #include "core/base/large_buffer.h"
 #include "core/io/container/array_box.h"
+#include "core/io/container/element_type.h"
 #include "core/io/hdf5/hdf5_border.h"
 #include "core/io/model/model_layout.h"
 
@@ -158,7 +159,7 @@ class ContainerSource : public TensorSource {
                                                        StoredType type) const {
     const auto extent = container_->extentOf(stored);
     if (!extent) return extent.error();
-    const std::uint64_t size = bytesOf(type);
+    const std::uint64_t size = storedBytesOf(type);
     if (!*extent || (*extent)->offset % size != 0) return std::optional<MappedElements>{};
     const std::uint64_t wanted = Box{{}, info.shape}.elements() * size;
     const FileIdentity* identity = identityOfFile((*extent)->file);
@@ -173,19 +174,6 @@ class ContainerSource : public TensorSource {
     // Where another file stands at this path by now, the container still has the old one open.
     if (!mapping) return std::optional<MappedElements>{};
     return std::optional<MappedElements>({*mapping, (*mapping)->data()});
-  }
-
-  static std::uint64_t bytesOf(StoredType type) {
-    switch (type) {
-      case StoredType::Float64:
-        return 8;
-      case StoredType::Float32:
-        return 4;
-      case StoredType::Float16:
-      case StoredType::BFloat16:
-        break;
-    }
-    return 2;
   }
 
   /// The state in which a file was when its first tensor was asked for.
@@ -211,8 +199,9 @@ class ContainerSource : public TensorSource {
       scatter(elementsAs<T>(type, bytes, box.elements(), scratch), box, whole.start, strides,
               matrix);
     };
-    const Status status = mapped ? usePiecesOf(*mapped, whole, bytesOf(type), control, put)
-                                 : readPieces(storedPath(info), whole, bytesOf(type), control, put);
+    const Status status =
+        mapped ? usePiecesOf(*mapped, whole, storedBytesOf(type), control, put)
+               : readPieces(storedPath(info), whole, storedBytesOf(type), control, put);
     if (!status) return status.error();
     const bool half = sizeof(T) == sizeof(std::uint16_t);
     return WeightTensor(std::move(info), half ? type : StoredType::Float32, buffer, matrix);
@@ -297,7 +286,7 @@ class ContainerSource : public TensorSource {
         matrixStrides(whole.count, AxisMap::rows(whole.count.size()));
     std::vector<float> scratch;
     return readPieces(
-        stored, whole, bytesOf(type), {}, [&](const Box& box, const std::byte* bytes) {
+        stored, whole, storedBytesOf(type), {}, [&](const Box& box, const std::byte* bytes) {
           const float* floats = nullptr;
           if (type == StoredType::Float16 || type == StoredType::BFloat16) {
             scratch.resize(box.elements());

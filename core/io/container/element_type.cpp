@@ -93,6 +93,19 @@ std::size_t storedBytesOf(ElementType type) {
   return eightBits ? 1 : elementOfType(type).bytes;
 }
 
+std::size_t storedBytesOf(StoredType type) {
+  switch (type) {
+    case StoredType::Float64:
+      return 8;
+    case StoredType::Float32:
+      return 4;
+    case StoredType::Float16:
+    case StoredType::BFloat16:
+      break;
+  }
+  return 2;
+}
+
 void widen(ElementType type, void* bytes, std::size_t count) {
   if (type == ElementType::Float8E4M3) {
     static const HalfTable kHalfs = e4m3Table();

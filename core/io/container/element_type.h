@@ -32,6 +32,7 @@ StoredElement elementOfType(ElementType type);
 
 /// The bytes of one element in the file.
 std::size_t storedBytesOf(ElementType type);
+std::size_t storedBytesOf(StoredType type);
 
 /// Turns `count` elements from what is stored into what is read, where these differ in more than
 /// the order of bytes. What is stored stands in the last `count * storedBytesOf(type)` of the

@@ -1,7 +1,9 @@
 #include "core/io/reader/protocol.h"
 
 #include <algorithm>
+#include <array>
 
+#include "core/io/container/element_type.h"
 #include "core/io/reader/wire.h"
 
 namespace quantoscope::protocol {
@@ -15,17 +17,18 @@ constexpr std::size_t kMostFilters = 32;  // HDF5 allows no more
 constexpr std::size_t kMostParts = std::size_t{16} << 20;
 constexpr std::size_t kMostElementBytes = std::size_t{1} << 32;
 
-std::size_t storedBytesOf(StoredType type) {
-  switch (type) {
-    case StoredType::Float64:
-      return 8;
-    case StoredType::Float32:
-      return 4;
-    case StoredType::Float16:
-    case StoredType::BFloat16:
-      break;
-  }
-  return 2;
+/// On the wire a value is its place in such a list, whatever number the compiler gives it.
+constexpr std::array kFloatTypes = {StoredType::Float32, StoredType::Float64, StoredType::Float16,
+                                    StoredType::BFloat16};
+constexpr std::array kErrorCodes = {
+    ErrorCode::InvalidArgument, ErrorCode::NotFound,  ErrorCode::UnreadableFile,
+    ErrorCode::DoesNotFit,      ErrorCode::NotFinite, ErrorCode::OutputFailed,
+    ErrorCode::Cancelled,
+};
+
+template <typename T, std::size_t N>
+std::uint8_t placeIn(const std::array<T, N>& all, T value) {
+  return static_cast<std::uint8_t>(std::find(all.begin(), all.end(), value) - all.begin());
 }
 
 /// A value only where the message was taken whole.
@@ -233,7 +236,7 @@ std::string encode(const Description& message) {
   writer.number<std::uint64_t>(message.element.bytes);
   writer.number<std::uint8_t>(message.element.integer);
   writer.number<std::uint8_t>(
-      message.element.floatType ? 1 + static_cast<int>(*message.element.floatType) : 0);
+      message.element.floatType ? 1 + placeIn(kFloatTypes, *message.element.floatType) : 0);
   writer.number<std::uint8_t>(message.extent.has_value());
   if (message.extent) {
     writer.text(message.extent->file);
@@ -251,8 +254,8 @@ std::optional<Description> decodeDescription(std::string_view payload) {
   message.element.bytes = reader.number<std::uint64_t>();
   message.element.integer = reader.flag();
   const auto type = reader.number<std::uint8_t>();
-  if (type > 1 + static_cast<int>(StoredType::BFloat16)) return std::nullopt;
-  if (type > 0) message.element.floatType = static_cast<StoredType>(type - 1);
+  if (type > kFloatTypes.size()) return std::nullopt;
+  if (type > 0) message.element.floatType = kFloatTypes[type - 1u];
   if (message.element.bytes > kMostElementBytes || !isPossible(message.element)) {
     return std::nullopt;
   }
@@ -273,7 +276,7 @@ std::optional<Description> decodeDescription(std::string_view payload) {
 
 std::string encode(const Error& message) {
   WireWriter writer;
-  writer.number<std::uint8_t>(static_cast<std::uint8_t>(message.code));
+  writer.number<std::uint8_t>(placeIn(kErrorCodes, message.code));
   writer.text(std::string_view(message.message).substr(0, kMostErrorText));
   return writer.take();
 }
@@ -281,8 +284,8 @@ std::string encode(const Error& message) {
 std::optional<Error> decodeError(std::string_view payload) {
   WireReader reader(payload);
   const auto code = reader.number<std::uint8_t>();
-  if (code > static_cast<std::uint8_t>(ErrorCode::Cancelled)) return std::nullopt;
-  Error message{static_cast<ErrorCode>(code), reader.text(kMostErrorText)};
+  if (code >= kErrorCodes.size()) return std::nullopt;
+  Error message{kErrorCodes[code], reader.text(kMostErrorText)};
   for (char& c : message.message) {
     if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
   }
