@@ -1,4 +1,8 @@
-// The architecture as a test: who may include whom, and which library stays behind which file.
+// The architecture as a test: who may include whom, which library stays behind which file, and what
+// the front ends leave to core. core/README.md shows the graph that is drawn here.
+#include <algorithm>
+#include <map>
+
 #include <QDir>
 #include <QDirIterator>
 #include <QRegularExpression>
@@ -8,9 +12,41 @@
 
 namespace {
 
-/// From left to right; a layer may include itself and what stands left of it.
-const QStringList kRanks = {"base",   "kernels", "parallel",  "tensor", "metrics", "quant",
-                            "engine", "io",      "exporting", "model",  "ui",      "app"};
+const QStringList kBelowQuant = {"base", "kernels", "parallel", "tensor", "metrics"};
+const QStringList kBelowEngine = kBelowQuant + QStringList{"quant", "io"};
+const QStringList kBelowModel = kBelowEngine + QStringList{"engine", "exporting"};
+const QStringList kBelowUi = kBelowModel + QStringList{"model", "tuning"};
+
+/// What a room may include besides itself.
+const std::map<QString, QStringList> kRooms = {
+    {"base", {}},
+    {"kernels", {"base"}},
+    {"parallel", {"base"}},
+    {"tensor", {"base", "kernels", "parallel"}},
+    {"metrics", {"base", "kernels", "parallel", "tensor"}},
+    {"quant", kBelowQuant},
+    {"io", {"base", "parallel", "tensor"}},
+    {"engine", kBelowEngine},
+    {"exporting", kBelowEngine},
+    {"model", kBelowModel},
+    {"tuning", kBelowModel + QStringList{"model"}},
+    {"ui", kBelowUi},
+    {"app", kBelowUi + QStringList{"ui"}},
+};
+
+/// The same for the wings of io.
+const std::map<QString, QStringList> kIoWings = {
+    {"container", {}},
+    {"formats", {"container"}},
+    {"hdf5", {"container"}},
+    {"model", {"container"}},
+    {"quantized", {"container"}},
+    {"libraries", {"hdf5"}},
+    {"registry", {"container", "formats", "hdf5", "model", "quantized"}},
+    {"reader", {"container", "formats", "hdf5", "model", "quantized", "registry"}},
+    {"tensor_source", {"container", "formats", "hdf5", "model", "quantized", "registry", "reader"}},
+};
+
 const QStringList kUiRanks = {"session", "models", "plots", "panels", "main_window"};
 
 struct Include {
@@ -44,12 +80,22 @@ QString relative(const QString& path) {
   return QDir(QString::fromStdString(quantoscope::test::sourcePath("."))).relativeFilePath(path);
 }
 
-/// "core/quant/x.h" is of layer quant, "ui/..." of ui, "app/..." of app; else "".
-QString layerOf(const QString& path) {
+/// "core/quant/x.h" is of room quant, "ui/..." of ui, "app/..." of app; else "".
+QString roomOf(const QString& path) {
   const QStringList parts = path.split('/');
   if (parts.size() < 2) return "";
   if (parts[0] == "core") return parts.size() > 2 ? parts[1] : "";
   return parts[0] == "ui" || parts[0] == "app" ? parts[0] : "";
+}
+
+/// The wing of a file in core/io, "" for all else. The files on top that open a model are one.
+QString ioWingOf(const QString& path) {
+  const QStringList parts = path.split('/');
+  if (parts.size() < 3 || parts[0] != "core" || parts[1] != "io") return "";
+  if (parts.size() > 3) return parts[2];
+  const QString name = parts[2].section('.', 0, 0);
+  if (name == "library_versions") return "libraries";
+  return name == "model_file" || name == "container_source" ? "tensor_source" : name;
 }
 
 QString uiRoomOf(const QString& path) {
@@ -72,30 +118,175 @@ QStringList filesThatInclude(const QStringList& files, const QRegularExpression&
   return found;
 }
 
+/// Files whose text, without comments, has a match.
+QStringList filesWith(const QStringList& files, const QRegularExpression& pattern) {
+  static const QRegularExpression kComment("//[^\n]*");
+  QStringList found;
+  for (const QString& path : files) {
+    QFile file(path);
+    if (!file.open(QIODevice::ReadOnly)) continue;
+    const QString text = QString::fromUtf8(file.readAll()).remove(kComment);
+    if (pattern.match(text).hasMatch()) found << relative(path);
+  }
+  found.sort();
+  return found;
+}
+
+using PlaceOf = QString (*)(const QString& path);
+
+/// "FILE includes TARGET" for every include that the rules do not allow, and for every file whose
+/// place they do not know.
+QStringList violations(const QStringList& files, PlaceOf placeOf,
+                       const std::map<QString, QStringList>& rules) {
+  QStringList found;
+  for (const QString& path : files) {
+    const QString file = relative(path);
+    const auto rule = rules.find(placeOf(file));
+    if (rule == rules.end()) {
+      found << file + " belongs nowhere";
+      continue;
+    }
+    for (const Include& include : includesOf(path)) {
+      const QString target = placeOf(include.target);
+      if (target.isEmpty() || target == rule->first || rule->second.contains(target)) continue;
+      found << file + " includes " + include.target;
+    }
+  }
+  return found;
+}
+
+void verifyNone(const QStringList& violations) {
+  QVERIFY2(violations.isEmpty(), qPrintable(violations.join('\n')));
+}
+
+using Graph = std::map<QString, QSet<QString>>;
+
+Graph graphOf(const QStringList& files, PlaceOf placeOf) {
+  Graph graph;
+  for (const QString& path : files) {
+    const QString place = placeOf(relative(path));
+    graph[place];
+    for (const Include& include : includesOf(path)) {
+      const QString target = placeOf(include.target);
+      if (!target.isEmpty() && target != place) graph[place].insert(target);
+    }
+  }
+  return graph;
+}
+
+/// Whether a way of at least one arrow leads from one place to another. The graph has no cycles.
+bool reaches(const Graph& graph, const QString& from, const QString& to) {
+  const QSet<QString>& next = graph.at(from);
+  return next.contains(to) || std::any_of(next.begin(), next.end(), [&](const QString& step) {
+           return reaches(graph, step, to);
+         });
+}
+
+/// Without the arrows that a longer way stands for.
+QString drawing(const Graph& graph) {
+  QStringList lines = {"```mermaid", "graph BT"};
+  for (const auto& [place, targets] : graph) {
+    QStringList arrows;
+    for (const QString& target : targets) {
+      const bool implied = std::any_of(targets.begin(), targets.end(), [&](const QString& step) {
+        return step != target && reaches(graph, step, target);
+      });
+      if (!implied) arrows << "  " + place + " --> " + target;
+    }
+    arrows.sort();
+    lines += arrows;
+  }
+  return (lines << "```").join('\n');
+}
+
+/// Holds a drawing in core/README.md, between two marks, to the code; with QUANTOSCOPE_REDRAW set
+/// it is replaced.
+void compareDrawing(const QString& mark, const QString& expected) {
+  QFile file(QString::fromStdString(quantoscope::test::sourcePath("core/README.md")));
+  QVERIFY(file.open(QIODevice::ReadOnly));
+  QString text = QString::fromUtf8(file.readAll());
+  file.close();
+  const QString begin = "<!-- graph of " + mark + ", drawn by tests/layering -->\n";
+  const QString end = "\n<!-- end of graph -->";
+  const auto from = text.indexOf(begin) + begin.size();
+  const auto to = text.indexOf(end, from);
+  QVERIFY2(from >= begin.size() && to > from, qPrintable(mark));
+  const QString drawn = text.mid(from, to - from);
+  if (drawn != expected && qEnvironmentVariableIsSet("QUANTOSCOPE_REDRAW")) {
+    QVERIFY(file.open(QIODevice::WriteOnly));
+    file.write(text.replace(from, to - from, expected).toUtf8());
+    return;
+  }
+  QVERIFY2(drawn == expected, qPrintable("QUANTOSCOPE_REDRAW=1 layering_test draws it anew; the "
+                                         "graph of " +
+                                         mark + " is\n" + expected));
+}
+
 }  // namespace
 
 class LayeringTest : public QObject {
   Q_OBJECT
 
  private slots:
-  void everyFileBelongsToALayer() {
-    const QStringList files = sources("core");
+  void roomsIncludeOnlyWhatStandsBelow() {
+    const QStringList files = sources("core") + sources("ui") + sources("app");
     QVERIFY(files.size() > 40);
-    for (const QString& file : files) {
-      QVERIFY2(kRanks.contains(layerOf(relative(file))), qPrintable(file));
+    verifyNone(violations(files, roomOf, kRooms));
+  }
+
+  void wingsOfIoIncludeOnlyWhatStandsBelow() {
+    verifyNone(violations(sources("core/io"), ioWingOf, kIoWings));
+  }
+
+  void writersAndTheirProofShareNoPackingCode() {
+    // What they have in common, levels and bit layouts of number formats, is a table in base.
+    const QRegularExpression decoders("^core/io/quantized/");
+    const QRegularExpression writers("^core/exporting/");
+    verifyNone(filesThatInclude(sources("core/exporting"), decoders) +
+               filesThatInclude(sources("core/io"), writers));
+  }
+
+  void frontEndsLeaveQuantizingToCore() {
+    static const QRegularExpression kCalls(
+        R"((?<![\w.>:])(chooseClip|clipCurveOf|dequantized|errorSumsOf|groupParametersOf|)"
+        R"(measureQuantization|quantized|quant_\w+|search_clip)\()");
+    // Shrinks: these are to call core/model instead.
+    const QStringList still = {"app/cli/encode.cpp",           "app/cli/overview.cpp",
+                               "app/cli/quantize.cpp",         "app/cli/search.cpp",
+                               "ui/session/clip_spread.cpp",   "ui/session/export_jobs.cpp",
+                               "ui/session/tensor_measure.cpp"};
+    for (const QString& file : filesWith(sources("app") + sources("ui"), kCalls)) {
+      QVERIFY2(still.contains(file), qPrintable(file + " quantizes"));
+    }
+    const QRegularExpression headers("^core/quant/(quantizer|weight_only)\\.h$");
+    for (const QString& file : filesThatInclude(sources("app") + sources("ui"), headers)) {
+      QVERIFY2(still.contains(file), qPrintable(file + " includes a header for quantizing"));
     }
   }
 
-  void layersIncludeOnlyToTheLeft() {
-    for (const QString& file : sources("core") + sources("ui") + sources("app")) {
-      const auto rank = kRanks.indexOf(layerOf(relative(file)));
-      for (const Include& include : includesOf(file)) {
-        const QString layer = layerOf(include.target);
-        if (layer.isEmpty()) continue;
-        QVERIFY2(kRanks.indexOf(layer) <= rank,
-                 qPrintable(relative(file) + " includes " + include.target));
-      }
+  void frontEndsLeaveLoopsOverAModelToCore() {
+    // A tensor is loaded where one was asked for; whoever loads several works on a model.
+    static const QRegularExpression kLoads(R"((->|\.)load\((?!\))|\bloadTensor\()");
+    const QStringList ofOne = {"app/cli/context.cpp", "app/cli/context.h",
+                               "ui/session/io_queue.cpp", "ui/session/session.cpp"};
+    // Shrinks: these are to call core/model instead.
+    const QStringList still = {"app/cli/compare.cpp", "app/cli/overview.cpp",
+                               "app/cli/quantize.cpp", "ui/session/export_jobs.cpp",
+                               "ui/session/session_results.cpp"};
+    for (const QString& file : filesWith(sources("app") + sources("ui"), kLoads)) {
+      QVERIFY2(ofOne.contains(file) || still.contains(file),
+               qPrintable(file + " loads tensors by itself"));
     }
+  }
+
+  void theGraphIsTheOneThatIsShown() {
+    const QStringList all = sources("core") + sources("ui") + sources("app");
+    const QStringList io = sources("core/io");
+    verifyNone(violations(all, roomOf, kRooms) + violations(io, ioWingOf, kIoWings));
+    if (QTest::currentTestFailed()) return;  // there may be cycles
+    compareDrawing("rooms", drawing(graphOf(all, roomOf)));
+    if (QTest::currentTestFailed()) return;
+    compareDrawing("wings of io", drawing(graphOf(io, ioWingOf)));
   }
 
   void roomsOfTheWindowIncludeOnlyToTheLeft() {
