@@ -97,6 +97,7 @@ class ComparisonTest : public QObject {
   void theDuelFollowsAnEdit();
   void drawsAreShown();
   void nothingIsCountedWhileHidden();
+  void codebooksOfOneNameAreToldApart();
   void theDuelSaysWhatIsMissing();
   void foregroundWorkCancelsAnErrandWhichIsAskedForAgain();
   void anOwnerThatDiedGetsNothing();
@@ -317,6 +318,37 @@ void ComparisonTest::nothingIsCountedWhileHidden() {
   QVERIFY(!duel->answer());
   desk.window->showPerspective(MainWindow::Perspective::Compare);
   QTRY_VERIFY(duel->answer());
+  desk.settle();
+}
+
+void ComparisonTest::codebooksOfOneNameAreToldApart() {
+  Comparison desk;
+  desk.begin();
+  const auto withLevels = [&](const std::vector<double>& levels) {
+    return desk.session->spec().withDtype(Dtype::Codebook, *makeNamedCodebook("mine", levels));
+  };
+  const QuantSpec coarse = withLevels({-1, 0, 0.5, 1});
+  const QuantSpec fine = withLevels({-1, -0.25, 0.25, 1});
+  for (const QuantSpec& spec : {coarse, fine}) {
+    desk.session->editSpec(spec, QStringLiteral("codebook"));
+    QTest::keyClick(desk.window.get(), Qt::Key_P, Qt::ControlModifier);
+    desk.settle();
+  }
+  const auto* reports = desk.window->findChild<PinReports*>();
+  for (const Pin& pin : desk.pins()->pins()) {
+    QVERIFY(reports->of(pin));
+    QCOMPARE(reports->of(pin)->result->spec, pin.spec);
+    QCOMPARE(reports->of(pin)->result->metrics->mse, pin.measure->mse);
+  }
+  // The present settings are the second pin's; then those of another name's worth of levels.
+  const auto* duel = desk.window->findChild<Duel*>();
+  QTRY_VERIFY(duel->answer());
+  QCOMPARE(duel->answer()->first, fine);
+  const QuantSpec other = withLevels({-1, -0.5, 0.25, 1});
+  desk.session->editSpec(other, QStringLiteral("codebook"));
+  QVERIFY(!duel->answer());
+  QTRY_VERIFY(duel->answer());
+  QCOMPARE(duel->answer()->first, other);
   desk.settle();
 }
 

@@ -87,6 +87,7 @@ class SessionTest : public QObject {
   void largeTensorsArePreviewed();
   void theCurveContainsTheReferenceGridExactly();
   void theCurveIsNotComputedAgainForAnotherRatio();
+  void codebooksOfOneNameHaveAnswersOfTheirOwn();
   void theNewestEditWinsAndTheRunningOneFinishes();
   void anotherTensorCancelsAndItsResultIsTheOnlyOneShown();
   void cancelKeepsTheLastResult();
@@ -215,6 +216,25 @@ void SessionTest::theCurveIsNotComputedAgainForAnotherRatio() {
   QVERIFY(!bench.session->curve());
   QTRY_VERIFY(bench.session->curve());
   QVERIFY(bench.session->curve() != before);
+}
+
+void SessionTest::codebooksOfOneNameHaveAnswersOfTheirOwn() {
+  Bench bench;
+  bench.open();
+  Session& session = *bench.session;
+  const auto useLevels = [&](const std::vector<double>& levels) {
+    const QuantSpec spec =
+        session.spec().withDtype(Dtype::Codebook, *makeNamedCodebook("mine", levels));
+    session.editSpec(spec, QStringLiteral("codebook"));
+    QTRY_VERIFY(session.settled() && session.resultIsCurrent());
+    QCOMPARE(session.detail()->spec, spec);
+    QCOMPARE(session.detail()->report.metrics.mse, session.result()->metrics->mse);
+    const auto tensor = bench.model->load(bench.model->tensors()[1], Orientation::Auto, {});
+    QCOMPARE(session.curve()->mse,
+             wideClipCurveOf(*tensor, spec, Session::kCurveGrid, Executor(1))->mse);
+  };
+  useLevels({-1, 0, 0.5, 1});
+  useLevels({-1, -0.25, 0.25, 1});
 }
 
 void SessionTest::theNewestEditWinsAndTheRunningOneFinishes() {

@@ -318,13 +318,13 @@ void MainWindow::showNewResult(const SharedResult& result) {
 
 void MainWindow::showCurve() {
   if (const SharedCurve curve = session_->curve()) {
+    const auto asked = session_->questionUnder(QuantSpec{});
     // A sample's mean of w^2 would be near, but not what the error belongs to.
     const SharedResult result = session_->result();
     if (session_->resultIsCurrent() && !result->preview) {
-      signal_ = {session_->tensorKey(),
-                 WeightFacts::from(result->statistics, std::nullopt).meanSquare};
+      signal_ = {asked, WeightFacts::from(result->statistics, std::nullopt).meanSquare};
     }
-    const double signal = signal_.first == session_->tensorKey() ? signal_.second : 0;
+    const double signal = signal_.first == asked ? signal_.second : 0;
     if (signal == 0 && curve_->measure() == ClipCurvePlot::Measure::Sqnr) return;
     curve_->setCurve(curve, curveFrame_->window(), signal);
     curve_->setStale(false);

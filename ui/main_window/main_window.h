@@ -160,7 +160,8 @@ class MainWindow : public QMainWindow {
   ClipCurveFrame* curveFrame_ = nullptr;
   ClipSpreads* spreads_ = nullptr;
   PlotLinks* links_ = nullptr;
-  std::pair<QString, double> signal_;  ///< a tensor's key and its mean of w^2
+  /// The mean of w^2 of a tensor, which is asked for under no spec in particular.
+  std::pair<std::optional<Question>, double> signal_;
   QSplitter* rows_ = nullptr;
   QSplitter* topRow_ = nullptr;
   MessageBar* messages_ = nullptr;

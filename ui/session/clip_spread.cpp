@@ -60,44 +60,46 @@ void ClipSpreads::want(ClipPolicy::Kind kind, const RatioGrid& window) {
   if (next()) session_->wakeErrands();
 }
 
-QString ClipSpreads::key() const {
+/// Nothing where nothing is wanted.
+std::optional<Question> ClipSpreads::question() const {
+  if (!wanted()) return std::nullopt;
   QuantSpec spec = session_->spec();
   spec.clip = {kind_, 1.0};
   spec.grid = window_;
-  return session_->tensorKey() + QLatin1Char('\n') +
-         QString::fromStdString(commandLineOptions(spec));
+  return session_->questionUnder(spec);
+}
+
+const Result<SharedClipSpread>* ClipSpreads::known() const {
+  const auto asked = question();
+  const auto found = asked ? spreads_.find(*asked) : spreads_.end();
+  return found == spreads_.end() ? nullptr : &found->second;
 }
 
 SharedClipSpread ClipSpreads::spread() const {
-  return wanted() ? spreads_.value(key()) : nullptr;
+  const auto* answer = known();
+  return answer != nullptr && *answer ? **answer : nullptr;
 }
 
 QString ClipSpreads::problem() const {
-  return wanted() ? problems_.value(key()) : QString();
+  const auto* answer = known();
+  return answer != nullptr && !*answer ? QString::fromStdString(answer->error().message)
+                                       : QString();
 }
 
 std::optional<Errand> ClipSpreads::next() {
-  if (!wanted()) return std::nullopt;
-  const QString asked = key();
-  if (spreads_.contains(asked) || problems_.contains(asked)) return std::nullopt;
+  const auto asked = question();
+  if (!asked || spreads_.contains(*asked)) return std::nullopt;
   return Errand{
       kind_ == ClipPolicy::Kind::SearchRows ? tr("Searching each row's clip ratio")
                                             : tr("Searching each group's clip ratio"),
-      [this, asked, spec = session_->spec(), kind = kind_, window = window_](
+      [this, asked = *asked, spec = session_->spec(), kind = kind_, window = window_](
           const auto& tensor, const auto& executor, const auto& control) -> Errand::Delivery {
         auto found = clipSpreadOf(*tensor, spec, kind, window, executor, control);
         if (!found && found.error().code == ErrorCode::Cancelled) return {};
         return [this, asked, found = std::move(found)] {
-          constexpr qsizetype kRemembered = 200;
-          if (spreads_.size() + problems_.size() >= kRemembered) {
-            spreads_.clear();
-            problems_.clear();
-          }
-          if (found) {
-            spreads_.insert(asked, *found);
-          } else {
-            problems_.insert(asked, QString::fromStdString(found.error().message));
-          }
+          constexpr std::size_t kRemembered = 200;
+          if (spreads_.size() >= kRemembered) spreads_.clear();
+          spreads_.insert_or_assign(asked, found);
           Q_EMIT changed();
         };
       }};

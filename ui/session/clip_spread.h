@@ -4,9 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <vector>
-
-#include <QHash>
 
 #include "ui/session/session.h"
 
@@ -56,14 +55,14 @@ class ClipSpreads : public QObject {
 
  private:
   bool wanted() const;
-  QString key() const;
+  const Result<SharedClipSpread>* known() const;
+  std::optional<Question> question() const;
   std::optional<Errand> next();
 
   Session* session_;
   ClipPolicy::Kind kind_ = ClipPolicy::Kind::None;
   RatioGrid window_;
-  QHash<QString, SharedClipSpread> spreads_;
-  QHash<QString, QString> problems_;
+  std::unordered_map<Question, Result<SharedClipSpread>, QuestionHash> spreads_;
 };
 
 }  // namespace quantoscope::ui

@@ -75,18 +75,24 @@ WinRateRequest Duel::request() const {
   return request;
 }
 
-/// Empty without two sides that differ.
-QString Duel::key() const {
+/// Nothing without two sides that differ.
+std::optional<Duel::Pairing> Duel::pairing() const {
   const auto both = sides();
-  if (!both || both->first.spec == both->second.spec) return {};
-  return QStringList{session_->tensorKey(),
-                     QString::fromStdString(commandLineOptions(both->first.spec)),
-                     QString::fromStdString(commandLineOptions(both->second.spec))}
-      .join(QLatin1Char('\n'));
+  if (!both || both->first.spec == both->second.spec) return std::nullopt;
+  auto first = session_->questionUnder(both->first.spec);
+  if (!first) return std::nullopt;
+  return Pairing{std::move(*first), both->second.spec};
+}
+
+const Duel::Answer* Duel::known() const {
+  const auto asked = pairing();
+  const auto found = asked ? answers_.find(*asked) : answers_.end();
+  return found == answers_.end() ? nullptr : &found->second;
 }
 
 SharedWinRate Duel::answer() const {
-  return answers_.value(key());
+  const Answer* answer = known();
+  return answer == nullptr ? nullptr : answer->winRate;
 }
 
 QString Duel::problem() const {
@@ -96,7 +102,8 @@ QString Duel::problem() const {
   if (both->first.spec == both->second.spec) {
     return tr("Both are the same settings: change them, or choose another pin");
   }
-  return problems_.value(key());
+  const Answer* answer = known();
+  return answer == nullptr ? QString() : answer->problem;
 }
 
 void Duel::setWanted(bool wanted) {
@@ -111,28 +118,21 @@ void Duel::follow() {
 }
 
 std::optional<Errand> Duel::next() {
-  const QString asked = key();
-  if (!wanted_ || asked.isEmpty() || answers_.contains(asked) || problems_.contains(asked)) {
-    return std::nullopt;
-  }
+  const auto asked = pairing();
+  if (!wanted_ || !asked || answers_.contains(*asked)) return std::nullopt;
   const auto both = sides();
   return Errand{
       tr("Comparing %1 and %2").arg(both->first.name, both->second.name),
-      [this, asked, request = request()](const auto& tensor, const auto& executor,
-                                         const auto& control) mutable -> Errand::Delivery {
+      [this, asked = *asked, request = request()](const auto& tensor, const auto& executor,
+                                                  const auto& control) mutable -> Errand::Delivery {
         request.tensor = tensor;
         auto found = winRate(request, executor, control);
         if (!found && found.error().code == ErrorCode::Cancelled) return {};
         return [this, asked, found = std::move(found)] {
-          if (answers_.size() + problems_.size() >= kRemembered) {
-            answers_.clear();
-            problems_.clear();
-          }
-          if (found) {
-            answers_.insert(asked, *found);
-          } else {
-            problems_.insert(asked, QString::fromStdString(found.error().message));
-          }
+          if (answers_.size() >= kRemembered) answers_.clear();
+          answers_.insert_or_assign(
+              asked, found ? Answer{*found, {}}
+                           : Answer{nullptr, QString::fromStdString(found.error().message)});
           Q_EMIT changed();
         };
       }};

@@ -1,11 +1,11 @@
 // Two configurations of the tensor that is shown, against each other.
 #pragma once
 
+#include <cstddef>
 #include <optional>
+#include <unordered_map>
 
-#include <QHash>
-#include <QSet>
-
+#include "core/engine/question.h"
 #include "core/engine/win_rate.h"
 #include "ui/session/pin_store.h"
 
@@ -49,11 +49,28 @@ class Duel : public QObject {
   void changed();  ///< sides, answer or problem
 
  private:
-  static constexpr int kRemembered = 32;
+  static constexpr std::size_t kRemembered = 32;
+
+  /// What is asked of the two.
+  struct Pairing {
+    Question first;
+    QuantSpec second;
+    bool operator==(const Pairing&) const = default;
+  };
+  struct PairingHash {
+    std::size_t operator()(const Pairing& asked) const noexcept {
+      return QuestionHash{}(asked.first);
+    }
+  };
+  struct Answer {
+    SharedWinRate winRate;  ///< null: `problem` says why
+    QString problem;
+  };
 
   std::optional<Side> sideOf(int pin) const;
   WinRateRequest request() const;
-  QString key() const;
+  std::optional<Pairing> pairing() const;
+  const Answer* known() const;
   std::optional<Errand> next();
   void follow();
 
@@ -62,8 +79,7 @@ class Duel : public QObject {
   std::optional<int> first_;
   std::optional<int> second_;
   bool wanted_ = false;
-  QHash<QString, SharedWinRate> answers_;
-  QHash<QString, QString> problems_;
+  std::unordered_map<Pairing, Answer, PairingHash> answers_;
 };
 
 }  // namespace quantoscope::ui

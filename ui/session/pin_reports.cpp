@@ -59,76 +59,70 @@ bool PinReports::isShown(const Pin& pin) const {
   return pin.file == session_->currentPath() && pin.tensor == session_->currentTensor();
 }
 
-QString PinReports::keyOf(const Pin& pin) const {
-  return session_->tensorKey() + QLatin1Char('\n') +
-         QString::fromStdString(commandLineOptions(pin.spec));
+std::optional<Question> PinReports::questionOf(const Pin& pin) const {
+  return isShown(pin) ? session_->questionUnder(pin.spec) : std::nullopt;
 }
 
 const PinReport* PinReports::of(const Pin& pin) const {
-  if (!isShown(pin)) return nullptr;
-  const auto found = reports_.constFind(keyOf(pin));
-  return found == reports_.constEnd() ? nullptr : &*found;
+  const auto asked = questionOf(pin);
+  const auto found = asked ? reports_.find(*asked) : reports_.end();
+  return found == reports_.end() ? nullptr : &found->second;
 }
 
 void PinReports::follow() {
-  QSet<QString> wanted;
+  std::unordered_set<Question, QuestionHash> wanted;
   bool any = false;
   for (const Pin& pin : pins_->pins()) {
-    if (!isShown(pin)) continue;
-    wanted.insert(keyOf(pin));
-    any = any || of(pin) == nullptr;
+    const auto asked = questionOf(pin);
+    if (!asked) continue;
+    any = any || !reports_.contains(*asked);
+    wanted.insert(*asked);
   }
-  const auto before = reports_.size();
-  reports_.removeIf([&](const QHash<QString, PinReport>::iterator& known) {
-    return !wanted.contains(known.key());
-  });
-  refused_.intersect(wanted);
-  if (reports_.size() != before) Q_EMIT changed();
+  const auto dropped = std::erase_if(
+      reports_, [&wanted](const auto& known) { return !wanted.contains(known.first); });
+  std::erase_if(refused_, [&wanted](const Question& asked) { return !wanted.contains(asked); });
+  if (dropped > 0) Q_EMIT changed();
   if (any) session_->wakeErrands();
 }
 
 std::optional<Errand> PinReports::next() {
   for (const Pin& pin : pins_->pins()) {
-    if (!isShown(pin)) continue;
-    const QString key = keyOf(pin);
-    if (reports_.contains(key) || refused_.contains(key)) continue;
+    const auto asked = questionOf(pin);
+    if (!asked || reports_.contains(*asked) || refused_.contains(*asked)) continue;
     const auto curve = pin.measure ? pin.measure->curve : nullptr;
     return Errand{tr("Analysing pin %1").arg(pin.name),
-                  [this, key, spec = pin.spec, curve](const auto& tensor, const auto& executor,
-                                                      const auto& control) -> Errand::Delivery {
-                    auto answer = answerTo(tensor, spec, curve, executor, control);
+                  [this, asked = *asked, curve](const auto& tensor, const auto& executor,
+                                                const auto& control) -> Errand::Delivery {
+                    auto answer = answerTo(tensor, asked.spec, curve, executor, control);
                     if (answer) {
-                      return [this, key, spec, found = std::move(*answer)] {
-                        take(key, spec, found.report, found.measure);
+                      return [this, asked, found = std::move(*answer)] {
+                        take(asked, found.report, found.measure);
                       };
                     }
                     if (answer.error().code == ErrorCode::Cancelled) return {};
                     const QString problem = QString::fromStdString(answer.error().message);
-                    return [this, key, spec, problem] { refuse(key, spec, problem); };
+                    return [this, asked, problem] { refuse(asked, problem); };
                   }};
   }
   return std::nullopt;
 }
 
-void PinReports::take(const QString& key, const QuantSpec& spec, PinReport report,
-                      PinMeasure measure) {
+void PinReports::take(const Question& asked, PinReport report, PinMeasure measure) {
   const auto shared = std::make_shared<const PinMeasure>(std::move(measure));
   bool wanted = false;
   for (const Pin& pin : std::vector<Pin>(pins_->pins())) {
-    if (!isShown(pin) || keyOf(pin) != key || !(pin.spec == spec)) continue;
-    if (!wanted) reports_.insert(key, report);
+    if (questionOf(pin) != asked) continue;
+    if (!wanted) reports_.insert_or_assign(asked, report);
     wanted = true;
     pins_->setMeasure(pin.id, shared);
   }
   if (wanted) Q_EMIT changed();
 }
 
-void PinReports::refuse(const QString& key, const QuantSpec& spec, const QString& problem) {
-  refused_.insert(key);
+void PinReports::refuse(const Question& asked, const QString& problem) {
+  refused_.insert(asked);
   for (const Pin& pin : std::vector<Pin>(pins_->pins())) {
-    if (isShown(pin) && keyOf(pin) == key && pin.spec == spec) {
-      pins_->setMeasure(pin.id, pin.measure, problem);
-    }
+    if (questionOf(pin) == asked) pins_->setMeasure(pin.id, pin.measure, problem);
   }
 }
 

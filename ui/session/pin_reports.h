@@ -2,11 +2,11 @@
 #pragma once
 
 #include <optional>
-
-#include <QHash>
-#include <QSet>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "core/engine/detail.h"
+#include "core/engine/question.h"
 #include "ui/session/pin_store.h"
 
 namespace quantoscope::ui {
@@ -35,16 +35,17 @@ class PinReports : public QObject {
 
  private:
   bool isShown(const Pin& pin) const;
-  QString keyOf(const Pin& pin) const;
+  /// Nothing where the pin is of another tensor.
+  std::optional<Question> questionOf(const Pin& pin) const;
   void follow();
   std::optional<Errand> next();
-  void take(const QString& key, const QuantSpec& spec, PinReport report, PinMeasure measure);
-  void refuse(const QString& key, const QuantSpec& spec, const QString& problem);
+  void take(const Question& asked, PinReport report, PinMeasure measure);
+  void refuse(const Question& asked, const QString& problem);
 
   Session* session_;
   PinStore* pins_;
-  QHash<QString, PinReport> reports_;
-  QSet<QString> refused_;  ///< keys that were tried in vain
+  std::unordered_map<Question, PinReport, QuestionHash> reports_;
+  std::unordered_set<Question, QuestionHash> refused_;  ///< tried in vain
 };
 
 }  // namespace quantoscope::ui

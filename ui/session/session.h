@@ -5,11 +5,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <QElapsedTimer>
-#include <QHash>
 #include <QObject>
 #include <QPointer>
 #include <QString>
@@ -19,6 +19,7 @@
 #include <QUndoStack>
 
 #include "core/engine/detail.h"
+#include "core/engine/question.h"
 #include "core/engine/selected_weights.h"
 #include "core/io/tensor_source.h"
 #include "core/parallel/executor.h"
@@ -248,9 +249,9 @@ class Session : public QObject {
   void serve(QObject* owner, ErrandSource source);
   /// Tells that a source has something new to ask for.
   void wakeErrands();
-  /// Tells the matrix of the current tensor from all others, also from that of the same file before
-  /// it was reloaded, or of other axes; empty without a tensor.
-  QString tensorKey() const;
+  /// What is asked about the current tensor, as it is read, under a spec: the key for answers that
+  /// are kept. A file that was reloaded is another one. Nothing without a tensor.
+  std::optional<Question> questionUnder(const QuantSpec& spec) const;
 
   // ---- exporting
 
@@ -329,20 +330,26 @@ class Session : public QObject {
   bool foregroundBusy() const;
   void abandonForeground();
 
-  QString curveKey() const;
+  std::optional<Question> detailQuestion() const;
+  std::optional<Question> curveQuestion() const;
   void pumpBackground();
   void standBack();
   void dropOvertakenBackground();
   bool startDetail();
-  void takeDetail(const QString& key, Result<SharedDetail> detail);
-  QString detailKey() const;
+  void takeDetail(const Question& asked, Result<SharedDetail> detail);
+  /// What the selected weights are asked under a spec.
+  struct SelectionQuestion {
+    std::uint64_t selection = 0;  ///< see lastSelection_
+    Question question;
+    bool operator==(const SelectionQuestion&) const = default;
+  };
+  std::optional<SelectionQuestion> selectionQuestion() const;
   bool startSelection();
-  void takeSelection(const QString& key, Result<SharedSelection> found);
-  QString selectionKey() const;
+  void takeSelection(const SelectionQuestion& asked, Result<SharedSelection> found);
   bool startCurve();
   bool startErrand();
   bool startMeasure();
-  void takeCurve(const QString& key, Result<ClipCurve> curve);
+  void takeCurve(const Question& asked, Result<ClipCurve> curve);
   struct Survey;
   void takeMeasures(std::uint64_t fileId, const std::vector<Survey>& surveyed);
   void takeExport(const QString& what, const QString& path, ExportResult result);
@@ -381,18 +388,18 @@ class Session : public QObject {
   std::uint64_t resultFile_ = 0;
 
   SharedDetail detail_;
-  QString detailOf_;      ///< the key that detail_ belongs to
-  QString failedDetail_;  ///< the key that was tried in vain last
+  std::optional<Question> detailOf_;      ///< what detail_ answers
+  std::optional<Question> failedDetail_;  ///< what was tried in vain last
   std::optional<Selection> selection_;
   std::uint64_t lastSelection_ = 0;  ///< counts choices of selection_
   SharedSelection selected_;
-  QString selectedOf_;       ///< the key that selected_ belongs to
-  QString failedSelection_;  ///< the key that was tried in vain last
-  QHash<QString, SharedCurve> curves_;
-  QString failedCurve_;  ///< the key that was tried in vain last
+  std::optional<SelectionQuestion> selectedOf_;                     ///< what selected_ answers
+  std::optional<SelectionQuestion> failedSelection_;                ///< what was tried in vain last
+  std::unordered_map<Question, SharedCurve, QuestionHash> curves_;  ///< by curveQuestion()
+  std::optional<Question> failedCurve_;                             ///< what was tried in vain last
   QString curveProblem_;
   std::optional<Activity::Kind> background_;
-  QString backgroundOf_;  ///< the key of the detail or the curve that is computed
+  std::optional<Question> backgroundOf_;  ///< of the detail or the curve that is computed
   std::vector<std::pair<QPointer<QObject>, ErrandSource>> errandSources_;
   QString errandText_;  ///< of the one that runs
   CancelToken backgroundCancel_;

@@ -16,15 +16,6 @@ void Session::wakeErrands() {
   Q_EMIT activityChanged();
 }
 
-QString Session::tensorKey() const {
-  const bool shown = file() != nullptr && !file()->tensor.isEmpty();
-  if (!shown) return {};
-  return QStringLiteral("%1 %2 %3")
-      .arg(file()->id)
-      .arg(static_cast<int>(orientation()))
-      .arg(file()->tensor);
-}
-
 bool Session::startErrand() {
   if (!tensor_ || !resultIsCurrent() || !result_->health.finite()) return false;
   std::erase_if(errandSources_, [](const auto& known) { return known.first.isNull(); });

@@ -182,21 +182,25 @@ void Session::cancel() {
 
 // ---- the background
 
-QString Session::curveKey() const {
-  return QStringLiteral("%1 %2 %3 %4")
-      .arg(file()->id)
-      .arg(static_cast<int>(orientation()))
-      .arg(file()->tensor, text(commandLineOptions(curveSpec(spec()))));
+std::optional<Question> Session::questionUnder(const QuantSpec& asked) const {
+  const TensorInfo* info = currentInfo();
+  if (info == nullptr) return std::nullopt;
+  return Question{file()->id, info->name, oriented(*info, orientation()).axes, asked};
+}
+
+std::optional<Question> Session::curveQuestion() const {
+  return questionUnder(curveSpec(spec()));
 }
 
 SharedCurve Session::curve() const {
-  if (file() == nullptr || file()->tensor.isEmpty()) return nullptr;
-  return curves_.value(curveKey());
+  const auto asked = curveQuestion();
+  const auto known = asked ? curves_.find(*asked) : curves_.end();
+  return known == curves_.end() ? nullptr : known->second;
 }
 
 QString Session::curveProblem() const {
-  const bool shown = file() != nullptr && !file()->tensor.isEmpty();
-  return shown && curveKey() == failedCurve_ ? curveProblem_ : QString();
+  const auto asked = curveQuestion();
+  return asked && asked == failedCurve_ ? curveProblem_ : QString();
 }
 
 std::optional<double> Session::bestRatio() const {
@@ -213,8 +217,8 @@ void Session::standBack() {
 
 /// What does not depend on what was edited goes on, after it stood back for the answer.
 void Session::dropOvertakenBackground() {
-  const bool detail = background_ == Activity::Kind::Reporting && backgroundOf_ == detailKey();
-  const bool curve = background_ == Activity::Kind::Searching && backgroundOf_ == curveKey();
+  const bool detail = background_ == Activity::Kind::Reporting && backgroundOf_ == detailQuestion();
+  const bool curve = background_ == Activity::Kind::Searching && backgroundOf_ == curveQuestion();
   if (!detail && !curve) standBack();
 }
 
@@ -225,47 +229,45 @@ void Session::pumpBackground() {
   if (background_) Q_EMIT activityChanged();
 }
 
-QString Session::detailKey() const {
-  return QStringLiteral("%1 %2 %3 %4")
-      .arg(file()->id)
-      .arg(static_cast<int>(orientation()))
-      .arg(file()->tensor, text(commandLineOptions(spec())));
+std::optional<Question> Session::detailQuestion() const {
+  return questionUnder(spec());
 }
 
 SharedDetail Session::detail() const {
-  const bool shown = file() != nullptr && !file()->tensor.isEmpty();
-  return shown && detailKey() == detailOf_ ? detail_ : nullptr;
+  const auto asked = detailQuestion();
+  return asked && asked == detailOf_ ? detail_ : nullptr;
 }
 
 bool Session::startDetail() {
   if (!resultIsCurrent() || !result_->health.finite()) return false;
-  const QString key = detailKey();
-  if (key == detailOf_ || key == failedDetail_) return false;
+  const auto asked = detailQuestion();
+  if (!asked || asked == detailOf_ || asked == failedDetail_) return false;
   background_ = Activity::Kind::Reporting;
-  backgroundOf_ = key;
+  backgroundOf_ = asked;
   DetailRequest request;
   request.tensor = tensor_;
   request.spec = spec();
   request.known = result_;
   request.sizes.mapRows = request.sizes.mapCols = kMapSide;
-  backgroundLane_->submit([key, request = std::move(request), executor = patientExecutor_,
-                           cancel = backgroundCancel_, outbox = outbox_](const CancelToken&) {
+  backgroundLane_->submit([asked = *asked, request = std::move(request),
+                           executor = patientExecutor_, cancel = backgroundCancel_,
+                           outbox = outbox_](const CancelToken&) {
     auto found = analyseDetail(request, executor, {cancel, {}});
     outbox->post(
-        [key, found = std::move(found)](Session& session) { session.takeDetail(key, found); });
+        [asked, found = std::move(found)](Session& session) { session.takeDetail(asked, found); });
   });
   return true;
 }
 
-void Session::takeDetail(const QString& key, Result<SharedDetail> found) {
+void Session::takeDetail(const Question& asked, Result<SharedDetail> found) {
   background_.reset();
   if (found) {
     detail_ = std::move(*found);
-    detailOf_ = key;
+    detailOf_ = asked;
     if (resultIsCurrent()) adoptResult(result_);  // outliers are told
     Q_EMIT detailChanged();
   } else if (!isCancelled(found.error())) {
-    failedDetail_ = key;
+    failedDetail_ = asked;
     Q_EMIT failed(text(found.error().message));
   }
   pumpBackground();
@@ -274,30 +276,29 @@ void Session::takeDetail(const QString& key, Result<SharedDetail> found) {
 
 bool Session::startCurve() {
   if (!resultIsCurrent() || !result_->health.finite()) return false;
-  const QString key = curveKey();
-  if (curves_.contains(key) || key == failedCurve_) return false;
+  const auto asked = curveQuestion();
+  if (!asked || curves_.contains(*asked) || asked == failedCurve_) return false;
   background_ = Activity::Kind::Searching;
-  backgroundOf_ = key;
-  backgroundLane_->submit([key, tensor = tensor_, searched = curveSpec(spec()),
-                           executor = patientExecutor_, cancel = backgroundCancel_,
-                           outbox = outbox_](const CancelToken&) {
-    auto found = wideClipCurveOf(*tensor, searched, kCurveGrid, executor, {cancel, {}});
+  backgroundOf_ = asked;
+  backgroundLane_->submit([asked = *asked, tensor = tensor_, executor = patientExecutor_,
+                           cancel = backgroundCancel_, outbox = outbox_](const CancelToken&) {
+    auto found = wideClipCurveOf(*tensor, asked.spec, kCurveGrid, executor, {cancel, {}});
     outbox->post(
-        [key, found = std::move(found)](Session& session) { session.takeCurve(key, found); });
+        [asked, found = std::move(found)](Session& session) { session.takeCurve(asked, found); });
   });
   return true;
 }
 
-void Session::takeCurve(const QString& key, Result<ClipCurve> found) {
+void Session::takeCurve(const Question& asked, Result<ClipCurve> found) {
   background_.reset();
   if (found) {
-    constexpr int kRemembered = 500;  // a curve takes 2 kB
+    constexpr std::size_t kRemembered = 500;  // a curve takes 2 kB
     if (curves_.size() >= kRemembered) curves_.clear();
-    curves_.insert(key, std::make_shared<const ClipCurve>(std::move(*found)));
+    curves_.insert_or_assign(asked, std::make_shared<const ClipCurve>(std::move(*found)));
     if (resultIsCurrent()) adoptResult(result_);
     Q_EMIT curveChanged();
   } else if (!isCancelled(found.error())) {
-    failedCurve_ = key;
+    failedCurve_ = asked;
     curveProblem_ = text(found.error().message);
     Q_EMIT curveChanged();
   }

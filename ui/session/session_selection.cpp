@@ -17,42 +17,46 @@ void Session::setSelection(std::optional<Selection> selection) {
   pumpBackground();
 }
 
-QString Session::selectionKey() const {
-  return QStringLiteral("%1 %2").arg(lastSelection_).arg(detailKey());
+std::optional<Session::SelectionQuestion> Session::selectionQuestion() const {
+  auto question = detailQuestion();
+  if (!selection_ || !question) return std::nullopt;
+  return SelectionQuestion{lastSelection_, std::move(*question)};
 }
 
 SharedSelection Session::selected() const {
   if (!selection_ || !detail()) return nullptr;
-  return selectionKey() == selectedOf_ ? selected_ : nullptr;
+  return selectionQuestion() == selectedOf_ ? selected_ : nullptr;
 }
 
 bool Session::startSelection() {
   if (!selection_ || !resultIsCurrent() || !detail()) return false;
-  const QString key = selectionKey();
-  if (key == selectedOf_ || key == failedSelection_) return false;
+  const auto asked = selectionQuestion();
+  if (!asked || asked == selectedOf_ || asked == failedSelection_) return false;
   background_ = Activity::Kind::Selecting;
   SelectionRequest request;
   request.tensor = tensor_;
   request.selection = *selection_;
   request.result = result_;
   request.detail = detail_;
-  backgroundLane_->submit([key, request = std::move(request), executor = patientExecutor_,
-                           cancel = backgroundCancel_, outbox = outbox_](const CancelToken&) {
+  backgroundLane_->submit([asked = *asked, request = std::move(request),
+                           executor = patientExecutor_, cancel = backgroundCancel_,
+                           outbox = outbox_](const CancelToken&) {
     auto found = selectWeights(request, executor, {cancel, {}});
-    outbox->post(
-        [key, found = std::move(found)](Session& session) { session.takeSelection(key, found); });
+    outbox->post([asked, found = std::move(found)](Session& session) {
+      session.takeSelection(asked, found);
+    });
   });
   return true;
 }
 
-void Session::takeSelection(const QString& key, Result<SharedSelection> found) {
+void Session::takeSelection(const SelectionQuestion& asked, Result<SharedSelection> found) {
   background_.reset();
   if (found) {
     selected_ = std::move(*found);
-    selectedOf_ = key;
+    selectedOf_ = asked;
     if (selected()) Q_EMIT selectionChanged();
   } else if (!isCancelled(found.error())) {
-    failedSelection_ = key;
+    failedSelection_ = asked;
     Q_EMIT failed(text(found.error().message));
   }
   pumpBackground();
