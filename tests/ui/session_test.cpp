@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <new>
+#include <stdexcept>
 
 #include <QSettings>
 #include <QSignalSpy>
@@ -88,6 +90,11 @@ class SessionTest : public QObject {
   void theCurveContainsTheReferenceGridExactly();
   void theCurveIsNotComputedAgainForAnotherRatio();
   void codebooksOfOneNameHaveAnswersOfTheirOwn();
+  void whatIsThrownInAnAnalysisIsAnErrorOfItsTensor();
+  void whatIsThrownWhileOpeningIsAnErrorOfItsFile();
+  void whatIsThrownInAnExportIsAnErrorOfItsFile();
+  void whatIsThrownInABackgroundJobIsItsAnswer();
+  void aJobThatThrowsEndsNoLane();
   void theNewestEditWinsAndTheRunningOneFinishes();
   void anotherTensorCancelsAndItsResultIsTheOnlyOneShown();
   void cancelKeepsTheLastResult();
@@ -235,6 +242,99 @@ void SessionTest::codebooksOfOneNameHaveAnswersOfTheirOwn() {
   };
   useLevels({-1, 0, 0.5, 1});
   useLevels({-1, -0.25, 0.25, 1});
+}
+
+void SessionTest::whatIsThrownInAnAnalysisIsAnErrorOfItsTensor() {
+  auto model = makeModel(kModel);
+  Session::Environment environment;
+  environment.executor = Executor(2);
+  environment.overview = false;
+  environment.open = [model](const std::string&, const OpenOptions&) -> Result<SharedSource> {
+    return SharedSource(model);
+  };
+  auto broken = std::make_shared<std::atomic<bool>>(false);
+  environment.analyse = [broken](const AnalysisRequest& request, const Executor& executor,
+                                 const TaskControl& control) -> Result<SharedResult> {
+    if (*broken) throw std::bad_alloc();
+    return analyse(request, executor, control);
+  };
+  Session session(environment);
+  QSignalSpy failures(&session, &Session::failed);
+  session.openFile(QString::fromLatin1(kModel));
+  QTRY_VERIFY(session.settled() && session.resultIsCurrent());
+  *broken = true;
+  QuantSpec spec = session.spec();
+  spec.bits = 3;
+  session.editSpec(spec, QStringLiteral("bits"));
+  QTRY_VERIFY(session.settled());
+  QCOMPARE(failures.count(), 1);
+  QCOMPARE(failures[0][0].toString(), QStringLiteral("dense/kernel: not enough memory"));
+  *broken = false;
+  session.recompute();
+  QTRY_VERIFY(session.settled() && session.resultIsCurrent());
+  QCOMPARE(session.result()->spec, spec);
+}
+
+void SessionTest::whatIsThrownWhileOpeningIsAnErrorOfItsFile() {
+  Session::Environment environment;
+  environment.executor = Executor(1);
+  environment.open = [](const std::string&, const OpenOptions&) -> Result<SharedSource> {
+    throw std::runtime_error("no more descriptors");
+  };
+  Session session(environment);
+  QSignalSpy failures(&session, &Session::failed);
+  session.openFile(QString::fromLatin1(kModel));
+  QTRY_VERIFY(session.settled());
+  QCOMPARE(failures.count(), 1);
+  QCOMPARE(failures[0][0].toString(), QStringLiteral("/fake/model.h5: no more descriptors"));
+}
+
+void SessionTest::whatIsThrownInAnExportIsAnErrorOfItsFile() {
+  Bench bench;
+  bench.open();
+  QSignalSpy failures(bench.session.get(), &Session::failed);
+  bench.session->startExport(QStringLiteral("Plan"), QStringLiteral("/fake/plan.json"),
+                             [](const TaskControl&) -> ExportResult { throw std::bad_alloc(); });
+  QTRY_VERIFY(bench.session->settled());
+  QCOMPARE(failures.count(), 1);
+  QCOMPARE(failures[0][0].toString(), QStringLiteral("/fake/plan.json: not enough memory"));
+}
+
+void SessionTest::whatIsThrownInABackgroundJobIsItsAnswer() {
+  Bench bench;
+  bench.open();
+  std::optional<Error> told;
+  QObject owner;
+  bench.session->serve(&owner, [&]() -> std::optional<Errand> {
+    if (told) return std::nullopt;
+    return Errand::of(
+        QStringLiteral("Throwing"),
+        [](const auto&, const auto&, const auto&) -> Result<int> { throw std::bad_alloc(); },
+        [&](const Result<int>& found) { told = found.error(); });
+  });
+  bench.session->wakeErrands();
+  QTRY_VERIFY(told);
+  QCOMPARE(told->message, std::string("dense/kernel: not enough memory"));
+  QTRY_VERIFY(bench.session->settled());
+}
+
+/// What slips past the guards, memory for a message say, must not end the program.
+void SessionTest::aJobThatThrowsEndsNoLane() {
+  std::atomic<int> done = 0;
+  {
+    ComputeLane lane;
+    lane.submit([&](const CancelToken&) {
+      ++done;
+      throw std::bad_alloc();
+    });
+    QTRY_COMPARE(done.load(), 1);
+    lane.submit([&](const CancelToken&) { ++done; });
+    QTRY_COMPARE(done.load(), 2);
+    IoQueue queue;
+    queue.post(IoQueue::Priority::Foreground, [](const CancelToken&) { throw 1; });
+    queue.post(IoQueue::Priority::Foreground, [&](const CancelToken&) { ++done; });
+  }
+  QCOMPARE(done.load(), 3);
 }
 
 void SessionTest::theNewestEditWinsAndTheRunningOneFinishes() {

@@ -6,6 +6,8 @@
 #include <QFile>
 #include <QFileInfo>
 
+#include "ui/session/guarded.h"
+
 namespace quantoscope::ui {
 
 Autosave::Autosave(Session* session, const QString& folder, Snapshot snapshot, int delayMs,
@@ -51,7 +53,7 @@ void Autosave::touch() {
 void Autosave::write() {
   lane_->submit([saved = snapshot_(), path = path_, outbox = outbox_](const CancelToken& cancel) {
     if (cancel.cancelled()) return;
-    const Status status = writeSession(saved, path);
+    const Status status = guarded(path.toStdString(), [&] { return writeSession(saved, path); });
     outbox->post([status](Autosave& autosave) { autosave.told(status); });
   });
 }

@@ -89,20 +89,19 @@ QString ClipSpreads::problem() const {
 std::optional<Errand> ClipSpreads::next() {
   const auto asked = question();
   if (!asked || spreads_.contains(*asked)) return std::nullopt;
-  return Errand{
+  return Errand::of(
       kind_ == ClipPolicy::Kind::SearchRows ? tr("Searching each row's clip ratio")
                                             : tr("Searching each group's clip ratio"),
-      [this, asked = *asked, spec = session_->spec(), kind = kind_, window = window_](
-          const auto& tensor, const auto& executor, const auto& control) -> Errand::Delivery {
-        auto found = clipSpreadOf(*tensor, spec, kind, window, executor, control);
-        if (!found && found.error().code == ErrorCode::Cancelled) return {};
-        return [this, asked, found = std::move(found)] {
-          constexpr std::size_t kRemembered = 200;
-          if (spreads_.size() >= kRemembered) spreads_.clear();
-          spreads_.insert_or_assign(asked, found);
-          Q_EMIT changed();
-        };
-      }};
+      [spec = session_->spec(), kind = kind_, window = window_](
+          const auto& tensor, const auto& executor, const auto& control) {
+        return clipSpreadOf(*tensor, spec, kind, window, executor, control);
+      },
+      [this, asked = *asked](const Result<SharedClipSpread>& found) {
+        constexpr std::size_t kRemembered = 200;
+        if (spreads_.size() >= kRemembered) spreads_.clear();
+        spreads_.insert_or_assign(asked, found);
+        Q_EMIT changed();
+      });
 }
 
 }  // namespace quantoscope::ui

@@ -59,7 +59,10 @@ void ComputeLane::work(const std::shared_ptr<State>& state) {
     std::swap(entry, state->waiting);
     state->running = entry->cancel;
     lock.unlock();
-    entry->job(entry->cancel);
+    try {
+      entry->job(entry->cancel);
+    } catch (...) {  // out of this function it would end the program
+    }
     entry.reset();
     lock.lock();
     state->running.reset();

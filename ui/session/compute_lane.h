@@ -17,7 +17,8 @@ namespace quantoscope::ui {
 /// first. The functions are thread-safe and return at once; the destructor cancels and joins.
 class ComputeLane {
  public:
-  /// Work; it should ask its token often and must not throw.
+  /// Work; it should ask its token often, and tell of its own failures (see guarded.h). One that
+  /// throws is given up where it stands, and the lane goes on with the next.
   using Job = std::function<void(const CancelToken&)>;
 
   ComputeLane();

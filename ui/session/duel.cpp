@@ -84,15 +84,15 @@ std::optional<Duel::Pairing> Duel::pairing() const {
   return Pairing{std::move(*first), both->second.spec};
 }
 
-const Duel::Answer* Duel::known() const {
+const Result<SharedWinRate>* Duel::known() const {
   const auto asked = pairing();
   const auto found = asked ? answers_.find(*asked) : answers_.end();
   return found == answers_.end() ? nullptr : &found->second;
 }
 
 SharedWinRate Duel::answer() const {
-  const Answer* answer = known();
-  return answer == nullptr ? nullptr : answer->winRate;
+  const auto* answer = known();
+  return answer != nullptr && *answer ? **answer : nullptr;
 }
 
 QString Duel::problem() const {
@@ -102,8 +102,9 @@ QString Duel::problem() const {
   if (both->first.spec == both->second.spec) {
     return tr("Both are the same settings: change them, or choose another pin");
   }
-  const Answer* answer = known();
-  return answer == nullptr ? QString() : answer->problem;
+  const auto* answer = known();
+  return answer != nullptr && !*answer ? QString::fromStdString(answer->error().message)
+                                       : QString();
 }
 
 void Duel::setWanted(bool wanted) {
@@ -121,21 +122,18 @@ std::optional<Errand> Duel::next() {
   const auto asked = pairing();
   if (!wanted_ || !asked || answers_.contains(*asked)) return std::nullopt;
   const auto both = sides();
-  return Errand{
+  return Errand::of(
       tr("Comparing %1 and %2").arg(both->first.name, both->second.name),
-      [this, asked = *asked, request = request()](const auto& tensor, const auto& executor,
-                                                  const auto& control) mutable -> Errand::Delivery {
-        request.tensor = tensor;
-        auto found = winRate(request, executor, control);
-        if (!found && found.error().code == ErrorCode::Cancelled) return {};
-        return [this, asked, found = std::move(found)] {
-          if (answers_.size() >= kRemembered) answers_.clear();
-          answers_.insert_or_assign(
-              asked, found ? Answer{*found, {}}
-                           : Answer{nullptr, QString::fromStdString(found.error().message)});
-          Q_EMIT changed();
-        };
-      }};
+      [request = request()](const auto& tensor, const auto& executor, const auto& control) {
+        WinRateRequest complete = request;
+        complete.tensor = tensor;
+        return winRate(complete, executor, control);
+      },
+      [this, asked = *asked](const Result<SharedWinRate>& found) {
+        if (answers_.size() >= kRemembered) answers_.clear();
+        answers_.insert_or_assign(asked, found);
+        Q_EMIT changed();
+      });
 }
 
 }  // namespace quantoscope::ui

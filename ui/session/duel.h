@@ -62,15 +62,11 @@ class Duel : public QObject {
       return QuestionHash{}(asked.first);
     }
   };
-  struct Answer {
-    SharedWinRate winRate;  ///< null: `problem` says why
-    QString problem;
-  };
 
   std::optional<Side> sideOf(int pin) const;
   WinRateRequest request() const;
   std::optional<Pairing> pairing() const;
-  const Answer* known() const;
+  const Result<SharedWinRate>* known() const;
   std::optional<Errand> next();
   void follow();
 
@@ -79,7 +75,7 @@ class Duel : public QObject {
   std::optional<int> first_;
   std::optional<int> second_;
   bool wanted_ = false;
-  std::unordered_map<Pairing, Answer, PairingHash> answers_;
+  std::unordered_map<Pairing, Result<SharedWinRate>, PairingHash> answers_;
 };
 
 }  // namespace quantoscope::ui

@@ -6,6 +6,8 @@
 #include <mutex>
 #include <utility>
 
+#include "ui/session/guarded.h"
+
 namespace quantoscope::ui {
 
 struct IoQueue::State {
@@ -57,7 +59,8 @@ Result<WeightTensor> IoQueue::load(const SharedSource& source, const TensorInfo&
          if (closing.cancelled() || control.cancel.cancelled()) {
            promise->set_value(Error{ErrorCode::Cancelled, "cancelled"});
          } else {
-           promise->set_value(source->load(info, orientation, control));
+           promise->set_value(
+               guarded(info.name, [&] { return source->load(info, orientation, control); }));
          }
        });
   return future.get();
@@ -70,7 +73,10 @@ void IoQueue::work(const std::shared_ptr<State>& state) {
     if (state->empty()) return;
     Job job = state->takeNext();
     lock.unlock();
-    job(state->closing);
+    try {
+      job(state->closing);
+    } catch (...) {  // out of this function it would end the program
+    }
     job = nullptr;
     lock.lock();
   }

@@ -17,7 +17,8 @@ namespace quantoscope::ui {
 class IoQueue {
  public:
   enum class Priority { Foreground, Background };
-  /// `closing` is cancelled when the queue is about to be destroyed. Must not throw.
+  /// `closing` is cancelled when the queue is about to be destroyed. A job should tell of its own
+  /// failures (see guarded.h); one that throws is given up, and the queue goes on with the next.
   using Job = std::function<void(const CancelToken& closing)>;
 
   IoQueue();
@@ -29,7 +30,7 @@ class IoQueue {
   void post(Priority priority, Job job);
 
   /// Loads a tensor at background priority and waits for it. Not from the GUI thread, and not from
-  /// a job of this queue.
+  /// a job of this queue. Does not throw.
   Result<WeightTensor> load(const SharedSource& source, const TensorInfo& info,
                             const TaskControl& control,
                             Orientation orientation = Orientation::Auto);

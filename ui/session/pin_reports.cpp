@@ -90,19 +90,18 @@ std::optional<Errand> PinReports::next() {
     const auto asked = questionOf(pin);
     if (!asked || reports_.contains(*asked) || refused_.contains(*asked)) continue;
     const auto curve = pin.measure ? pin.measure->curve : nullptr;
-    return Errand{tr("Analysing pin %1").arg(pin.name),
-                  [this, asked = *asked, curve](const auto& tensor, const auto& executor,
-                                                const auto& control) -> Errand::Delivery {
-                    auto answer = answerTo(tensor, asked.spec, curve, executor, control);
-                    if (answer) {
-                      return [this, asked, found = std::move(*answer)] {
-                        take(asked, found.report, found.measure);
-                      };
-                    }
-                    if (answer.error().code == ErrorCode::Cancelled) return {};
-                    const QString problem = QString::fromStdString(answer.error().message);
-                    return [this, asked, problem] { refuse(asked, problem); };
-                  }};
+    return Errand::of(
+        tr("Analysing pin %1").arg(pin.name),
+        [spec = pin.spec, curve](const auto& tensor, const auto& executor, const auto& control) {
+          return answerTo(tensor, spec, curve, executor, control);
+        },
+        [this, asked = *asked](const Result<Answer>& answer) {
+          if (answer) {
+            take(asked, answer->report, answer->measure);
+          } else {
+            refuse(asked, QString::fromStdString(answer.error().message));
+          }
+        });
   }
   return std::nullopt;
 }

@@ -8,6 +8,7 @@
 #include <QUndoCommand>
 
 #include "core/io/model_file.h"
+#include "ui/session/guarded.h"
 #include "ui/session/session_state.h"
 
 namespace quantoscope::ui {
@@ -182,7 +183,8 @@ void Session::open(Opening opening) {
                   });
                 };
               }
-              auto source = openIt(found.path.toStdString(), found.options);
+              const std::string path = found.path.toStdString();
+              auto source = guarded(path, [&] { return openIt(path, found.options); });
               outbox->post([found, source = std::move(source)](Session& session) {
                 session.takeSource(found, source);
               });
@@ -393,13 +395,11 @@ void Session::loadCurrentTensor() {
           progress->done = done;
           progress->total = total;
         };
-        auto loaded = source->load(info, orientation, {cancel, tell});
-        Result<SharedTensor> shared = Error{};
-        if (loaded) {
-          shared = SharedTensor(std::make_shared<WeightTensor>(std::move(*loaded)));
-        } else {
-          shared = loaded.error();
-        }
+        auto shared = guarded(info.name, [&]() -> Result<SharedTensor> {
+          auto loaded = source->load(info, orientation, {cancel, tell});
+          if (!loaded) return loaded.error();
+          return SharedTensor(std::make_shared<WeightTensor>(std::move(*loaded)));
+        });
         outbox->post([epoch, orientation, shared = std::move(shared)](Session& session) {
           session.takeTensor(epoch, orientation, shared);
         });
@@ -584,7 +584,7 @@ void Session::startExport(const QString& what, const QString& path, ExportJob jo
                       }};
   exportLane_->submit(
       [what, path, job = std::move(job), control, outbox = outbox_](const CancelToken&) {
-        auto result = job(control);
+        auto result = guarded(path.toStdString(), [&] { return job(control); });
         outbox->post([what, path, result = std::move(result)](Session& session) {
           session.takeExport(what, path, result);
         });

@@ -6,6 +6,8 @@
 #include <QDir>
 #include <QFileInfo>
 
+#include "ui/session/guarded.h"
+
 namespace quantoscope::ui {
 
 namespace {
@@ -54,18 +56,18 @@ SavedSession SessionDocument::snapshot(bool withPins) const {
 
 void SessionDocument::save(const QString& path) {
   // Whatever happens to the program meanwhile: what a person asked to be saved is written.
-  queue_->post(Priority::Foreground,
-               [path, session = snapshot(true), outbox = outbox_](const CancelToken&) {
-                 const Status status = writeSession(session, path);
-                 outbox->post([path, status](SessionDocument& document) {
-                   if (!status) {
-                     Q_EMIT document.failed(messageOf(status.error()));
-                     return;
-                   }
-                   document.setPath(path);
-                   Q_EMIT document.saved(path);
-                 });
-               });
+  queue_->post(Priority::Foreground, [path, session = snapshot(true),
+                                      outbox = outbox_](const CancelToken&) {
+    const Status status = guarded(path.toStdString(), [&] { return writeSession(session, path); });
+    outbox->post([path, status](SessionDocument& document) {
+      if (!status) {
+        Q_EMIT document.failed(messageOf(status.error()));
+        return;
+      }
+      document.setPath(path);
+      Q_EMIT document.saved(path);
+    });
+  });
 }
 
 SessionDocument::Checked SessionDocument::checked(SavedSession session) {
@@ -85,7 +87,7 @@ void SessionDocument::reopen(const QString& path) {
 void SessionDocument::load(const QString& path, bool named) {
   queue_->post(Priority::Foreground, [path, named, outbox = outbox_](const CancelToken& closing) {
     if (closing.cancelled()) return;
-    auto read = readSession(path);
+    auto read = guarded(path.toStdString(), [&] { return readSession(path); });
     if (!read) {
       outbox->post([message = messageOf(read.error())](SessionDocument& document) {
         Q_EMIT document.failed(message);

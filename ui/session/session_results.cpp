@@ -6,6 +6,7 @@
 #include <QLocale>
 
 #include "core/engine/preview.h"
+#include "ui/session/guarded.h"
 #include "ui/session/session_state.h"
 
 namespace quantoscope::ui {
@@ -65,7 +66,9 @@ void Session::requestAnalysis() {
     previewLane_->submit([request, sample, outbox = outbox_, executor = environment_.executor,
                           urgent = std::make_shared<YieldGate::Hold>(previewGate_),
                           foreground](const CancelToken& cancel) {
-      auto quick = preview(request, executor, {cancel, {}}, sample);
+      auto quick = guarded(request.tensor->info().name, [&] {
+        return preview(request, executor, {cancel, {}}, sample);
+      });
       if (!quick) return;
       outbox->post([id = request.id, result = std::move(*quick), urgent](Session& session) {
         session.takePreview(id, result);
@@ -75,7 +78,9 @@ void Session::requestAnalysis() {
   foregroundLane_->submit([request = std::move(request), outbox = outbox_,
                            executor = exactExecutor_, analyseIt = environment_.analyse,
                            foreground](const CancelToken& cancel) {
-    auto result = analyseIt(request, executor, {cancel, {}});
+    auto result = guarded(request.tensor->info().name, [&] {
+      return analyseIt(request, executor, {cancel, {}});
+    });
     outbox->post([id = request.id, result = std::move(result), foreground](Session& session) {
       session.takeResult(id, result);
     });
@@ -252,7 +257,9 @@ bool Session::startDetail() {
   backgroundLane_->submit([asked = *asked, request = std::move(request),
                            executor = patientExecutor_, cancel = backgroundCancel_,
                            outbox = outbox_](const CancelToken&) {
-    auto found = analyseDetail(request, executor, {cancel, {}});
+    auto found = guarded(asked.tensor, [&] {
+      return analyseDetail(request, executor, {cancel, {}});
+    });
     outbox->post(
         [asked, found = std::move(found)](Session& session) { session.takeDetail(asked, found); });
   });
@@ -282,7 +289,9 @@ bool Session::startCurve() {
   backgroundOf_ = asked;
   backgroundLane_->submit([asked = *asked, tensor = tensor_, executor = patientExecutor_,
                            cancel = backgroundCancel_, outbox = outbox_](const CancelToken&) {
-    auto found = wideClipCurveOf(*tensor, asked.spec, kCurveGrid, executor, {cancel, {}});
+    auto found = guarded(asked.tensor, [&] {
+      return wideClipCurveOf(*tensor, asked.spec, kCurveGrid, executor, {cancel, {}});
+    });
     outbox->post(
         [asked, found = std::move(found)](Session& session) { session.takeCurve(asked, found); });
   });
@@ -339,7 +348,11 @@ bool Session::startMeasure() {
     while (done < surveyed.size()) {
       Survey& survey = surveyed[done++];
       const TensorInfo& info = source->tensors()[static_cast<std::size_t>(survey.tensor)];
-      survey.answer(queue->load(source, info, control, survey.orientation), executor, control);
+      const Status answered = guarded(info.name, [&] {
+        survey.answer(queue->load(source, info, control, survey.orientation), executor, control);
+        return ok();
+      });
+      if (!answered) survey.found = answered.error();
       if (cancel.cancelled() || std::chrono::steady_clock::now() - begin > kReportEvery) break;
     }
     surveyed.resize(done);

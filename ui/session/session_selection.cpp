@@ -1,6 +1,7 @@
 // The weights that are pointed at.
 #include <utility>
 
+#include "ui/session/guarded.h"
 #include "ui/session/session_state.h"
 
 namespace quantoscope::ui {
@@ -41,7 +42,9 @@ bool Session::startSelection() {
   backgroundLane_->submit([asked = *asked, request = std::move(request),
                            executor = patientExecutor_, cancel = backgroundCancel_,
                            outbox = outbox_](const CancelToken&) {
-    auto found = selectWeights(request, executor, {cancel, {}});
+    auto found = guarded(asked.question.tensor, [&] {
+      return selectWeights(request, executor, {cancel, {}});
+    });
     outbox->post([asked, found = std::move(found)](Session& session) {
       session.takeSelection(asked, found);
     });

@@ -1,0 +1,27 @@
+// Work on another thread, from which nothing thrown may get out.
+#pragma once
+
+#include <exception>
+#include <new>
+#include <string>
+
+#include "core/base/result.h"
+
+namespace quantoscope::ui {
+
+/// Calls `work`, which returns a Result, and returns what it does. What it throws becomes an error
+/// that begins with `what`, a tensor or a file: there is no end of a thread that could catch it.
+template <typename Work>
+auto guarded(const std::string& what, Work&& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::DoesNotFit, what + ": not enough memory"};
+  } catch (const std::exception& exception) {
+    return Error{ErrorCode::DoesNotFit, what + ": " + exception.what()};
+  } catch (...) {
+    return Error{ErrorCode::DoesNotFit, what + ": an unknown failure"};
+  }
+}
+
+}  // namespace quantoscope::ui
