@@ -72,6 +72,8 @@ class MainWindowTest : public QObject {
   void theFilterIsReachedAndLeftWithKeys();
   void formatsThatPrescribeTheirGroupsSetThem();
   void knobsChangeTheSpec();
+  void onlyOneRangeIsOn();
+  void aCodebookIsNamedInTheBoxOfTypes();
   void knobsThatDoNotApplySayWhy();
   void theGroupSizeCanBeTyped();
   void doubleQuantizationHasItsOwnKnobs();
@@ -399,6 +401,53 @@ void MainWindowTest::knobsChangeTheSpec() {
   QVERIFY(!desk.find<QCheckBox>("fullRange")->isChecked());
   desk.settle();
   QCOMPARE(desk.shownMetric("mse"), desk.expected()->metrics->mse);
+}
+
+void MainWindowTest::onlyOneRangeIsOn() {
+  Desk desk;
+  desk.open();
+  auto* full = desk.find<QCheckBox>("fullRange");
+  auto* half = desk.find<QCheckBox>("halfRange");
+  QVERIFY(!half->isEnabled());  // with scheme asym
+  QVERIFY(half->toolTip().contains(QStringLiteral("sym")));
+  QTest::keyClick(desk.find<QComboBox>("scheme"), Qt::Key_Down);
+  half->click();
+  QVERIFY(desk.session->spec().halfRange);
+  full->click();
+  QVERIFY(desk.session->spec().fullRange && !desk.session->spec().halfRange);
+  QVERIFY(full->isChecked() && !half->isChecked());
+  half->click();
+  QVERIFY(desk.session->spec().halfRange && !desk.session->spec().fullRange);
+  QVERIFY(half->isChecked() && !full->isChecked());
+  desk.settle();
+  QCOMPARE(desk.shownMetric("mse"), desk.expected()->metrics->mse);
+  desk.find<QSpinBox>("bits")->setValue(1);  // which has no such range
+  QCOMPARE(desk.session->spec().bits, 1);
+  QVERIFY(!desk.session->spec().halfRange && !half->isEnabled());
+  desk.settle();
+}
+
+void MainWindowTest::aCodebookIsNamedInTheBoxOfTypes() {
+  Desk desk;
+  desk.open();
+  auto* dtype = desk.find<QComboBox>("dtype");
+  const int formats = dtype->count();
+  const QuantSpec spec = desk.session->spec().withDtype(
+      Dtype::Codebook, *makeNamedCodebook("my levels", {-1, -0.25, 0.25, 1}));
+  desk.session->editSpec(spec, QStringLiteral("preset"));
+  QCOMPARE(dtype->currentText(), QStringLiteral("codebook my levels"));
+  QVERIFY(dtype->toolTip().startsWith(QStringLiteral("4 levels")));
+  QVERIFY(desk.find<QSpinBox>("bits")->toolTip().contains(QStringLiteral("my levels")));
+  Q_EMIT dtype->activated(dtype->currentIndex());  // chosen again: nothing to do
+  QCOMPARE(desk.session->spec(), spec);
+
+  dtype->setCurrentIndex(1);
+  Q_EMIT dtype->activated(1);
+  QCOMPARE(desk.session->spec().dtype, Dtype::Nf4);
+  QCOMPARE(dtype->count(), formats);
+  desk.session->undoGroup()->undo();
+  QCOMPARE(dtype->currentText(), QStringLiteral("codebook my levels"));
+  desk.settle();
 }
 
 void MainWindowTest::knobsThatDoNotApplySayWhy() {

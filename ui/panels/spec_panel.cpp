@@ -26,6 +26,7 @@
 #include "ui/panels/decimal_spin_box.h"
 #include "ui/panels/preset_dialog.h"
 #include "ui/panels/text_size.h"
+#include "ui/plots/choices.h"
 #include "ui/session/presets.h"
 
 namespace quantoscope::ui {
@@ -87,7 +88,7 @@ QComboBox* dtypeBox(const QString& name, const std::vector<Dtype>& dtypes, QWidg
   makeShrinkable(box);
   for (const Dtype dtype : dtypes) {
     const NumberFormat& format = formatOf(dtype);
-    box->addItem(QString::fromLatin1(format.name));
+    addChoice(box, QString::fromLatin1(format.name), dtype);
     box->setItemData(box->count() - 1, SpecPanel::tr(format.tip), Qt::ToolTipRole);
   }
   box->setAccessibleName(name);
@@ -105,11 +106,12 @@ const std::vector<Dtype>& publishedDtypes() {
   return kPublished;
 }
 
-QComboBox* schemeBox(const QString& name, QWidget* parent) {
+QComboBox* schemeBox(const QString& name, const QString& asymmetric, const QString& symmetric,
+                     QWidget* parent) {
   auto* box = new QComboBox(parent);
   makeShrinkable(box);
-  box->addItem(SpecPanel::tr("asym – zero point"));
-  box->addItem(SpecPanel::tr("sym – zero in the middle"));
+  addChoice(box, asymmetric, Scheme::Asym);
+  addChoice(box, symmetric, Scheme::Sym);
   box->setAccessibleName(name);
   return box;
 }
@@ -154,8 +156,10 @@ void repair(QuantSpec& spec) {
     spec.groupSize = prescribedGroupSize(spec.dtype).value_or(spec.groupSize);
     spec.scheme = Scheme::Asym;
   }
-  if (spec.isFloat() || spec.scheme != Scheme::Sym || spec.bits == 1) spec.fullRange = false;
-  if (spec.isFloat() || spec.scheme != Scheme::Sym) spec.halfRange = false;
+  if (spec.isFloat() || spec.scheme != Scheme::Sym || spec.bits == 1) {
+    spec.fullRange = false;
+    spec.halfRange = false;
+  }
   if (!formatOf(spec.dtype).takesDoubleQuant()) spec.doubleQuant.reset();
   if (spec.doubleQuant) {
     DoubleQuant& second = *spec.doubleQuant;
@@ -241,26 +245,38 @@ void SpecPanel::addFormat(QFormLayout* form) {
                              QStringLiteral("128"), QStringLiteral("256")},
                             this);
   groupSize_->setObjectName(QStringLiteral("groupSize"));
-  scheme_ = schemeBox(tr("Scheme"), this);
+  scheme_ = schemeBox(tr("Scheme"), tr("asym – zero point"), tr("sym – zero in the middle"), this);
   scheme_->setObjectName(QStringLiteral("scheme"));
   fullRange_ = new QCheckBox(tr("&Full range"), this);
   fullRange_->setObjectName(QStringLiteral("fullRange"));
   fullRange_->setAccessibleName(tr("Full range"));
+  halfRange_ = new QCheckBox(tr("H&alf range"), this);
+  halfRange_->setObjectName(QStringLiteral("halfRange"));
+  halfRange_->setAccessibleName(tr("Half range"));
+  auto* ranges = new QHBoxLayout;
+  ranges->setSpacing(12);
+  ranges->addWidget(fullRange_);
+  ranges->addWidget(halfRange_);
+  ranges->addStretch(1);
 
   form->addRow(sectionTitle(tr("Number format"), this));
   form->addRow(tr("&Type"), dtype_);
   form->addRow(tr("&Bits"), bits_);
   form->addRow(tr("&Group size"), groupSize_);
   form->addRow(tr("Sche&me"), scheme_);
-  form->addRow(QString(), fullRange_);
+  form->addRow(QString(), ranges);
 }
 
 void SpecPanel::addClipping(QFormLayout* form) {
   policy_ = new QComboBox(this);
   makeShrinkable(policy_);
   policy_->setObjectName(QStringLiteral("policy"));
-  policy_->addItems({tr("none"), tr("fixed ratio"), tr("search per tensor"), tr("search per row"),
-                     tr("search per group"), tr("optimal scale")});
+  addChoice(policy_, tr("none"), ClipPolicy::Kind::None);
+  addChoice(policy_, tr("fixed ratio"), ClipPolicy::Kind::Ratio);
+  addChoice(policy_, tr("search per tensor"), ClipPolicy::Kind::SearchTensor);
+  addChoice(policy_, tr("search per row"), ClipPolicy::Kind::SearchRows);
+  addChoice(policy_, tr("search per group"), ClipPolicy::Kind::SearchGroups);
+  addChoice(policy_, tr("optimal scale"), ClipPolicy::Kind::Optimal);
   policy_->setAccessibleName(tr("Clip policy"));
   policy_->setToolTip(
       tr("How much of each group's range is kept; a search tries the ratios from 1 "
@@ -316,9 +332,8 @@ QWidget* SpecPanel::makeDoubleQuantBody() {
   secondDtype_->setObjectName(QStringLiteral("secondDtype"));
   secondBits_ = bitsSpin(tr("Bits of the scales"), doubleQuantBody_);
   secondBits_->setObjectName(QStringLiteral("secondBits"));
-  secondScheme_ = schemeBox(tr("Scheme of the scales"), doubleQuantBody_);
-  secondScheme_->setItemText(0, tr("asym – minus mean"));
-  secondScheme_->setItemText(1, tr("sym – as they are"));
+  secondScheme_ = schemeBox(tr("Scheme of the scales"), tr("asym – minus mean"),
+                            tr("sym – as they are"), doubleQuantBody_);
   secondScheme_->setObjectName(QStringLiteral("secondScheme"));
   secondGroupSize_ = groupSizeBox(
       tr("Group size of the scales"),
@@ -361,21 +376,30 @@ QWidget* SpecPanel::makeScope() {
 
 void SpecPanel::connectControls() {
   connect(dtype_, &QComboBox::activated, this, [this](int index) {
-    edit(tr("type %1").arg(dtype_->itemText(index)), [=](QuantSpec& spec) {
-      spec = spec.withDtype(allDtypes()[static_cast<std::size_t>(index)]);
-    });
+    const auto dtype = choiceAt<Dtype>(dtype_, index);
+    if (dtype == session_->spec().dtype) return;
+    edit(tr("type %1").arg(dtype_->itemText(index)),
+         [=](QuantSpec& spec) { spec = spec.withDtype(dtype); });
   });
   connect(bits_, &QSpinBox::valueChanged, this, [this](int bits) {
     edit(tr("%1 bits").arg(bits), [=](QuantSpec& spec) { spec.bits = bits; });
   });
   connect(scheme_, &QComboBox::activated, this, [this](int index) {
-    const auto scheme = static_cast<Scheme>(index);
+    const auto scheme = choiceAt<Scheme>(scheme_, index);
     edit(tr("scheme %1").arg(QString::fromLatin1(nameOf(scheme))),
          [=](QuantSpec& spec) { spec.scheme = scheme; });
   });
   connect(fullRange_, &QCheckBox::toggled, this, [this](bool on) {
-    edit(on ? tr("full range") : tr("no full range"),
-         [=](QuantSpec& spec) { spec.fullRange = on; });
+    edit(on ? tr("full range") : tr("no full range"), [=](QuantSpec& spec) {
+      spec.fullRange = on;
+      spec.halfRange = spec.halfRange && !on;
+    });
+  });
+  connect(halfRange_, &QCheckBox::toggled, this, [this](bool on) {
+    edit(on ? tr("half range") : tr("no half range"), [=](QuantSpec& spec) {
+      spec.halfRange = on;
+      spec.fullRange = spec.fullRange && !on;
+    });
   });
   for (QComboBox* box : {groupSize_, secondGroupSize_}) {
     const bool second = box == secondGroupSize_;
@@ -404,17 +428,17 @@ void SpecPanel::connectControls() {
     });
   });
   connect(secondDtype_, &QComboBox::activated, this, [this](int index) {
-    editDoubleQuant(tr("type of the scales"), [=](DoubleQuant& second) {
-      second.dtype = publishedDtypes()[static_cast<std::size_t>(index)];
-    });
+    const auto dtype = choiceAt<Dtype>(secondDtype_, index);
+    editDoubleQuant(tr("type of the scales"), [=](DoubleQuant& second) { second.dtype = dtype; });
   });
   connect(secondBits_, &QSpinBox::valueChanged, this, [this](int bits) {
     editDoubleQuant(tr("%1 bits for scales").arg(bits),
                     [=](DoubleQuant& second) { second.bits = bits; });
   });
   connect(secondScheme_, &QComboBox::activated, this, [this](int index) {
+    const auto scheme = choiceAt<Scheme>(secondScheme_, index);
     editDoubleQuant(tr("scheme of the scales"),
-                    [=](DoubleQuant& second) { second.scheme = static_cast<Scheme>(index); });
+                    [=](DoubleQuant& second) { second.scheme = scheme; });
   });
 
   connect(applyToAll_, &QPushButton::clicked, session_, &Session::applyToAll);
@@ -470,7 +494,7 @@ void SpecPanel::editRatio(double ratio) {
 }
 
 void SpecPanel::editPolicy(int index) {
-  const auto kind = static_cast<ClipPolicy::Kind>(index);
+  const auto kind = choiceAt<ClipPolicy::Kind>(policy_, index);
   const double ratio = ratio_->value();
   edit(tr("clip policy %1").arg(policy_->itemText(index)), [=](QuantSpec& spec) {
     spec.clip = kind == ClipPolicy::Kind::Ratio ? ClipPolicy::fixed(ratio) : ClipPolicy{kind, 1.0};
@@ -489,46 +513,70 @@ void SpecPanel::showSpec() {
   showBest();
 }
 
+/// Levels of one's own come from a file, a preset or a session: they are listed while in use.
+void SpecPanel::showDtype(const QuantSpec& spec) {
+  const int listed = dtype_->findData(static_cast<int>(Dtype::Codebook));
+  if (listed >= 0) dtype_->removeItem(listed);
+  if (spec.dtype == Dtype::Codebook) {
+    const NamedCodebook& own = spec.codebook;
+    addChoice(dtype_, tr("codebook %1").arg(QString::fromStdString(own.name)), spec.dtype);
+    dtype_->setItemData(
+        dtype_->count() - 1,
+        tr("%1 levels of your own, from %2 to %3")
+            .arg(own.book->levels.size())
+            .arg(numberText(own.book->levels.front()), numberText(own.book->levels.back())),
+        Qt::ToolTipRole);
+  }
+  showChoice(dtype_, spec.dtype);
+  dtype_->setToolTip(dtype_->itemData(dtype_->currentIndex(), Qt::ToolTipRole).toString());
+}
+
 void SpecPanel::showFormat(const QuantSpec& spec) {
-  const QSignalBlocker blockers[] = {QSignalBlocker(dtype_), QSignalBlocker(bits_),
+  const QSignalBlocker blockers[] = {QSignalBlocker(dtype_),     QSignalBlocker(bits_),
                                      QSignalBlocker(groupSize_), QSignalBlocker(scheme_),
-                                     QSignalBlocker(fullRange_)};
-  const QString dtype = QString::fromLatin1(nameOf(spec.dtype));
-  dtype_->setCurrentText(dtype);
+                                     QSignalBlocker(fullRange_), QSignalBlocker(halfRange_)};
+  showDtype(spec);
   bits_->setValue(spec.bits);
   groupSize_->setCurrentText(groupSizeText(spec.groupSize));
-  scheme_->setCurrentIndex(static_cast<int>(spec.scheme));
-  fullRange_->setChecked(spec.fullRange);
+  showChoice(scheme_, spec.scheme);
 
-  const QString codebook = spec.isFloat()
-                               ? tr("%1 is a table of levels, always %2 bits, scaled about zero")
-                                     .arg(dtype)
-                                     .arg(spec.bits)
-                               : QString();
-  dtype_->setToolTip(dtype_->itemData(dtype_->currentIndex(), Qt::ToolTipRole).toString());
-  setUsable(bits_, codebook, tr("Bits of a code"));
+  const QString tableOfLevels =
+      spec.isFloat() ? tr("%1 is a table of levels, always %2 bits, scaled about zero")
+                           .arg(dtype_->currentText())
+                           .arg(spec.bits)
+                     : QString();
+  setUsable(bits_, tableOfLevels, tr("Bits of a code"));
   const auto prescribed = prescribedGroupSize(spec.dtype);
   setUsable(groupSize_,
-            prescribed ? tr("%1 has blocks of %2").arg(dtype).arg(*prescribed) : QString(),
+            prescribed ? tr("%1 has blocks of %2").arg(dtype_->currentText()).arg(*prescribed)
+                       : QString(),
             tr("Weights along a row that share a scale"));
-  setUsable(scheme_, codebook,
+  setUsable(scheme_, tableOfLevels,
             tr("asym: codes span the group's range, with a zero point\n"
                "sym: codes are centred on zero, one parameter less"));
-  QString noFullRange = codebook;
-  if (noFullRange.isEmpty() && spec.scheme != Scheme::Sym) {
-    noFullRange = tr("Only scheme sym has a lowest code without a counterpart");
+  showRanges(spec);
+}
+
+void SpecPanel::showRanges(const QuantSpec& spec) {
+  fullRange_->setChecked(spec.fullRange);
+  halfRange_->setChecked(spec.halfRange);
+  QString whyNot;
+  if (spec.isFloat()) {
+    whyNot = tr("%1 is a table of levels: only integers have ranges").arg(dtype_->currentText());
+  } else if (spec.scheme != Scheme::Sym) {
+    whyNot = tr("Only scheme sym has a lowest code without a counterpart");
+  } else if (spec.bits == 1) {
+    whyNot = tr("Not with 1 bit, which has no code to spare");
   }
-  if (noFullRange.isEmpty() && spec.bits == 1) {
-    noFullRange = tr("Not with 1 bit: the scale would be divided by 0");
-  }
-  setUsable(fullRange_, noFullRange,
-            tr("Use the lowest code too: the largest magnitude maps to it"));
+  setUsable(fullRange_, whyNot, tr("Use the lowest code too: the largest magnitude maps to it"));
+  setUsable(halfRange_, whyNot,
+            tr("The largest magnitude maps to half of all steps: 7.5 with 4 bits"));
 }
 
 void SpecPanel::showClipping(const QuantSpec& spec) {
   const QSignalBlocker blockers[] = {QSignalBlocker(policy_), QSignalBlocker(slider_),
                                      QSignalBlocker(ratio_)};
-  policy_->setCurrentIndex(static_cast<int>(spec.clip.kind));
+  showChoice(policy_, spec.clip.kind);
   double shown = spec.clip.kind == ClipPolicy::Kind::Ratio ? spec.clip.ratio : 1.0;
   if (spec.clip.searches()) {
     const SharedResult result = session_->result();
@@ -547,9 +595,9 @@ void SpecPanel::showDoubleQuant(const QuantSpec& spec) {
   const DoubleQuant second = spec.doubleQuant.value_or(DoubleQuant{});
   doubleQuant_->setChecked(spec.doubleQuant.has_value());
   doubleQuantBody_->setVisible(spec.doubleQuant.has_value());
-  secondDtype_->setCurrentText(QString::fromLatin1(nameOf(second.dtype)));
+  showChoice(secondDtype_, second.dtype);
   secondBits_->setValue(second.bits);
-  secondScheme_->setCurrentIndex(static_cast<int>(second.scheme));
+  showChoice(secondScheme_, second.scheme);
   secondGroupSize_->setCurrentText(second.groupSize < 0 ? secondGroupSize_->itemText(0)
                                                         : QString::number(second.groupSize));
   setUsable(secondBits_,

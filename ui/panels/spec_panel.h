@@ -53,6 +53,8 @@ class SpecPanel : public QWidget {
 
   void showSpec();
   void showFormat(const QuantSpec& spec);
+  void showDtype(const QuantSpec& spec);
+  void showRanges(const QuantSpec& spec);
   void showClipping(const QuantSpec& spec);
   void showDoubleQuant(const QuantSpec& spec);
   void showScope();
@@ -68,6 +70,7 @@ class SpecPanel : public QWidget {
   QComboBox* groupSize_;
   QComboBox* scheme_;
   QCheckBox* fullRange_;
+  QCheckBox* halfRange_;
   QComboBox* policy_;
   QSlider* slider_;
   QDoubleSpinBox* ratio_;
