@@ -39,6 +39,7 @@
 #include "ui/plots/code_use_plot.h"
 #include "ui/plots/error_histogram_plot.h"
 #include "ui/plots/error_map_plot.h"
+#include "ui/plots/plot_rows.h"
 #include "ui/plots/profile_plot.h"
 #include "ui/plots/trade_off_plot.h"
 
@@ -92,6 +93,7 @@ class MainWindowTest : public QObject {
   void tablesAreExported();
   void quantizedTensorsAreExported();
   void plotsAreExported();
+  void everyPlotHasARow();
   void theCommandIsQuotedForAShell();
   void layoutIsRestored();
   void layoutOfAnotherVersionIsLeftAlone();
@@ -780,14 +782,43 @@ void MainWindowTest::plotsAreExported() {
   Desk desk;
   desk.open();
   const QString suffixes[] = {QStringLiteral("png"), QStringLiteral("svg"), QStringLiteral("pdf")};
-  for (int plot = 0; plot < 3; ++plot) {
+  for (std::size_t plot = 0; plot < std::size(suffixes); ++plot) {
     const QString path = desk.directory.filePath(QStringLiteral("plot.") + suffixes[plot]);
-    desk.window->exportPlotImage(plot, path);
+    desk.window->exportPlotImage(*desk.window->plots()[plot], path);
     QVERIFY(QFileInfo(path).size() > 500);
     QCOMPARE(desk.messages()->kind(), MessageBar::Kind::Info);
   }
-  desk.window->exportPlotImage(0, desk.directory.filePath(QStringLiteral("no/such/place.png")));
+  desk.window->exportPlotImage(*desk.window->plots()[0],
+                               desk.directory.filePath(QStringLiteral("no/such/place.png")));
   QCOMPARE(desk.messages()->kind(), MessageBar::Kind::Error);
+}
+
+void MainWindowTest::everyPlotHasARow() {
+  Desk desk;
+  desk.open();
+  const std::vector<Plot*>& plots = desk.window->plots();
+  QCOMPARE(plots.size(), plotRows().size());
+  QCOMPARE(static_cast<qsizetype>(plots.size()), desk.window->findChildren<Plot*>().size());
+  QSet<QString> files;
+  for (std::size_t i = 0; i < plots.size(); ++i) {
+    const PlotRow& row = plotRows()[i];
+    QCOMPARE(&rowOf(*plots[i]), &row);
+    files.insert(QString::fromLatin1(row.fileEnd));
+    QVERIFY(!plots[i]->accessibleName().isEmpty());
+    if (row.dock != nullptr) {
+      const auto* dock = desk.find<QDockWidget>(row.dock);
+      QVERIFY2(dock != nullptr && dock->isAncestorOf(plots[i]), row.dock);
+      QCOMPARE(dock->windowTitle(), row.title());
+    }
+    // Offered as an image and as a table, and as a command.
+    int entries = 0;
+    for (const QAction* action : desk.window->findChildren<QAction*>()) {
+      if (action->text() == row.menuText() + QStringLiteral("…")) ++entries;
+    }
+    QCOMPARE(entries, 2);
+    QVERIFY(plots[i]->findChild<QAction*>(QStringLiteral("copyAsCommand")) != nullptr);
+  }
+  QCOMPARE(static_cast<std::size_t>(files.size()), plots.size());
 }
 
 void MainWindowTest::theCommandIsQuotedForAShell() {

@@ -9,10 +9,8 @@
 
 #include "core/base/text.h"
 #include "ui/main_window/main_window.h"
-#include "ui/plots/clip_curve_plot.h"
-#include "ui/plots/error_histogram_plot.h"
-#include "ui/plots/trade_off_plot.h"
-#include "ui/plots/weight_histogram_plot.h"
+#include "ui/plots/plot.h"
+#include "ui/plots/plot_rows.h"
 
 namespace quantoscope::ui {
 
@@ -79,15 +77,18 @@ QString overviewCommand(const Session& session) {
 void offerCommands(MainWindow& window, const Session* session) {
   const Command plain = [session] { return inspectCommand(*session, false); };
   const Command detailed = [session] { return inspectCommand(*session, true); };
+  const Command search = [session] { return searchCommand(*session); };
   for (Plot* plot : window.plots()) {
-    if (qobject_cast<ClipCurvePlot*>(plot) != nullptr) {
-      offer(window, plot, [session] { return searchCommand(*session); });
-    } else if (qobject_cast<ErrorHistogramPlot*>(plot) != nullptr ||
-               qobject_cast<WeightHistogramPlot*>(plot) != nullptr ||
-               qobject_cast<TradeOffPlot*>(plot) != nullptr) {
-      offer(window, plot, plain);
-    } else {
-      offer(window, plot, detailed);
+    switch (rowOf(*plot).command) {
+      case PlotCommand::Inspect:
+        offer(window, plot, plain);
+        break;
+      case PlotCommand::InspectDetail:
+        offer(window, plot, detailed);
+        break;
+      case PlotCommand::Search:
+        offer(window, plot, search);
+        break;
     }
   }
   const auto offerIn = [&](const char* name, const Command& made) {

@@ -99,12 +99,16 @@ void MainWindow::exportOverview(const QString& path) {
                         textExport(path.toStdString(), csvText(header, rows)));
 }
 
-void MainWindow::exportPlotImage(int index, const QString& path) {
-  const Plot* plot = plots()[static_cast<std::size_t>(index)];
+void MainWindow::exportPlotTable(const Plot& plot, const QString& path) {
+  session_->startExport(plot.title(), path,
+                        textExport(path.toStdString(), plot.tableAsCsv().toStdString()));
+}
+
+void MainWindow::exportPlotImage(const Plot& plot, const QString& path) {
   // Twice the pixels of the screen, so that the image can be printed.
-  const Status status = plot->exportImage(path, plot->size(), 2);
+  const Status status = plot.exportImage(path, plot.size(), 2);
   if (status) {
-    messages_->showMessage(MessageBar::Kind::Info, tr("%1 written to %2").arg(plot->title(), path));
+    messages_->showMessage(MessageBar::Kind::Info, tr("%1 written to %2").arg(plot.title(), path));
   } else {
     messages_->showMessage(MessageBar::Kind::Error, QString::fromStdString(status.error().message));
   }

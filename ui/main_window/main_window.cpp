@@ -1,5 +1,9 @@
 #include "ui/main_window/main_window.h"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 #include <QAction>
 #include <QDockWidget>
 #include <QFileInfo>
@@ -11,10 +15,10 @@
 
 #include "ui/main_window/brushing.h"
 #include "ui/main_window/commands.h"
+#include "ui/main_window/plot_feed.h"
 #include "ui/main_window/workbench.h"
 #include "ui/panels/activity_bar.h"
 #include "ui/panels/clip_curve_frame.h"
-#include "ui/panels/error_histogram_frame.h"
 #include "ui/panels/group_chooser.h"
 #include "ui/panels/message_bar.h"
 #include "ui/panels/metrics_panel.h"
@@ -26,6 +30,7 @@
 #include "ui/plots/clip_curve_plot.h"
 #include "ui/plots/error_histogram_plot.h"
 #include "ui/plots/plot_links.h"
+#include "ui/plots/plot_rows.h"
 #include "ui/plots/weight_histogram_plot.h"
 #include "ui/session/preset_store.h"
 #include "ui/session/session_document.h"
@@ -41,8 +46,10 @@ MainWindow::MainWindow(Session* session, Settings* settings, QWidget* parent)
   setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
   createPlots();
   createDocks();
+  collectPlots();
   document_ = new SessionDocument(session_, workbench_->pins(), this);
-  links_ = new PlotLinks(plots(), this);
+  links_ = new PlotLinks(plots_, this);
+  feed_ = new PlotFeed(session_, plots_, this);
   createMessageBars();
   createStatusBar();
   createFileMenu();
@@ -76,11 +83,9 @@ QSize MainWindow::sizeHint() const {
 // ---- what it is made of
 
 void MainWindow::createPlots() {
-  errors_ = new ErrorHistogramPlot;
-  weights_ = new WeightHistogramPlot;
   curve_ = new ClipCurvePlot;
-  auto* errorFrame = new ErrorHistogramFrame(errors_);
-  auto* weightFrame = new PlotFrame(weights_);
+  auto* errorFrame = new PlotFrame(new ErrorHistogramPlot);
+  auto* weightFrame = new PlotFrame(new WeightHistogramPlot);
   curveFrame_ = new ClipCurveFrame(curve_);
   spreads_ = new ClipSpreads(session_, this);
   weightFrame->addControl(new GroupChooser(session_, weightFrame));
@@ -124,7 +129,15 @@ void MainWindow::createDocks() {
                       new VerticalScrollArea(spec_, this));
   metricsDock_ =
       addDock(Qt::RightDockWidgetArea, QStringLiteral("metricsDock"), tr("Metrics"), metricsFrame);
-  workbench_ = new Workbench(session_, settings_, presets_, errors_, this);
+  workbench_ = new Workbench(session_, settings_, presets_, this);
+}
+
+void MainWindow::collectPlots() {
+  const QList<Plot*> all = findChildren<Plot*>();
+  for (const PlotRow& row : plotRows()) {
+    std::copy_if(all.begin(), all.end(), std::back_inserter(plots_),
+                 [&row](const Plot* plot) { return plot->metaObject() == row.type; });
+  }
 }
 
 std::vector<QDockWidget*> MainWindow::docks() const {
@@ -214,11 +227,11 @@ void MainWindow::connectSession() {
 }
 
 void MainWindow::connectPlots() {
-  new Brushing(session_, plots(), this);
+  new Brushing(session_, plots_, this);
   connect(workbench_->pins(), &PinStore::refused, this, [this](const QString& message) {
     messages_->showMessage(MessageBar::Kind::Info, message);
   });
-  for (Plot* plot : plots()) {
+  for (Plot* plot : plots_) {
     connect(plot, &Plot::hovered, this,
             [this](const QString& text) { statusBar()->showMessage(text); });
     connect(plot, &Plot::saved, this, [this](const QString& path) {
@@ -258,19 +271,11 @@ void MainWindow::connectComparison() {
   connect(curveFrame_, &ClipCurveFrame::windowChanged, this, search);
   connect(curveFrame_, &ClipCurveFrame::windowChanged, this, &MainWindow::showCurve);
   connect(spreads_, &ClipSpreads::changed, this, &MainWindow::showCurve);
-  const auto showPins = [this] {
-    weights_->setPins(workbench_->pinOverlays());
-    curve_->setPins(workbench_->pinOverlays());
-  };
+  connect(findChild<ErrorHistogramPlot*>(), &ErrorHistogramPlot::unitChanged, feed_,
+          &PlotFeed::showStale);
+  const auto showPins = [this] { feed_->setPins(workbench_->pinOverlays()); };
   connect(workbench_, &Workbench::pinOverlaysChanged, this, showPins);
   showPins();
-}
-
-std::vector<Plot*> MainWindow::plots() const {
-  std::vector<Plot*> all = {errors_, weights_, curve_};
-  const std::vector<Plot*> docked = workbench_->plots();
-  all.insert(all.end(), docked.begin(), docked.end());
-  return all;
 }
 
 // ---- what is shown
@@ -286,34 +291,11 @@ void MainWindow::showTitle() {
 
 void MainWindow::showResult() {
   const SharedResult result = session_->result();
-  if (result != shownResult_) showNewResult(result);
-  // Only what is about to be replaced: after a stop nothing is, and the message bar says so.
-  // A preview is no stale answer but a rough one, as the status bar says.
-  const bool stale = result && !result->preview && !session_->resultIsCurrent() &&
-                     session_->activity().foreground();
-  weights_->setStale(stale);
-  const QString estimate =
-      result && result->preview && !session_->resultIsCurrent()
-          ? tr("preview of %1 weights").arg(locale().toString(result->preview->sampled))
-          : QString();
-  errors_->setEstimate(estimate);
-  weights_->setEstimate(estimate);
-  showRatio();
-}
-
-void MainWindow::showNewResult(const SharedResult& result) {
-  shownResult_ = result;
-  errors_->setResult(result);
-  weights_->setResult(result);
-  const QString subject =
-      result ? QStringLiteral("%1, %2").arg(QString::fromStdString(result->info.name),
-                                            QString::fromStdString(describe(result->spec)))
-             : QString();
-  for (Plot* plot : std::initializer_list<Plot*>{errors_, weights_, curve_}) {
-    plot->setSubject(subject);
+  if (std::exchange(shownResult_, result) != result) {
+    const bool unsearchable = result && !result->metrics;
+    curve_->setFailure(unsearchable ? tr("NaN or infinite values: nothing to search") : QString());
   }
-  const bool unsearchable = result && !result->metrics;
-  curve_->setFailure(unsearchable ? tr("NaN or infinite values: nothing to search") : QString());
+  showRatio();
 }
 
 void MainWindow::showCurve() {

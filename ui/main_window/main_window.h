@@ -21,18 +21,17 @@ namespace quantoscope::ui {
 class ClipCurveFrame;
 class ClipCurvePlot;
 class ClipSpreads;
-class ErrorHistogramPlot;
 class FileWatch;
 class MessageBar;
 class MetricsPanel;
 class Plot;
-class PlotFrame;
+class PlotFeed;
+struct PlotRow;
 class PlotLinks;
 class PresetStore;
 class SessionDocument;
 class SpecPanel;
 class TensorBrowser;
-class WeightHistogramPlot;
 class Workbench;
 
 /// Browser on the left, plots in the middle, settings and metrics on the right. Restores its layout
@@ -77,11 +76,12 @@ class MainWindow : public QMainWindow {
   void exportNeuralCompressor(const QString& path);
   void exportMetrics(const QString& path);
   void exportOverview(const QString& path);
-  /// `plot` is an index into plots(); the suffix tells the format.
-  void exportPlotImage(int plot, const QString& path);
+  /// The suffix tells the format.
+  void exportPlotImage(const Plot& plot, const QString& path);
+  void exportPlotTable(const Plot& plot, const QString& path);
 
-  /// Error histogram, weight histogram, clip curve, then those of the docks.
-  std::vector<Plot*> plots() const;
+  /// In the order of plotRows().
+  const std::vector<Plot*>& plots() const { return plots_; }
 
   QSize sizeHint() const override;
 
@@ -95,6 +95,7 @@ class MainWindow : public QMainWindow {
   static constexpr int kStatusMs = 5000;  ///< how long the status bar tells of something done
 
   void createPlots();
+  void collectPlots();
   void createDocks();
   void createMessageBars();
   void showHints();
@@ -140,7 +141,6 @@ class MainWindow : public QMainWindow {
 
   void showTitle();
   void showResult();
-  void showNewResult(const SharedResult& result);
   void showCurve();
   void showSpread();
   void connectComparison();
@@ -152,14 +152,14 @@ class MainWindow : public QMainWindow {
   Session* session_;
   Settings* settings_;
 
-  ErrorHistogramPlot* errors_ = nullptr;
-  WeightHistogramPlot* weights_ = nullptr;
+  std::vector<Plot*> plots_;
   ClipCurvePlot* curve_ = nullptr;
   Perspective perspective_ = Perspective::Inspect;
   std::vector<QAction*> perspectiveActions_;
   ClipCurveFrame* curveFrame_ = nullptr;
   ClipSpreads* spreads_ = nullptr;
   PlotLinks* links_ = nullptr;
+  PlotFeed* feed_ = nullptr;
   /// The mean of w^2 of a tensor, which is asked for under no spec in particular.
   std::pair<std::optional<Question>, double> signal_;
   QSplitter* rows_ = nullptr;

@@ -18,6 +18,7 @@
 #include "ui/panels/tensor_browser.h"
 #include "ui/plots/plot.h"
 #include "ui/plots/plot_links.h"
+#include "ui/plots/plot_rows.h"
 
 namespace quantoscope::ui {
 
@@ -110,7 +111,7 @@ void MainWindow::createViewMenu() {
   logAction_->setCheckable(true);
   connect(logAction_, &QAction::toggled, this, &MainWindow::setLogCounts);
   addAction(menu, {}, tr("&Whole Range in All Plots"), QKeySequence(Qt::CTRL | Qt::Key_0), [this] {
-    for (Plot* plot : plots()) plot->resetView();
+    for (Plot* plot : plots_) plot->resetView();
   });
   QAction* linked = addAction(menu, {}, tr("Lin&ked Axes"), {}, {});
   linked->setToolTip(tr("Plots along the same quantity zoom and pan together"));
@@ -216,17 +217,14 @@ void MainWindow::createExportMenu() {
   exportMenu_->addSeparator();
   QMenu* images = exportMenu_->addMenu(tr("Plot &Image"));
   QMenu* tables = exportMenu_->addMenu(tr("Plot &Data"));
-  const QString names[] = {tr("&Error Histogram…"), tr("&Weight Histogram…"), tr("&Clip Curve…")};
-  const QString ends[] = {QStringLiteral("-errors"), QStringLiteral("-weights"),
-                          QStringLiteral("-clip-curve")};
-  for (int i = 0; i < 3; ++i) {
-    add(images, names[i], {}, ends[i], imageFilters(), QStringLiteral("png"),
-        [this, i](const QString& path) { exportPlotImage(i, path); });
-    add(tables, names[i], {}, ends[i], csv, QStringLiteral("csv"), [this, i](const QString& path) {
-      const Plot* plot = plots()[static_cast<std::size_t>(i)];
-      session_->startExport(plot->title(), path,
-                            textExport(path.toStdString(), plot->tableAsCsv().toStdString()));
-    });
+  for (const Plot* plot : plots_) {
+    const PlotRow& row = rowOf(*plot);
+    const QString name = row.menuText() + QStringLiteral("…");
+    const QString end = QLatin1Char('-') + QString::fromLatin1(row.fileEnd);
+    add(images, name, {}, end, imageFilters(), QStringLiteral("png"),
+        [this, plot](const QString& path) { exportPlotImage(*plot, path); });
+    add(tables, name, {}, end, csv, QStringLiteral("csv"),
+        [this, plot](const QString& path) { exportPlotTable(*plot, path); });
   }
 }
 

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include <QCheckBox>
-#include <QComboBox>
 #include <QDockWidget>
 #include <QMainWindow>
 #include <QVBoxLayout>
@@ -13,26 +11,12 @@
 #include "ui/panels/group_panel.h"
 #include "ui/panels/overview_panel.h"
 #include "ui/panels/plot_frame.h"
-#include "ui/plots/code_use_plot.h"
-#include "ui/plots/difference_map_plot.h"
-#include "ui/plots/difference_plot.h"
-#include "ui/plots/error_histogram_plot.h"
 #include "ui/plots/error_map_plot.h"
-#include "ui/plots/group_plot.h"
-#include "ui/plots/profile_plot.h"
-#include "ui/plots/trade_off_plot.h"
+#include "ui/plots/plot_rows.h"
 
 namespace quantoscope::ui {
 
 namespace {
-
-QComboBox* chooser(const QStringList& items, const QString& name, QWidget* parent) {
-  auto* box = new QComboBox(parent);
-  box->addItems(items);
-  box->setAccessibleName(name);
-  box->setToolTip(name);
-  return box;
-}
 
 /// The base colour of the view, with the margin of the plots in the middle.
 QWidget* padded(QWidget* content) {
@@ -46,52 +30,47 @@ QWidget* padded(QWidget* content) {
 }  // namespace
 
 Workbench::Workbench(Session* session, Settings* settings, PresetStore* presets,
-                     ErrorHistogramPlot* errors, QMainWindow* window)
+                     QMainWindow* window)
     : QObject(window),
       session_(session),
       window_(window),
       settings_(settings),
-      errors_(errors),
       pins_(new PinStore(session, this)),
       reports_(new PinReports(session, pins_, this)),
       duel_(new Duel(session, pins_, this)),
       comparison_(new ComparisonPanel(session, pins_)),
       overview_(new OverviewPanel(session, settings, presets)),
       duelPanel_(new DuelPanel(duel_)),
-      map_(new ErrorMapPlot),
-      profile_(new ProfilePlot),
-      codes_(new CodeUsePlot),
       group_(new GroupPanel(session)) {
-  addDock(QStringLiteral("mapDock"), tr("Error Map"), padded(mapFrame()));
-  addDock(QStringLiteral("profileDock"), tr("Profile"), padded(profileFrame()));
-  addDock(QStringLiteral("codesDock"), tr("Codes"), padded(new PlotFrame(codes_)));
-  group_->setAutoFillBackground(true);
-  group_->setBackgroundRole(QPalette::Base);
-  addDock(QStringLiteral("groupDock"), tr("Group"), group_);
-
-  addDock(QStringLiteral("comparisonDock"), tr("Comparison"), comparison_);
-  duelPanel_->setAutoFillBackground(true);
-  duelPanel_->setBackgroundRole(QPalette::Base);
-  addDock(QStringLiteral("duelDock"), tr("Head to Head"), duelPanel_);
-  overview_->setAutoFillBackground(true);
-  overview_->setBackgroundRole(QPalette::Base);
-  addDock(QStringLiteral("overviewDock"), tr("Model"), overview_);
+  for (const PlotRow& row : plotRows()) {
+    if (row.dock == nullptr) continue;
+    plotDocks_.push_back(addDock(row.dock, row.title(), padded(new PlotFrame(row.make()))));
+  }
+  for (QWidget* panel : std::initializer_list<QWidget*>{group_, duelPanel_, overview_}) {
+    panel->setAutoFillBackground(true);
+    panel->setBackgroundRole(QPalette::Base);
+  }
+  panelDocks_ = {addDock("groupDock", tr("Group"), group_),
+                 addDock("comparisonDock", tr("Comparison"), comparison_),
+                 addDock("duelDock", tr("Head to Head"), duelPanel_),
+                 addDock("overviewDock", tr("Model"), overview_)};
   pins_->restoreText(settings->pins());
 
   connect(pins_, &PinStore::changed, this, &Workbench::showPins);
   connect(reports_, &PinReports::changed, this, &Workbench::showPins);
   connect(session_, &Session::tensorChanged, this, &Workbench::showPins);
-  connect(map_, &ErrorMapPlot::groupChosen, session_, [this](std::size_t row, std::size_t index) {
+  auto* map = window_->findChild<ErrorMapPlot*>();
+  connect(map, &ErrorMapPlot::groupChosen, session_, [this](std::size_t row, std::size_t index) {
     session_->setGroup(GroupIndex{row, index});
   });
-  connect(session_, &Session::detailChanged, this, &Workbench::showDetail);
-  connect(session_, &Session::tensorChanged, this, &Workbench::showDetail);
-  connect(session_, &Session::resultChanged, this, &Workbench::showDetail);
-  connect(session_, &Session::activityChanged, this, &Workbench::showStale);
+  const auto showGroup = [this, map] {
+    const SharedResult result = session_->result();
+    if (result && result->group) map->setChosenGroup(result->group->index);
+  };
+  connect(session_, &Session::resultChanged, map, showGroup);
+  showGroup();
   connect(session_, &Session::resultChanged, this, &Workbench::completePins);
   connect(session_, &Session::curveChanged, this, &Workbench::completePins);
-  connect(errors_, &ErrorHistogramPlot::unitChanged, this, &Workbench::showStale);
-  showDetail();
   showPins();
 }
 
@@ -99,81 +78,56 @@ QAction* Workbench::pinAction() const {
   return comparison_->pinAction();
 }
 
-QDockWidget* Workbench::dock(const char* name) const {
-  const auto found = std::find_if(docks_.begin(), docks_.end(), [name](const QDockWidget* dock) {
-    return dock->objectName() == QLatin1String(name);
-  });
-  return found == docks_.end() ? nullptr : *found;
+std::vector<QDockWidget*> Workbench::docks() const {
+  std::vector<QDockWidget*> all = plotDocks_;
+  all.insert(all.end(), panelDocks_.begin(), panelDocks_.end());
+  return all;
 }
 
-QDockWidget* Workbench::addDock(const QString& name, const QString& title, QWidget* content) {
+QDockWidget* Workbench::dock(const char* name) const {
+  const auto all = docks();
+  const auto found = std::find_if(all.begin(), all.end(), [name](const QDockWidget* dock) {
+    return dock->objectName() == QLatin1String(name);
+  });
+  return found == all.end() ? nullptr : *found;
+}
+
+QDockWidget* Workbench::addDock(const char* name, const QString& title, QWidget* content) {
   auto* dock = new QDockWidget(title, window_);
-  dock->setObjectName(name);
+  dock->setObjectName(QString::fromLatin1(name));
   dock->setAccessibleName(title);
   dock->setWidget(content);
   window_->addDockWidget(Qt::BottomDockWidgetArea, dock);
-  docks_.push_back(dock);
   return dock;
 }
 
-QWidget* Workbench::mapFrame() {
-  auto* frame = new PlotFrame(map_);
-  auto* measure = chooser({tr("Largest"), tr("RMS"), tr("Mean")},
-                          tr("What the map shows of the errors in a cell"), frame);
-  measure->setObjectName(QStringLiteral("mapMeasure"));
-  connect(measure, &QComboBox::currentIndexChanged, map_,
-          [this](int index) { map_->setMeasure(static_cast<ErrorMapPlot::Measure>(index)); });
-  frame->addControl(measure);
-  return frame;
-}
-
-QWidget* Workbench::profileFrame() {
-  auto* frame = new PlotFrame(profile_);
-  auto* side = chooser({tr("Rows"), tr("Group places"), tr("Input channels")},
-                       tr("Along which side of the tensor errors are shown"), frame);
-  side->setObjectName(QStringLiteral("profileSide"));
-  connect(side, &QComboBox::currentIndexChanged, profile_,
-          [this](int index) { profile_->setSide(static_cast<ProfilePlot::Side>(index)); });
-  auto* sorted = new QCheckBox(tr("Sorted"), frame);
-  sorted->setAccessibleName(tr("Worst first"));
-  sorted->setToolTip(tr("Worst first"));
-  connect(sorted, &QCheckBox::toggled, profile_, &ProfilePlot::setSorted);
-  connect(profile_, &ProfilePlot::sortedChanged, sorted, &QCheckBox::setChecked);
-  frame->addControl(side);
-  frame->addControl(sorted);
-  return frame;
-}
-
-std::vector<Plot*> Workbench::plots() const {
-  return {map_,           profile_,           codes_,           comparison_->plot(),
-          group_->plot(), duelPanel_->plot(), duelPanel_->map()};
-}
-
 void Workbench::arrange() {
-  QDockWidget* const map = dock("mapDock");
-  QDockWidget* const group = dock("groupDock");
+  QDockWidget* const plots = plotDocks_.front();
+  QDockWidget* const panels = panelDocks_.front();
   // Never all side by side, which would make the window as wide as all of them together.
-  for (QDockWidget* dock : docks_) {
+  for (QDockWidget* dock : docks()) {
     dock->setFloating(false);
     window_->removeDockWidget(dock);
   }
-  window_->addDockWidget(Qt::BottomDockWidgetArea, map);
-  window_->splitDockWidget(map, group, Qt::Horizontal);
+  window_->addDockWidget(Qt::BottomDockWidgetArea, plots);
+  window_->splitDockWidget(plots, panels, Qt::Horizontal);
   // Where a tensor errs on the left, tables on the right: seven tabs in a row would cut their
   // names.
-  for (const char* name : {"profileDock", "codesDock"}) window_->tabifyDockWidget(map, dock(name));
-  for (const char* name : {"comparisonDock", "duelDock", "overviewDock"}) {
-    window_->tabifyDockWidget(group, dock(name));
+  for (QDockWidget* dock : plotDocks_) {
+    if (dock != plots) window_->tabifyDockWidget(plots, dock);
   }
-  for (QDockWidget* dock : docks_) dock->show();
-  map->raise();
-  group->raise();
+  for (QDockWidget* dock : panelDocks_) {
+    if (dock != panels) window_->tabifyDockWidget(panels, dock);
+  }
+  for (QDockWidget* dock : docks()) dock->show();
+  plots->raise();
+  panels->raise();
 }
 
 void Workbench::arrangeForComparison() {
   QDockWidget* const comparison = dock("comparisonDock");
   QDockWidget* const duel = dock("duelDock");
-  for (QDockWidget* dock : docks_) dock->hide();
+  for (QDockWidget* dock : docks()) dock->hide();
   // Out of their tabs: what is split from a tab becomes one.
   for (QDockWidget* dock : {comparison, duel}) {
     window_->removeDockWidget(dock);
@@ -184,30 +138,6 @@ void Workbench::arrangeForComparison() {
   window_->resizeDocks({comparison}, {height}, Qt::Vertical);
   window_->resizeDocks({comparison, duel}, {window_->width() * 2 / 3, window_->width() / 3},
                        Qt::Horizontal);
-}
-
-/// The last detail stays until the next is there, unless it is another tensor's.
-void Workbench::showDetail() {
-  const SharedDetail detail = session_->detail();
-  const bool nothing = session_->currentTensor().isEmpty() ||
-                       (session_->resultIsCurrent() && !session_->result()->metrics);
-  if (detail || nothing) {
-    map_->setDetail(detail);
-    profile_->setDetail(detail);
-    codes_->setDetail(detail);
-    errors_->setDetail(detail);
-  }
-  if (const SharedResult result = session_->result(); result && result->group) {
-    map_->setChosenGroup(result->group->index);
-  }
-  if (detail) {
-    const QString subject =
-        QString::fromStdString(detail->info.name + ", " + describe(detail->spec));
-    for (Plot* plot : std::initializer_list<Plot*>{map_, profile_, codes_}) {
-      plot->setSubject(subject);
-    }
-  }
-  showStale();
 }
 
 /// A pin that was made before its answer was there, without a curve, or by a version that knew
@@ -240,21 +170,8 @@ void Workbench::showPins() {
     }
     overlays_.push_back(std::move(overlay));
   }
-  errors_->setPins(overlays_);
-  profile_->setPins(overlays_);
-  codes_->setPins(overlays_);
   settings_->setPins(pins_->toText());
   Q_EMIT pinOverlaysChanged();
-}
-
-void Workbench::showStale() {
-  const bool awaited =
-      !session_->currentTensor().isEmpty() && !session_->detail() && !session_->activity().idle();
-  for (Plot* plot : std::initializer_list<Plot*>{map_, profile_, codes_}) plot->setStale(awaited);
-  const SharedResult result = session_->result();
-  const bool overtaken = result && !result->preview && !session_->resultIsCurrent() &&
-                         session_->activity().foreground();
-  errors_->setStale(overtaken || (awaited && errors_->awaitsDetail()));
 }
 
 }  // namespace quantoscope::ui

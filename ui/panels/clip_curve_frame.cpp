@@ -1,50 +1,46 @@
 #include "ui/panels/clip_curve_frame.h"
 
-#include <QComboBox>
 #include <QLocale>
 
+#include "ui/plots/choices.h"
 #include "ui/plots/clip_curve_plot.h"
 #include "ui/session/session.h"
 
 namespace quantoscope::ui {
 
 ClipCurveFrame::ClipCurveFrame(ClipCurvePlot* plot, QWidget* parent)
-    : PlotFrame(plot, parent), search_(new QComboBox(this)), window_(new QComboBox(this)) {
-  const auto prepare = [this](QComboBox* box, const char* objectName, const QStringList& items,
-                              const QString& name, const QString& toolTip) {
-    box->setObjectName(QString::fromLatin1(objectName));
-    box->addItems(items);
-    box->setAccessibleName(name);
-    box->setToolTip(toolTip);
-    addControl(box);
-  };
-  prepare(search_, "clipSearch", {tr("Tensor"), tr("Each row"), tr("Each group")},
-          tr("What has a clip ratio of its own"),
-          tr("One ratio for the tensor, or the best of each row or group"));
+    : PlotFrame(plot, parent),
+      search_(makeChooser("clipSearch", tr("What has a clip ratio of its own"),
+                          tr("One ratio for the tensor, or the best of each row or group"), this)),
+      window_(makeChooser("clipWindow", tr("Window of the search"),
+                          tr("Ratios that a search tries: the reference's window, or the extended "
+                             "one"),
+                          this)) {
+  addChoice(search_, tr("Tensor"), ClipPolicy::Kind::SearchTensor);
+  addChoice(search_, tr("Each row"), ClipPolicy::Kind::SearchRows);
+  addChoice(search_, tr("Each group"), ClipPolicy::Kind::SearchGroups);
   const QLocale numbers;
   const auto range = [&numbers](double to, int decimals) {
     return QStringLiteral("1–%1").arg(numbers.toString(to, 'f', decimals));
   };
-  prepare(window_, "clipWindow", {range(RatioGrid{}.to, 3), range(Session::kCurveGrid.to, 1)},
-          tr("Window of the search"),
-          tr("Ratios that a search tries: the reference's window, or the extended one"));
-  auto* unit = new QComboBox(this);
-  prepare(unit, "clipUnit", {tr("MSE"), tr("SQNR")}, tr("Unit of the error"),
-          tr("Mean squared error, or signal to noise in dB (U)"));
+  window_->addItems({range(RatioGrid{}.to, 3), range(Session::kCurveGrid.to, 1)});
+  QComboBox* unit = makeChooser("clipUnit", tr("Unit of the error"),
+                                tr("Mean squared error, or signal to noise in dB (U)"), this);
+  addChoice(unit, tr("MSE"), ClipCurvePlot::Measure::Mse);
+  addChoice(unit, tr("SQNR"), ClipCurvePlot::Measure::Sqnr);
+  for (QComboBox* box : {search_, window_, unit}) addControl(box);
 
   connect(search_, &QComboBox::currentIndexChanged, this, &ClipCurveFrame::searchChanged);
   connect(window_, &QComboBox::currentIndexChanged, this, &ClipCurveFrame::windowChanged);
-  connect(unit, &QComboBox::currentIndexChanged, plot,
-          [plot](int index) { plot->setMeasure(static_cast<ClipCurvePlot::Measure>(index)); });
-  connect(plot, &ClipCurvePlot::measureChanged, unit, [unit](ClipCurvePlot::Measure measure) {
-    unit->setCurrentIndex(static_cast<int>(measure));
+  connect(unit, &QComboBox::currentIndexChanged, plot, [plot, unit](int index) {
+    plot->setMeasure(choiceAt<ClipCurvePlot::Measure>(unit, index));
   });
+  connect(plot, &ClipCurvePlot::measureChanged, unit,
+          [unit](ClipCurvePlot::Measure measure) { showChoice(unit, measure); });
 }
 
 ClipPolicy::Kind ClipCurveFrame::search() const {
-  static constexpr ClipPolicy::Kind kKinds[] = {
-      ClipPolicy::Kind::SearchTensor, ClipPolicy::Kind::SearchRows, ClipPolicy::Kind::SearchGroups};
-  return kKinds[search_->currentIndex()];
+  return choiceAt<ClipPolicy::Kind>(search_, search_->currentIndex());
 }
 
 RatioGrid ClipCurveFrame::window() const {

@@ -49,6 +49,7 @@ PlotFrame::PlotFrame(Plot* plot, QWidget* parent)
   // As high with controls as without, so that plots side by side line up.
   headline_->addStrut(fontMetrics().height() + 10);
   headline_->addWidget(title, 1);
+  for (QWidget* control : plot->makeControls(this)) addControl(control);
 
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(1, 1, 1, 1);

@@ -11,7 +11,8 @@ namespace quantoscope::ui {
 
 class Plot;
 
-/// Title on the left, cut where there is no room for it, controls on the right, the plot below.
+/// Title on the left, cut where there is no room for it, the plot's controls on the right, the plot
+/// below.
 class PlotFrame : public QFrame {
   Q_OBJECT
 
@@ -20,7 +21,7 @@ class PlotFrame : public QFrame {
   explicit PlotFrame(Plot* plot, QWidget* parent = nullptr);
 
   Plot* plot() const { return plot_; }
-  /// Adds a control at the right end of the headline.
+  /// Adds another control at the right end of the headline.
   void addControl(QWidget* control);
 
  protected:

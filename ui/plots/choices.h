@@ -1,10 +1,20 @@
 // Combo boxes whose items stand for the values of an enumeration.
 #pragma once
 
-#include <QtWidgets/QComboBox>
 #include <QtCore/QString>
+#include <QtWidgets/QComboBox>
 
 namespace quantoscope::ui {
+
+/// An empty box; `name` tells people and assistive tools what is chosen.
+inline QComboBox* makeChooser(const char* objectName, const QString& name, const QString& toolTip,
+                              QWidget* parent) {
+  auto* box = new QComboBox(parent);
+  box->setObjectName(QString::fromLatin1(objectName));
+  box->setAccessibleName(name);
+  box->setToolTip(toolTip);
+  return box;
+}
 
 /// Appends an item that stands for `value`; no order of items or values is meant.
 template <typename Value>

@@ -35,7 +35,7 @@ class ClipCurvePlot : public Plot {
   /// Null or empty: the empty state. `window` is shaded; only ratios in it can be the marked
   /// optimum. `signal` is the mean of w^2, for the SQNR. The zoom is kept.
   void setCurve(std::shared_ptr<const ClipCurve> curve, RatioGrid window, double signal = 0);
-  void setPins(std::vector<PinOverlay> pins);
+  void setPins(std::vector<PinOverlay> pins) override;
   /// The outcome of a search per row or group, or null for the search per tensor.
   void setSpread(SharedClipSpread spread);
 

@@ -19,8 +19,8 @@ class CodeUsePlot : public BrushPlot {
   explicit CodeUsePlot(QWidget* parent = nullptr);
 
   /// Null: the empty state.
-  void setDetail(SharedDetail detail);
-  void setPins(std::vector<PinOverlay> pins);
+  void setDetail(SharedDetail detail) override;
+  void setPins(std::vector<PinOverlay> pins) override;
 
   /// One row a code: code, level, count, share, and where something is selected, how much of it.
   Table table() const override;

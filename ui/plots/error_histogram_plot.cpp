@@ -4,7 +4,10 @@
 
 #include <QtGui/QAction>
 #include <QtGui/QPainter>
+#include <QtWidgets/QCheckBox>
 #include <qcustomplot.h>
+
+#include "ui/plots/choices.h"
 
 namespace quantoscope::ui {
 
@@ -92,6 +95,30 @@ void ErrorHistogramPlot::setMagnitudes(bool on) {
 void ErrorHistogramPlot::setPins(std::vector<PinOverlay> pins) {
   pins_ = std::move(pins);
   if (hasData()) arrangeOverlays();  // else a message may be shown, which must stay
+}
+
+std::vector<QWidget*> ErrorHistogramPlot::makeControls(QWidget* parent) {
+  QComboBox* units = makeChooser("errorUnit", tr("Unit of errors"),
+                                 tr("Errors in weight units, in steps of each group's scale, or "
+                                    "relative to the weights"),
+                                 parent);
+  addChoice(units, tr("Weight units"), ErrorUnit::Weight);
+  addChoice(units, tr("Steps"), ErrorUnit::Step);
+  addChoice(units, tr("Relative"), ErrorUnit::Relative);
+  showChoice(units, unit_);
+  connect(units, &QComboBox::currentIndexChanged, this,
+          [this, units](int index) { setUnit(choiceAt<ErrorUnit>(units, index)); });
+  connect(this, &ErrorHistogramPlot::unitChanged, units,
+          [units](ErrorUnit unit) { showChoice(units, unit); });
+
+  auto* magnitudes = new QCheckBox(tr("Absolute"), parent);
+  magnitudes->setObjectName(QStringLiteral("errorMagnitudes"));
+  magnitudes->setAccessibleName(tr("Absolute errors"));
+  magnitudes->setToolTip(tr("Count the magnitudes of errors"));
+  magnitudes->setChecked(magnitudes_);
+  connect(magnitudes, &QCheckBox::toggled, this, &ErrorHistogramPlot::setMagnitudes);
+  connect(this, &ErrorHistogramPlot::magnitudesChanged, magnitudes, &QCheckBox::setChecked);
+  return {units, magnitudes};
 }
 
 bool ErrorHistogramPlot::detailFits() const {

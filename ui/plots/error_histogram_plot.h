@@ -22,13 +22,12 @@ class ErrorHistogramPlot : public HistogramPlot {
 
   /// Null: the empty state. A result without an error histogram (a tensor with NaN or infinite
   /// values) is shown as a failure that says so. The zoom is kept while the tensor stays the same.
-  void setResult(SharedResult result);
+  void setResult(SharedResult result) override;
 
   /// The longer answer, to the same or an earlier question; null where there is none. Other units
   /// than that of the weights show the last one of the tensor until the next is there.
-  void setDetail(SharedDetail detail);
-  /// Whether the chosen unit needs a detail that is not there, or not of the result's spec.
-  bool awaitsDetail() const;
+  void setDetail(SharedDetail detail) override;
+  bool awaitsDetail() const override;
 
   ErrorUnit unit() const { return unit_; }
   void setUnit(ErrorUnit unit);
@@ -36,7 +35,8 @@ class ErrorHistogramPlot : public HistogramPlot {
   void setMagnitudes(bool on);
 
   /// In weight units at once, in the others once a pin's detail is known.
-  void setPins(std::vector<PinOverlay> pins);
+  void setPins(std::vector<PinOverlay> pins) override;
+  std::vector<QWidget*> makeControls(QWidget* parent) override;
 
   QString summary() const override;
   QString axisKey() const override;

@@ -10,6 +10,7 @@
 #include <qcustomplot.h>
 
 #include "ui/plots/axis_tickers.h"
+#include "ui/plots/choices.h"
 #include "ui/plots/map_image.h"
 #include "ui/plots/series.h"
 
@@ -57,6 +58,18 @@ void ErrorMapPlot::setDetail(SharedDetail detail) {
                          detail->info.name == detail_->info.name;
   detail_ = std::move(detail);
   showPlane(sameShape);
+}
+
+std::vector<QWidget*> ErrorMapPlot::makeControls(QWidget* parent) {
+  const QString name = tr("What the map shows of the errors in a cell");
+  QComboBox* box = makeChooser("mapMeasure", name, name, parent);
+  addChoice(box, tr("Largest"), Measure::Maximum);
+  addChoice(box, tr("RMS"), Measure::Rms);
+  addChoice(box, tr("Mean"), Measure::Mean);
+  showChoice(box, measure_);
+  connect(box, &QComboBox::currentIndexChanged, this,
+          [this, box](int index) { setMeasure(choiceAt<Measure>(box, index)); });
+  return {box};
 }
 
 void ErrorMapPlot::setMeasure(Measure measure) {

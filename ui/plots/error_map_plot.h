@@ -23,7 +23,8 @@ class ErrorMapPlot : public BrushPlot {
   explicit ErrorMapPlot(QWidget* parent = nullptr);
 
   /// Null: the empty state. The zoom is kept while the shape of the map stays the same.
-  void setDetail(SharedDetail detail);
+  void setDetail(SharedDetail detail) override;
+  std::vector<QWidget*> makeControls(QWidget* parent) override;
   void setMeasure(Measure measure);
   Measure measure() const { return measure_; }
   /// The group that is framed.

@@ -15,7 +15,7 @@ class GroupPlot : public BrushPlot {
   explicit GroupPlot(QWidget* parent = nullptr);
 
   /// Null, or without a group: the empty state. The zoom is kept while the group stays the same.
-  void setResult(SharedResult result);
+  void setResult(SharedResult result) override;
 
   /// One row a weight: row, column, weight, code, decoded, error, scale, zero_point, and where
   /// something is selected, whether it is.

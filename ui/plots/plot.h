@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <QtCore/QRectF>
 #include <QtCore/QSize>
@@ -15,6 +16,8 @@
 #include <QtWidgets/QWidget>
 
 #include "core/base/result.h"
+#include "core/engine/detail.h"
+#include "ui/plots/pin_overlay.h"
 #include "ui/plots/theme.h"
 
 QT_BEGIN_NAMESPACE
@@ -82,6 +85,23 @@ class Plot : public QWidget {
   QString rowAsTsv() const;
   /// Opens the table in a window of its own, which follows the plot; again: brings it to the front.
   void showAsTable();
+
+  // What the window knows of the current tensor is handed to every plot that asks for it by its
+  // row (see plot_rows.h). Null: nothing is known (yet).
+
+  /// The quick answer.
+  virtual void setResult(SharedResult) {}
+  /// The longer answer, to the same or an earlier question.
+  virtual void setDetail(SharedDetail) {}
+  /// Whether what is chosen to be shown needs a detail that is not there, or not of the result's
+  /// spec.
+  virtual bool awaitsDetail() const { return false; }
+  /// Pinned configurations of the tensor, to be laid over what is shown.
+  virtual void setPins(std::vector<PinOverlay>) {}
+
+  /// New controls for what is plotted, for the headline of the plot; they follow the plot's own
+  /// keys and menu.
+  virtual std::vector<QWidget*> makeControls(QWidget*) { return {}; }
 
   /// Marks what is shown as not yet the answer to the newest question: dimmed, with a small tag.
   /// Seen after a short delay, so that quick answers do not flicker. Showing new data does not

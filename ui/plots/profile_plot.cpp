@@ -6,9 +6,11 @@
 
 #include <QtGui/QAction>
 #include <QtGui/QPainter>
+#include <QtWidgets/QCheckBox>
 #include <qcustomplot.h>
 
 #include "ui/plots/axis_tickers.h"
+#include "ui/plots/choices.h"
 #include "ui/plots/series.h"
 
 namespace quantoscope::ui {
@@ -63,6 +65,24 @@ void ProfilePlot::setDetail(SharedDetail detail) {
   if (detail == detail_) return;
   detail_ = std::move(detail);
   arrange();
+}
+
+std::vector<QWidget*> ProfilePlot::makeControls(QWidget* parent) {
+  const QString name = tr("Along which side of the tensor errors are shown");
+  QComboBox* side = makeChooser("profileSide", name, name, parent);
+  addChoice(side, tr("Rows"), Side::Rows);
+  addChoice(side, tr("Group places"), Side::GroupPositions);
+  addChoice(side, tr("Input channels"), Side::InputChannels);
+  showChoice(side, side_);
+  connect(side, &QComboBox::currentIndexChanged, this,
+          [this, side](int index) { setSide(choiceAt<Side>(side, index)); });
+  auto* sorted = new QCheckBox(tr("Sorted"), parent);
+  sorted->setAccessibleName(tr("Worst first"));
+  sorted->setToolTip(tr("Worst first"));
+  sorted->setChecked(sorted_);
+  connect(sorted, &QCheckBox::toggled, this, &ProfilePlot::setSorted);
+  connect(this, &ProfilePlot::sortedChanged, sorted, &QCheckBox::setChecked);
+  return {side, sorted};
 }
 
 void ProfilePlot::setPins(std::vector<PinOverlay> pins) {

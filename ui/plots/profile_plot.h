@@ -28,8 +28,9 @@ class ProfilePlot : public BrushPlot {
   explicit ProfilePlot(QWidget* parent = nullptr);
 
   /// Null: the empty state.
-  void setDetail(SharedDetail detail);
-  void setPins(std::vector<PinOverlay> pins);
+  void setDetail(SharedDetail detail) override;
+  void setPins(std::vector<PinOverlay> pins) override;
+  std::vector<QWidget*> makeControls(QWidget* parent) override;
   void setSide(Side side);
   Side side() const { return side_; }
   void setSorted(bool on);

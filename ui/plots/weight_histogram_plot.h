@@ -18,9 +18,9 @@ class WeightHistogramPlot : public HistogramPlot {
   explicit WeightHistogramPlot(QWidget* parent = nullptr);
 
   /// Null: the empty state. The zoom is kept while the tensor stays the same.
-  void setResult(SharedResult result);
+  void setResult(SharedResult result) override;
 
-  void setPins(std::vector<PinOverlay> pins);
+  void setPins(std::vector<PinOverlay> pins) override;
 
   QString summary() const override;
 
