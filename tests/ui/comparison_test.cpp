@@ -43,7 +43,7 @@ struct Comparison : Desk {
   QTableView* table() const { return find<QTableView>("comparison"); }
   PinStore* pins() const { return window->findChild<PinStore*>(); }
   Workbench* workbench() const { return window->findChild<Workbench*>(); }
-  QLabel* verdict() const { return find<QLabel>("duelVerdict"); }
+  QLabel* verdict() const { return find<QLabel>("headToHeadVerdict"); }
 
   /// Pins the present spec with these bits and group size.
   void pin(int bits, long long groupSize = 32) {
@@ -94,11 +94,11 @@ class ComparisonTest : public QObject {
   void pinsOfAnotherUnitLieOverTheErrors();
   void aPinWithoutAMeasureIsMeasured();
   void groupsAreWonAsCounted();
-  void theDuelFollowsAnEdit();
+  void headToHeadFollowsAnEdit();
   void drawsAreShown();
   void nothingIsCountedWhileHidden();
   void codebooksOfOneNameAreToldApart();
-  void theDuelSaysWhatIsMissing();
+  void headToHeadSaysWhatIsMissing();
   void foregroundWorkCancelsAnErrandWhichIsAskedForAgain();
   void anOwnerThatDiedGetsNothing();
   void plotsOfTheSameQuantityZoomTogether();
@@ -271,8 +271,8 @@ void ComparisonTest::groupsAreWonAsCounted() {
   QVERIFY(desk.bar()->accessibleDescription().contains(
       QStringLiteral("wins %1 groups").arg(expected->firstWins)));
   // Turned about by the choosers.
-  auto* first = desk.find<QComboBox>("duelFirst");
-  auto* second = desk.find<QComboBox>("duelSecond");
+  auto* first = desk.find<QComboBox>("headToHeadFirst");
+  auto* second = desk.find<QComboBox>("headToHeadSecond");
   first->setCurrentIndex(1);
   second->setCurrentIndex(0);
   Q_EMIT second->activated(0);
@@ -280,19 +280,19 @@ void ComparisonTest::groupsAreWonAsCounted() {
       QStringLiteral("wins %1 groups").arg(expected->secondWins)));
 }
 
-void ComparisonTest::theDuelFollowsAnEdit() {
+void ComparisonTest::headToHeadFollowsAnEdit() {
   Comparison desk;
   desk.begin();
   desk.pin(4, 32);
-  const auto* duel = desk.window->findChild<Duel*>();
+  const auto* headToHead = desk.window->findChild<HeadToHead*>();
   for (const int bits : {2, 3, 5, 6}) {
     QuantSpec spec = desk.session->spec();
     spec.bits = bits;
     desk.session->editSpec(spec, QStringLiteral("bits"));
-    QVERIFY(!duel->answer());  // not that of the edit before
-    QTRY_VERIFY(duel->answer());
-    QCOMPARE(duel->answer()->first, spec);
-    QCOMPARE(duel->answer()->firstWins,
+    QVERIFY(!headToHead->answer());  // not that of the edit before
+    QTRY_VERIFY(headToHead->answer());
+    QCOMPARE(headToHead->answer()->first, spec);
+    QCOMPARE(headToHead->answer()->firstWins,
              desk.counted(spec, desk.pins()->pins()[0].spec, 32)->firstWins);
   }
   desk.settle();
@@ -314,10 +314,10 @@ void ComparisonTest::nothingIsCountedWhileHidden() {
   desk.pin(4, 32);
   desk.edit([](QuantSpec& spec) { spec.bits = 3; });
   desk.settle();
-  const auto* duel = desk.window->findChild<Duel*>();
-  QVERIFY(!duel->answer());
+  const auto* headToHead = desk.window->findChild<HeadToHead*>();
+  QVERIFY(!headToHead->answer());
   desk.window->showPerspective(MainWindow::Perspective::Compare);
-  QTRY_VERIFY(duel->answer());
+  QTRY_VERIFY(headToHead->answer());
   desk.settle();
 }
 
@@ -341,24 +341,24 @@ void ComparisonTest::codebooksOfOneNameAreToldApart() {
     QCOMPARE(reports->of(pin)->result->metrics->mse, pin.measure->mse);
   }
   // The present settings are the second pin's; then those of another name's worth of levels.
-  const auto* duel = desk.window->findChild<Duel*>();
-  QTRY_VERIFY(duel->answer());
-  QCOMPARE(duel->answer()->first, fine);
+  const auto* headToHead = desk.window->findChild<HeadToHead*>();
+  QTRY_VERIFY(headToHead->answer());
+  QCOMPARE(headToHead->answer()->first, fine);
   const QuantSpec other = withLevels({-1, -0.5, 0.25, 1});
   desk.session->editSpec(other, QStringLiteral("codebook"));
-  QVERIFY(!duel->answer());
-  QTRY_VERIFY(duel->answer());
-  QCOMPARE(duel->answer()->first, other);
+  QVERIFY(!headToHead->answer());
+  QTRY_VERIFY(headToHead->answer());
+  QCOMPARE(headToHead->answer()->first, other);
   desk.settle();
 }
 
-void ComparisonTest::theDuelSaysWhatIsMissing() {
+void ComparisonTest::headToHeadSaysWhatIsMissing() {
   Comparison desk;
   desk.begin();
   QVERIFY(desk.verdict()->text().contains(QStringLiteral("Pin settings")));
   QTest::keyClick(desk.window.get(), Qt::Key_P, Qt::ControlModifier);
   QVERIFY(desk.verdict()->text().contains(QStringLiteral("same settings")));
-  QVERIFY(!desk.find<QComboBox>("duelFirst")->currentText().isEmpty());
+  QVERIFY(!desk.find<QComboBox>("headToHeadFirst")->currentText().isEmpty());
 }
 
 void ComparisonTest::foregroundWorkCancelsAnErrandWhichIsAskedForAgain() {

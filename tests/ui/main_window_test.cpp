@@ -31,7 +31,7 @@
 #include "ui/models/group_model.h"
 #include "ui/models/tensor_list_model.h"
 #include "ui/panels/appearance.h"
-#include "ui/panels/duel_panel.h"
+#include "ui/panels/head_to_head_panel.h"
 #include "ui/panels/locator.h"
 #include "ui/panels/message_bar.h"
 #include "ui/panels/metrics_panel.h"
@@ -123,7 +123,7 @@ void MainWindowTest::metricsEqualTheEngine() {
   QVERIFY(desk.window->windowTitle().contains(QStringLiteral("dense/kernel")));
   QVERIFY(desk.window->windowTitle().contains(QStringLiteral("model.h5")));
   for (const Plot* plot : desk.window->plots()) {
-    if (desk.window->findChild<DuelPanel*>()->isAncestorOf(plot)) continue;  // it needs a pin
+    if (desk.window->findChild<HeadToHeadPanel*>()->isAncestorOf(plot)) continue;  // it needs a pin
     QVERIFY2(!plot->table().rows.isEmpty(), qPrintable(plot->title()));
     QVERIFY(!plot->isStale());
   }

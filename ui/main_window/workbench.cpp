@@ -7,8 +7,8 @@
 #include <QVBoxLayout>
 
 #include "ui/panels/comparison_panel.h"
-#include "ui/panels/duel_panel.h"
 #include "ui/panels/group_panel.h"
+#include "ui/panels/head_to_head_panel.h"
 #include "ui/panels/overview_panel.h"
 #include "ui/panels/plot_frame.h"
 #include "ui/plots/error_map_plot.h"
@@ -37,22 +37,23 @@ Workbench::Workbench(Session* session, Settings* settings, PresetStore* presets,
       settings_(settings),
       pins_(new PinStore(session, this)),
       reports_(new PinReports(session, pins_, this)),
-      duel_(new Duel(session, pins_, this)),
+      headToHead_(new HeadToHead(session, pins_, this)),
       comparison_(new ComparisonPanel(session, pins_)),
       overview_(new OverviewPanel(session, settings, presets)),
-      duelPanel_(new DuelPanel(duel_)),
+      headToHeadPanel_(new HeadToHeadPanel(headToHead_)),
       group_(new GroupPanel(session)) {
   for (const PlotRow& row : plotRows()) {
     if (row.dock == nullptr) continue;
     plotDocks_.push_back(addDock(row.dock, row.title(), padded(new PlotFrame(row.make()))));
   }
-  for (QWidget* panel : std::initializer_list<QWidget*>{group_, duelPanel_, overview_}) {
+  for (QWidget* panel : std::initializer_list<QWidget*>{group_, headToHeadPanel_, overview_}) {
     panel->setAutoFillBackground(true);
     panel->setBackgroundRole(QPalette::Base);
   }
+  // Object names stay as they are: saved layouts know docks by them.
   panelDocks_ = {addDock("groupDock", tr("Group"), group_),
                  addDock("comparisonDock", tr("Comparison"), comparison_),
-                 addDock("duelDock", tr("Head to Head"), duelPanel_),
+                 addDock("duelDock", tr("Head to Head"), headToHeadPanel_),
                  addDock("overviewDock", tr("Model"), overview_)};
   pins_->restoreText(settings->pins());
 
@@ -126,17 +127,17 @@ void Workbench::arrange() {
 
 void Workbench::arrangeForComparison() {
   QDockWidget* const comparison = dock("comparisonDock");
-  QDockWidget* const duel = dock("duelDock");
+  QDockWidget* const headToHead = dock("duelDock");
   for (QDockWidget* dock : docks()) dock->hide();
   // Out of their tabs: what is split from a tab becomes one.
-  for (QDockWidget* dock : {comparison, duel}) {
+  for (QDockWidget* dock : {comparison, headToHead}) {
     window_->removeDockWidget(dock);
     window_->addDockWidget(Qt::BottomDockWidgetArea, dock, Qt::Horizontal);
     dock->show();
   }
   const int height = std::max(window_->height() * 9 / 20, 240);
   window_->resizeDocks({comparison}, {height}, Qt::Vertical);
-  window_->resizeDocks({comparison, duel}, {window_->width() * 2 / 3, window_->width() / 3},
+  window_->resizeDocks({comparison, headToHead}, {window_->width() * 2 / 3, window_->width() / 3},
                        Qt::Horizontal);
 }
 

@@ -6,7 +6,7 @@
 #include <QObject>
 
 #include "ui/plots/pin_overlay.h"
-#include "ui/session/duel.h"
+#include "ui/session/head_to_head.h"
 #include "ui/session/pin_reports.h"
 #include "ui/session/pin_store.h"
 #include "ui/session/session.h"
@@ -21,7 +21,7 @@ QT_END_NAMESPACE
 namespace quantoscope::ui {
 
 class ComparisonPanel;
-class DuelPanel;
+class HeadToHeadPanel;
 class GroupPanel;
 class OverviewPanel;
 class PresetStore;
@@ -63,10 +63,10 @@ class Workbench : public QObject {
   Settings* settings_;
   PinStore* pins_;
   PinReports* reports_;
-  Duel* duel_;
+  HeadToHead* headToHead_;
   ComparisonPanel* comparison_;
   OverviewPanel* overview_;
-  DuelPanel* duelPanel_;
+  HeadToHeadPanel* headToHeadPanel_;
   std::vector<PinOverlay> overlays_;
   GroupPanel* group_;
   std::vector<QDockWidget*> plotDocks_;

@@ -1,4 +1,4 @@
-#include "ui/session/duel.h"
+#include "ui/session/head_to_head.h"
 
 #include <algorithm>
 #include <utility>
@@ -17,16 +17,16 @@ long long largerGroup(long long a, long long b) {
 
 }  // namespace
 
-Duel::Duel(Session* session, PinStore* pins, QObject* parent)
+HeadToHead::HeadToHead(Session* session, PinStore* pins, QObject* parent)
     : QObject(parent), session_(session), pins_(pins) {
   session->serve(this, [this] { return next(); });
-  connect(pins, &PinStore::changed, this, &Duel::follow);
-  connect(session, &Session::tensorChanged, this, &Duel::follow);
-  connect(session, &Session::orientationChanged, this, &Duel::follow);
-  connect(session, &Session::specChanged, this, &Duel::follow);
+  connect(pins, &PinStore::changed, this, &HeadToHead::follow);
+  connect(session, &Session::tensorChanged, this, &HeadToHead::follow);
+  connect(session, &Session::orientationChanged, this, &HeadToHead::follow);
+  connect(session, &Session::specChanged, this, &HeadToHead::follow);
 }
 
-std::vector<Duel::Side> Duel::candidates() const {
+std::vector<HeadToHead::Side> HeadToHead::candidates() const {
   std::vector<Side> sides;
   if (session_->currentTensor().isEmpty()) return sides;
   sides.push_back({kPresent, tr("Current settings"), -1, session_->spec()});
@@ -37,20 +37,20 @@ std::vector<Duel::Side> Duel::candidates() const {
   return sides;
 }
 
-std::optional<Duel::Side> Duel::sideOf(int pin) const {
+std::optional<HeadToHead::Side> HeadToHead::sideOf(int pin) const {
   for (Side& side : candidates()) {
     if (side.pin == pin) return std::move(side);
   }
   return std::nullopt;
 }
 
-void Duel::choose(int first, int second) {
+void HeadToHead::choose(int first, int second) {
   first_ = first;
   second_ = second;
   follow();
 }
 
-std::optional<std::pair<Duel::Side, Duel::Side>> Duel::sides() const {
+std::optional<std::pair<HeadToHead::Side, HeadToHead::Side>> HeadToHead::sides() const {
   const Pin* baseline = pins_->baseline();
   auto first = sideOf(first_.value_or(kPresent));
   auto second = sideOf(second_.value_or(baseline != nullptr ? baseline->id : -1));
@@ -64,7 +64,7 @@ std::optional<std::pair<Duel::Side, Duel::Side>> Duel::sides() const {
   return std::pair{std::move(*first), std::move(*second)};
 }
 
-WinRateRequest Duel::request() const {
+WinRateRequest HeadToHead::request() const {
   WinRateRequest request;
   const auto both = sides();
   request.first = both->first.spec;
@@ -76,7 +76,7 @@ WinRateRequest Duel::request() const {
 }
 
 /// Nothing without two sides that differ.
-std::optional<Duel::Pairing> Duel::pairing() const {
+std::optional<HeadToHead::Pairing> HeadToHead::pairing() const {
   const auto both = sides();
   if (!both || both->first.spec == both->second.spec) return std::nullopt;
   auto first = session_->questionUnder(both->first.spec);
@@ -84,18 +84,18 @@ std::optional<Duel::Pairing> Duel::pairing() const {
   return Pairing{std::move(*first), both->second.spec};
 }
 
-const Result<SharedWinRate>* Duel::known() const {
+const Result<SharedWinRate>* HeadToHead::known() const {
   const auto asked = pairing();
   const auto found = asked ? answers_.find(*asked) : answers_.end();
   return found == answers_.end() ? nullptr : &found->second;
 }
 
-SharedWinRate Duel::answer() const {
+SharedWinRate HeadToHead::answer() const {
   const auto* answer = known();
   return answer != nullptr && *answer ? **answer : nullptr;
 }
 
-QString Duel::problem() const {
+QString HeadToHead::problem() const {
   if (session_->currentTensor().isEmpty()) return tr("Open a file to compare settings");
   const auto both = sides();
   if (!both) return tr("Pin settings of this tensor (Ctrl+P) to hold others against them");
@@ -107,18 +107,18 @@ QString Duel::problem() const {
                                        : QString();
 }
 
-void Duel::setWanted(bool wanted) {
+void HeadToHead::setWanted(bool wanted) {
   if (wanted == wanted_) return;
   wanted_ = wanted;
   if (wanted && next()) session_->wakeErrands();
 }
 
-void Duel::follow() {
+void HeadToHead::follow() {
   Q_EMIT changed();
   if (next()) session_->wakeErrands();
 }
 
-std::optional<Errand> Duel::next() {
+std::optional<Errand> HeadToHead::next() {
   const auto asked = pairing();
   if (!wanted_ || !asked || answers_.contains(*asked)) return std::nullopt;
   const auto both = sides();

@@ -3,7 +3,7 @@
 
 #include <QWidget>
 
-#include "ui/session/duel.h"
+#include "ui/session/head_to_head.h"
 
 QT_BEGIN_NAMESPACE
 class QComboBox;
@@ -19,12 +19,12 @@ class WinBar;
 /// Choosers for the two sides, a bar with the groups that each wins and those that are drawn, and
 /// the histogram and the map of the difference of their errors. Nothing is computed while it is
 /// hidden.
-class DuelPanel : public QWidget {
+class HeadToHeadPanel : public QWidget {
   Q_OBJECT
 
  public:
-  /// The duel must outlive the panel.
-  explicit DuelPanel(Duel* duel, QWidget* parent = nullptr);
+  /// `headToHead` must outlive the panel.
+  explicit HeadToHeadPanel(HeadToHead* headToHead, QWidget* parent = nullptr);
 
   DifferencePlot* plot() const { return plot_; }
   DifferenceMapPlot* map() const { return map_; }
@@ -39,7 +39,7 @@ class DuelPanel : public QWidget {
   void showAnswer();
   QString verdict() const;
 
-  Duel* duel_;
+  HeadToHead* headToHead_;
   QComboBox* first_;
   QComboBox* second_;
   WinBar* bar_;

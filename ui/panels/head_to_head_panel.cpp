@@ -1,4 +1,4 @@
-#include "ui/panels/duel_panel.h"
+#include "ui/panels/head_to_head_panel.h"
 
 #include <QComboBox>
 #include <QHBoxLayout>
@@ -37,16 +37,16 @@ QComboBox* chooser(const char* name, const QString& spoken, QWidget* parent) {
 
 }  // namespace
 
-DuelPanel::DuelPanel(Duel* duel, QWidget* parent)
+HeadToHeadPanel::HeadToHeadPanel(HeadToHead* headToHead, QWidget* parent)
     : QWidget(parent),
-      duel_(duel),
-      first_(chooser("duelFirst", tr("First settings"), this)),
-      second_(chooser("duelSecond", tr("Second settings"), this)),
+      headToHead_(headToHead),
+      first_(chooser("headToHeadFirst", tr("First settings"), this)),
+      second_(chooser("headToHeadSecond", tr("Second settings"), this)),
       bar_(new WinBar(this)),
       verdict_(new QLabel(this)),
       plot_(new DifferencePlot),
       map_(new DifferenceMapPlot) {
-  verdict_->setObjectName(QStringLiteral("duelVerdict"));
+  verdict_->setObjectName(QStringLiteral("headToHeadVerdict"));
   verdict_->setAccessibleName(tr("Who wins"));
   verdict_->setWordWrap(true);
   verdict_->setTextInteractionFlags(Qt::TextSelectableByMouse);
@@ -62,7 +62,7 @@ DuelPanel::DuelPanel(Duel* duel, QWidget* parent)
   layout->addWidget(bar_);
   layout->addWidget(verdict_);
   auto* views = new QTabWidget(this);
-  views->setObjectName(QStringLiteral("duelViews"));
+  views->setObjectName(QStringLiteral("headToHeadViews"));
   views->setAccessibleName(tr("Views of the difference"));
   views->setDocumentMode(true);
   views->tabBar()->setAccessibleName(views->accessibleName());
@@ -76,54 +76,54 @@ DuelPanel::DuelPanel(Duel* duel, QWidget* parent)
 
   for (QComboBox* box : {first_, second_}) {
     connect(box, &QComboBox::activated, this, [this] {
-      duel_->choose(first_->currentData().toInt(), second_->currentData().toInt());
+      headToHead_->choose(first_->currentData().toInt(), second_->currentData().toInt());
     });
   }
-  connect(duel, &Duel::changed, this, [this] {
+  connect(headToHead, &HeadToHead::changed, this, [this] {
     if (isVisible()) refresh();
   });
   refresh();
 }
 
-void DuelPanel::refresh() {
+void HeadToHeadPanel::refresh() {
   fillChoosers();
   showAnswer();
 }
 
-void DuelPanel::showEvent(QShowEvent* event) {
-  duel_->setWanted(true);
+void HeadToHeadPanel::showEvent(QShowEvent* event) {
+  headToHead_->setWanted(true);
   refresh();
   QWidget::showEvent(event);
 }
 
-void DuelPanel::hideEvent(QHideEvent* event) {
-  duel_->setWanted(false);
+void HeadToHeadPanel::hideEvent(QHideEvent* event) {
+  headToHead_->setWanted(false);
   QWidget::hideEvent(event);
 }
 
-void DuelPanel::fillChoosers() {
+void HeadToHeadPanel::fillChoosers() {
   const PlotTheme theme = PlotTheme::from(palette());
   const int side = fontMetrics().height() * 2 / 3;
-  const auto sides = duel_->sides();
-  const std::vector<Duel::Side> all = duel_->candidates();
+  const auto sides = headToHead_->sides();
+  const std::vector<HeadToHead::Side> all = headToHead_->candidates();
   const auto fill = [&](QComboBox* box, int chosen) {
     const QSignalBlocker block(box);
     box->clear();
-    for (const Duel::Side& candidate : all) {
+    for (const HeadToHead::Side& candidate : all) {
       box->addItem(swatch(theme, candidate.color, side), candidate.name, candidate.pin);
     }
     box->setCurrentIndex(box->findData(chosen));
     box->setEnabled(all.size() > 1);
   };
-  fill(first_, sides ? sides->first.pin : Duel::kPresent);
+  fill(first_, sides ? sides->first.pin : HeadToHead::kPresent);
   fill(second_, sides ? sides->second.pin : -1);
 }
 
-QString DuelPanel::verdict() const {
-  const SharedWinRate answer = duel_->answer();
-  const auto sides = duel_->sides();
+QString HeadToHeadPanel::verdict() const {
+  const SharedWinRate answer = headToHead_->answer();
+  const auto sides = headToHead_->sides();
   if (!answer || !sides) {
-    const QString problem = duel_->problem();
+    const QString problem = headToHead_->problem();
     return problem.isEmpty() ? tr("Comparing…") : problem;
   }
   const QLocale numbers = locale();
@@ -137,11 +137,11 @@ QString DuelPanel::verdict() const {
            share(answer->weights - answer->firstNearer - answer->secondNearer, answer->weights));
 }
 
-void DuelPanel::showAnswer() {
-  const SharedWinRate answer = duel_->answer();
-  const auto sides = duel_->sides();
+void HeadToHeadPanel::showAnswer() {
+  const SharedWinRate answer = headToHead_->answer();
+  const auto sides = headToHead_->sides();
   verdict_->setText(verdict());
-  const bool awaited = !answer && duel_->problem().isEmpty();
+  const bool awaited = !answer && headToHead_->problem().isEmpty();
   if (answer && sides) {
     bar_->show({sides->first.name, sides->first.color, answer->firstWins},
                {sides->second.name, sides->second.color, answer->secondWins}, answer->groups);
@@ -151,9 +151,9 @@ void DuelPanel::showAnswer() {
                     {sides->second.name, sides->second.color});
   } else if (!awaited) {
     bar_->show({}, {}, 0);
-    plot_->setEmptyText(duel_->problem());
+    plot_->setEmptyText(headToHead_->problem());
     plot_->setAnswer(nullptr, {}, {});
-    map_->setEmptyText(duel_->problem());
+    map_->setEmptyText(headToHead_->problem());
     map_->setAnswer(nullptr, {}, {});
   }
   plot_->setStale(awaited);

@@ -14,7 +14,7 @@ namespace quantoscope::ui {
 /// Asks in the background which of two configurations has the smaller error where. Each side is a
 /// pin, or the present settings. Groups are counted in the larger group size of the two, so that
 /// each holds whole groups of both where one divides the other. Lives on the GUI thread.
-class Duel : public QObject {
+class HeadToHead : public QObject {
   Q_OBJECT
 
  public:
@@ -28,12 +28,12 @@ class Duel : public QObject {
     QuantSpec spec;
   };
 
-  /// Both must outlive the duel.
-  Duel(Session* session, PinStore* pins, QObject* parent = nullptr);
+  /// Both must outlive it.
+  HeadToHead(Session* session, PinStore* pins, QObject* parent = nullptr);
 
   /// Whoever can take part: the present settings, then the pins of the tensor that is shown.
   std::vector<Side> candidates() const;
-  /// By the pin's id or kPresent. Both may be the same, which is told to be no duel.
+  /// By the pin's id or kPresent. Both may be the same, which problem() then says.
   void choose(int first, int second);
   /// The sides; nothing where one is gone. Without a choice: the present settings and the baseline.
   std::optional<std::pair<Side, Side>> sides() const;
