@@ -99,7 +99,7 @@ class ComparisonTest : public QObject {
   void nothingIsCountedWhileHidden();
   void codebooksOfOneNameAreToldApart();
   void headToHeadSaysWhatIsMissing();
-  void foregroundWorkCancelsAnErrandWhichIsAskedForAgain();
+  void foregroundWorkCancelsABackgroundJobWhichIsAskedForAgain();
   void anOwnerThatDiedGetsNothing();
   void plotsOfTheSameQuantityZoomTogether();
   void compareShowsWhatItNeeds();
@@ -361,26 +361,27 @@ void ComparisonTest::headToHeadSaysWhatIsMissing() {
   QVERIFY(!desk.find<QComboBox>("headToHeadFirst")->currentText().isEmpty());
 }
 
-void ComparisonTest::foregroundWorkCancelsAnErrandWhichIsAskedForAgain() {
+void ComparisonTest::foregroundWorkCancelsABackgroundJobWhichIsAskedForAgain() {
   Comparison desk;
   desk.begin();
   std::atomic<int> begun = 0;
   std::atomic<int> cancelled = 0;
   int delivered = 0;
   QObject owner;
-  desk.session->serve(&owner, [&]() -> std::optional<Errand> {
+  desk.session->serve(&owner, [&]() -> std::optional<BackgroundJob> {
     if (delivered > 0) return std::nullopt;
-    return Errand{QStringLiteral("waiting"),
-                  [&](const auto&, const auto&, const TaskControl& control) -> Errand::Delivery {
-                    if (++begun == 1) {
-                      while (!control.cancel.cancelled()) QThread::msleep(1);
-                      ++cancelled;
-                      return {};
-                    }
-                    return [&delivered] { ++delivered; };
-                  }};
+    return BackgroundJob{
+        QStringLiteral("waiting"),
+        [&](const auto&, const auto&, const TaskControl& control) -> BackgroundJob::Delivery {
+          if (++begun == 1) {
+            while (!control.cancel.cancelled()) QThread::msleep(1);
+            ++cancelled;
+            return {};
+          }
+          return [&delivered] { ++delivered; };
+        }};
   });
-  desk.session->wakeErrands();
+  desk.session->wakeBackgroundJobs();
   QTRY_COMPARE(begun.load(), 1);
   QCOMPARE(desk.session->activity().kind, Activity::Kind::Comparing);
   QCOMPARE(desk.session->activity().text, QStringLiteral("waiting"));
@@ -398,15 +399,15 @@ void ComparisonTest::anOwnerThatDiedGetsNothing() {
   std::atomic<bool> mayEnd = false;
   bool delivered = false;
   auto owner = std::make_unique<QObject>();
-  desk.session->serve(owner.get(), [&]() -> std::optional<Errand> {
-    return Errand{QStringLiteral("waiting"),
-                  [&](const auto&, const auto&, const auto&) -> Errand::Delivery {
-                    begun = true;
-                    while (!mayEnd) QThread::msleep(1);
-                    return [&delivered] { delivered = true; };
-                  }};
+  desk.session->serve(owner.get(), [&]() -> std::optional<BackgroundJob> {
+    return BackgroundJob{QStringLiteral("waiting"),
+                         [&](const auto&, const auto&, const auto&) -> BackgroundJob::Delivery {
+                           begun = true;
+                           while (!mayEnd) QThread::msleep(1);
+                           return [&delivered] { delivered = true; };
+                         }};
   });
-  desk.session->wakeErrands();
+  desk.session->wakeBackgroundJobs();
   QTRY_VERIFY(begun);
   owner.reset();
   mayEnd = true;

@@ -305,14 +305,14 @@ void SessionTest::whatIsThrownInABackgroundJobIsItsAnswer() {
   bench.open();
   std::optional<Error> told;
   QObject owner;
-  bench.session->serve(&owner, [&]() -> std::optional<Errand> {
+  bench.session->serve(&owner, [&]() -> std::optional<BackgroundJob> {
     if (told) return std::nullopt;
-    return Errand::of(
+    return BackgroundJob::of(
         QStringLiteral("Throwing"),
         [](const auto&, const auto&, const auto&) -> Result<int> { throw std::bad_alloc(); },
         [&](const Result<int>& found) { told = found.error(); });
   });
-  bench.session->wakeErrands();
+  bench.session->wakeBackgroundJobs();
   QTRY_VERIFY(told);
   QCOMPARE(told->message, std::string("dense/kernel: not enough memory"));
   QTRY_VERIFY(bench.session->settled());

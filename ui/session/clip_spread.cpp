@@ -57,7 +57,7 @@ void ClipSpreads::want(ClipPolicy::Kind kind, const RatioGrid& window) {
   kind_ = kind;
   window_ = window;
   Q_EMIT changed();
-  if (next()) session_->wakeErrands();
+  if (next()) session_->wakeBackgroundJobs();
 }
 
 /// Nothing where nothing is wanted.
@@ -86,10 +86,10 @@ QString ClipSpreads::problem() const {
                                        : QString();
 }
 
-std::optional<Errand> ClipSpreads::next() {
+std::optional<BackgroundJob> ClipSpreads::next() {
   const auto asked = question();
   if (!asked || spreads_.contains(*asked)) return std::nullopt;
-  return Errand::of(
+  return BackgroundJob::of(
       kind_ == ClipPolicy::Kind::SearchRows ? tr("Searching each row's clip ratio")
                                             : tr("Searching each group's clip ratio"),
       [spec = session_->spec(), kind = kind_, window = window_](

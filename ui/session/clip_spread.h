@@ -57,7 +57,7 @@ class ClipSpreads : public QObject {
   bool wanted() const;
   const Result<SharedClipSpread>* known() const;
   std::optional<Question> question() const;
-  std::optional<Errand> next();
+  std::optional<BackgroundJob> next();
 
   Session* session_;
   ClipPolicy::Kind kind_ = ClipPolicy::Kind::None;

@@ -110,19 +110,19 @@ QString HeadToHead::problem() const {
 void HeadToHead::setWanted(bool wanted) {
   if (wanted == wanted_) return;
   wanted_ = wanted;
-  if (wanted && next()) session_->wakeErrands();
+  if (wanted && next()) session_->wakeBackgroundJobs();
 }
 
 void HeadToHead::follow() {
   Q_EMIT changed();
-  if (next()) session_->wakeErrands();
+  if (next()) session_->wakeBackgroundJobs();
 }
 
-std::optional<Errand> HeadToHead::next() {
+std::optional<BackgroundJob> HeadToHead::next() {
   const auto asked = pairing();
   if (!wanted_ || !asked || answers_.contains(*asked)) return std::nullopt;
   const auto both = sides();
-  return Errand::of(
+  return BackgroundJob::of(
       tr("Comparing %1 and %2").arg(both->first.name, both->second.name),
       [request = request()](const auto& tensor, const auto& executor, const auto& control) {
         WinRateRequest complete = request;

@@ -67,7 +67,7 @@ class HeadToHead : public QObject {
   WinRateRequest request() const;
   std::optional<Pairing> pairing() const;
   const Result<SharedWinRate>* known() const;
-  std::optional<Errand> next();
+  std::optional<BackgroundJob> next();
   void follow();
 
   Session* session_;

@@ -82,15 +82,15 @@ void PinReports::follow() {
       reports_, [&wanted](const auto& known) { return !wanted.contains(known.first); });
   std::erase_if(refused_, [&wanted](const Question& asked) { return !wanted.contains(asked); });
   if (dropped > 0) Q_EMIT changed();
-  if (any) session_->wakeErrands();
+  if (any) session_->wakeBackgroundJobs();
 }
 
-std::optional<Errand> PinReports::next() {
+std::optional<BackgroundJob> PinReports::next() {
   for (const Pin& pin : pins_->pins()) {
     const auto asked = questionOf(pin);
     if (!asked || reports_.contains(*asked) || refused_.contains(*asked)) continue;
     const auto curve = pin.measure ? pin.measure->curve : nullptr;
-    return Errand::of(
+    return BackgroundJob::of(
         tr("Analysing pin %1").arg(pin.name),
         [spec = pin.spec, curve](const auto& tensor, const auto& executor, const auto& control) {
           return answerTo(tensor, spec, curve, executor, control);

@@ -38,7 +38,7 @@ class PinReports : public QObject {
   /// Nothing where the pin is of another tensor.
   std::optional<Question> questionOf(const Pin& pin) const;
   void follow();
-  std::optional<Errand> next();
+  std::optional<BackgroundJob> next();
   void take(const Question& asked, PinReport report, PinMeasure measure);
   void refuse(const Question& asked, const QString& problem);
 

@@ -24,8 +24,8 @@
 #include "core/io/tensor_source.h"
 #include "core/parallel/executor.h"
 #include "core/quant/tuning_plan.h"
+#include "ui/session/background_job.h"
 #include "ui/session/compute_lane.h"
-#include "ui/session/errand.h"
 #include "ui/session/export_jobs.h"
 #include "ui/session/io_queue.h"
 #include "ui/session/outbox.h"
@@ -246,9 +246,9 @@ class Session : public QObject {
   /// known, one piece at a time and before other tensors are measured. It is forgotten when its
   /// owner dies, and so is an answer that comes later. Foreground work cancels what runs; that is
   /// asked for again.
-  void serve(QObject* owner, ErrandSource source);
+  void serve(QObject* owner, BackgroundJobSource source);
   /// Tells that a source has something new to ask for.
-  void wakeErrands();
+  void wakeBackgroundJobs();
   /// What is asked about the current tensor, as it is read, under a spec: the key for answers that
   /// are kept. A file that was reloaded is another one. Nothing without a tensor.
   std::optional<Question> questionUnder(const QuantSpec& spec) const;
@@ -347,7 +347,7 @@ class Session : public QObject {
   bool startSelection();
   void takeSelection(const SelectionQuestion& asked, Result<SharedSelection> found);
   bool startCurve();
-  bool startErrand();
+  bool startBackgroundJob();
   bool startMeasure();
   void takeCurve(const Question& asked, Result<ClipCurve> curve);
   struct Survey;
@@ -400,8 +400,8 @@ class Session : public QObject {
   QString curveProblem_;
   std::optional<Activity::Kind> background_;
   std::optional<Question> backgroundOf_;  ///< of the detail or the curve that is computed
-  std::vector<std::pair<QPointer<QObject>, ErrandSource>> errandSources_;
-  QString errandText_;  ///< of the one that runs
+  std::vector<std::pair<QPointer<QObject>, BackgroundJobSource>> jobSources_;
+  QString jobText_;  ///< of the one that runs
   CancelToken backgroundCancel_;
   bool halted_ = false;  ///< by cancel(), until the next request
 

@@ -230,7 +230,7 @@ void Session::dropOvertakenBackground() {
 void Session::pumpBackground() {
   if (halted_ || background_ || foregroundBusy() || file() == nullptr) return;
   backgroundCancel_ = CancelToken();
-  if (!startDetail() && !startSelection() && !startCurve() && !startErrand()) startMeasure();
+  if (!startDetail() && !startSelection() && !startCurve() && !startBackgroundJob()) startMeasure();
   if (background_) Q_EMIT activityChanged();
 }
 
@@ -440,7 +440,7 @@ Activity Session::activity() const {
     now.text = tr("Clip curve of %1").arg(tensor);
   } else if (background_ == Activity::Kind::Comparing && !halted_) {
     now.kind = Activity::Kind::Comparing;
-    now.text = errandText_;
+    now.text = jobText_;
   } else if (background_ && !halted_ && file() != nullptr) {
     const std::size_t known = file()->measured;
     const std::size_t all = file()->measurable;

@@ -6,25 +6,25 @@
 
 namespace quantoscope::ui {
 
-void Session::serve(QObject* owner, ErrandSource source) {
-  errandSources_.emplace_back(owner, std::move(source));
+void Session::serve(QObject* owner, BackgroundJobSource source) {
+  jobSources_.emplace_back(owner, std::move(source));
 }
 
-void Session::wakeErrands() {
+void Session::wakeBackgroundJobs() {
   halted_ = false;
   pumpBackground();
   Q_EMIT activityChanged();
 }
 
-bool Session::startErrand() {
+bool Session::startBackgroundJob() {
   if (!tensor_ || !resultIsCurrent() || !result_->health.finite()) return false;
-  std::erase_if(errandSources_, [](const auto& known) { return known.first.isNull(); });
-  for (const auto& [owner, source] : errandSources_) {
-    auto errand = source();
-    if (!errand) continue;
+  std::erase_if(jobSources_, [](const auto& known) { return known.first.isNull(); });
+  for (const auto& [owner, source] : jobSources_) {
+    auto job = source();
+    if (!job) continue;
     background_ = Activity::Kind::Comparing;
-    errandText_ = errand->text;
-    backgroundLane_->submit([work = std::move(errand->work), owner = owner, tensor = tensor_,
+    jobText_ = job->text;
+    backgroundLane_->submit([work = std::move(job->work), owner = owner, tensor = tensor_,
                              executor = patientExecutor_, cancel = backgroundCancel_,
                              outbox = outbox_](const CancelToken&) {
       auto delivery = work(tensor, executor, {cancel, {}});

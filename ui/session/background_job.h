@@ -1,4 +1,4 @@
-// Work in the background that somebody beside the session wants.
+// Work in the background for others than the session.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@
 namespace quantoscope::ui {
 
 /// One piece of work on the current tensor.
-struct Errand {
+struct BackgroundJob {
   /// Called on the GUI thread with nothing but its own knowledge.
   using Delivery = std::function<void()>;
 
@@ -27,11 +27,11 @@ struct Errand {
                          const TaskControl&)>
       work;
 
-  /// An errand that calls `ask(tensor, executor, control)` on a worker thread, and `take` on the
+  /// One that calls `ask(tensor, executor, control)` on a worker thread, and `take` on the
   /// GUI thread with the Result that it returned. What `ask` throws is an error that names the
   /// tensor.
   template <typename Ask, typename Take>
-  static Errand of(QString text, Ask ask, Take take) {
+  static BackgroundJob of(QString text, Ask ask, Take take) {
     return {std::move(text),
             [ask = std::move(ask), take = std::move(take)](const auto& tensor, const auto& executor,
                                                            const auto& control) -> Delivery {
@@ -45,6 +45,6 @@ struct Errand {
 
 /// What is wanted now, if anything. Called on the GUI thread, whenever the session could begin with
 /// it; must ask for nothing that was delivered already.
-using ErrandSource = std::function<std::optional<Errand>()>;
+using BackgroundJobSource = std::function<std::optional<BackgroundJob>()>;
 
 }  // namespace quantoscope::ui
