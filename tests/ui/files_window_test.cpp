@@ -293,7 +293,7 @@ class FilesWindowTest : public QObject {
     QCOMPARE(allowed.size(), 0);
 
     TwoFiles desk;
-    desk.session->takeWordsForBFloat16();
+    desk.session->readUint16AsBFloat16();
     QTRY_COMPARE(desk.timesOpened(desk.first), 2);
     desk.settle(2);
     QVERIFY(desk.words->back());

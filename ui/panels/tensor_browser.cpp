@@ -136,7 +136,7 @@ QWidget* TensorBrowser::tableAndDetails() {
   connect(details_, &TensorDetails::orientationChosen, session_, &Session::setOrientation);
   connect(session_, &Session::orientationChanged, this, &TensorBrowser::updateDetails);
   connect(details_, &TensorDetails::wordsTakenForBFloat16, session_,
-          &Session::takeWordsForBFloat16);
+          &Session::readUint16AsBFloat16);
   connect(details_, &TensorDetails::allowed, session_,
           [this] { session_->reloadCurrentFile(true); });
   show(false);

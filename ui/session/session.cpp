@@ -123,7 +123,7 @@ void Session::reloadFile(const QString& path, bool allowOutside) {
   open({.path = path, .show = index == current_, .replace = true, .options = options});
 }
 
-void Session::takeWordsForBFloat16() {
+void Session::readUint16AsBFloat16() {
   if (file() == nullptr) return;
   OpenOptions options;
   options.allowOutside = file()->allowOutside;

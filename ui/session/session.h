@@ -129,7 +129,7 @@ class Session : public QObject {
   /// The same for any opened file, by its path; nothing where none is open under it.
   void reloadFile(const QString& path, bool allowOutside);
   /// Opens the current file again, with its 16-bit words taken for bfloat16 from now on.
-  void takeWordsForBFloat16();
+  void readUint16AsBFloat16();
   /// Whether something in the current file was refused that the user may allow.
   bool refusesSomething() const;
   /// Opens a file with the choices made for it earlier. Where it is open already, the plan is
