@@ -773,7 +773,7 @@ void MainWindowTest::quantizedTensorsAreExported() {
   desk.open();
   QSignalSpy exported(desk.session.get(), &Session::exported);
   const QString path = desk.directory.filePath(QStringLiteral("quantized.h5"));
-  desk.session->exportQuantized(path, true, true);
+  desk.session->exportQuantized(path, {.allTensors = true, .dequantized = true});
   QTRY_COMPARE_WITH_TIMEOUT(exported.size(), 1, 20000);
   QVERIFY(QFileInfo(path).size() > 1000);
 }

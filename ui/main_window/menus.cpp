@@ -200,11 +200,13 @@ void MainWindow::createExportMenu() {
   exportMenu_->addSeparator();
   add(exportMenu_, tr("Quantized &Tensor…"), {}, QStringLiteral("-tensor-quantized"), native,
       QStringLiteral("h5"), [this](const QString& path) {
-        session_->exportQuantized(path, false, dequantizedAction_->isChecked());
+        session_->exportQuantized(
+            path, {.allTensors = false, .dequantized = dequantizedAction_->isChecked()});
       });
   add(exportMenu_, tr("&All Quantized Tensors…"), {}, QStringLiteral("-quantized"), native,
       QStringLiteral("h5"), [this](const QString& path) {
-        session_->exportQuantized(path, true, dequantizedAction_->isChecked());
+        session_->exportQuantized(
+            path, {.allTensors = true, .dequantized = dequantizedAction_->isChecked()});
       });
   dequantizedAction_ = exportMenu_->addAction(tr("&Include Dequantized Weights"));
   dequantizedAction_->setCheckable(true);

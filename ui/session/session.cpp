@@ -70,6 +70,8 @@ Session::Session(Environment environment, QObject* parent)
   painted_.setSingleShot(true);
   painted_.setInterval(kPaintMs);
   connect(&painted_, &QTimer::timeout, this, [this] { painting_.release(); });
+  // The first to hear of it, so that others are told how long it has taken.
+  connect(this, &Session::activityChanged, this, &Session::startActivityClock);
 }
 
 Session::~Session() {
@@ -204,7 +206,7 @@ void Session::takeSource(const Opening& opening, Result<SharedSource> source) {
   if (!source) {
     if (!isCancelled(source.error())) Q_EMIT failed(text(source.error().message));
   } else if (opening.options.control.cancel.cancelled()) {
-    // It was there before it could be stopped: nobody wants it any more.
+    // Opened before the cancellation reached it.
   } else {
     Q_EMIT fileOpened(opening.path);
     addFile(opening, std::move(*source));
@@ -607,17 +609,17 @@ void Session::takeExport(const QString& what, const QString& path, ExportResult 
   Q_EMIT activityChanged();
 }
 
-void Session::exportQuantized(const QString& path, bool allTensors, bool withDequantized) {
+void Session::exportQuantized(const QString& path, const QuantizedChoice& choice) {
   if (file() == nullptr) return;
   QuantizedExport what{path.toStdString(), file()->source,       {},
-                       file()->plan,       file()->orientations, withDequantized};
-  if (allTensors) {
+                       file()->plan,       file()->orientations, choice.dequantized};
+  if (choice.allTensors) {
     std::copy_if(tensors().begin(), tensors().end(), std::back_inserter(what.tensors),
                  [](const TensorInfo& info) { return info.quantizable; });
   } else if (const TensorInfo* info = currentInfo()) {
     what.tensors.push_back(*info);
   }
-  const QString name = allTensors ? tr("all quantized tensors") : tr("quantized tensor");
+  const QString name = choice.allTensors ? tr("all quantized tensors") : tr("quantized tensor");
   startExport(name, path, quantizedExport(std::move(what), io_, exactExecutor_));
 }
 

@@ -73,8 +73,8 @@ struct Activity {
   qint64 elapsedMs = 0;
 
   bool idle() const { return kind == Kind::Idle; }
-  /// Whether the user waits for it, rather than its filling in by the by.
-  bool foreground() const { return !idle() && kind < Kind::Reporting; }
+  /// Whether the user waits for it; all else is done in the background.
+  bool foreground() const;
 };
 
 /// Opened files, the tensor that is looked at, the spec of every tensor, and what quantizing it
@@ -128,7 +128,7 @@ class Session : public QObject {
   void reloadCurrentFile(bool allowOutside) { reloadFile(currentPath(), allowOutside); }
   /// The same for any opened file, by its path; nothing where none is open under it.
   void reloadFile(const QString& path, bool allowOutside);
-  /// Opens the current file again, with its 16-bit words taken for bfloat16 from now on.
+  /// Opens the current file again, with its 16-bit words read as bfloat16 from now on.
   void readUint16AsBFloat16();
   /// Whether something in the current file was refused that the user may allow.
   bool refusesSomething() const;
@@ -189,7 +189,7 @@ class Session : public QObject {
 
   // ---- axes
 
-  /// Whether the current file's 16-bit words are taken for bfloat16.
+  /// Whether the current file's 16-bit words are read as bfloat16.
   bool wordsAreBFloat16() const;
   /// How a tensor is read: Auto, as its file's layout says, unless the user chose otherwise.
   Orientation orientation() const;
@@ -223,7 +223,7 @@ class Session : public QObject {
 
   // ---- the selected weights
 
-  /// Which weights are pointed at; stays when the spec or the tensor changes.
+  /// Which weights are selected; stays when the spec or the tensor changes.
   const std::optional<Selection>& selection() const { return selection_; }
   /// Selects weights, or none. What they are is counted after detail(), before all else in the
   /// background.
@@ -256,11 +256,16 @@ class Session : public QObject {
   // ---- exporting
 
   /// Runs the job on a thread of its own, one at a time; ends with exported or failed. `what` is a
-  /// noun for people: "Plan", `path` what it writes.
+  /// noun to be shown: "Plan", `path` what it writes.
   void startExport(const QString& what, const QString& path, ExportJob job);
+  /// What exportQuantized() writes.
+  struct QuantizedChoice {
+    bool allTensors = false;   ///< else the current one
+    bool dequantized = false;  ///< the decoded weights as well
+  };
   /// Quantized tensors of the current file with their specs as a native file; those that cannot be
   /// quantized are left out.
-  void exportQuantized(const QString& path, bool allTensors, bool withDequantized);
+  void exportQuantized(const QString& path, const QuantizedChoice& choice);
 
  Q_SIGNALS:
   void filesChanged();  ///< openFiles()
@@ -354,11 +359,19 @@ class Session : public QObject {
   void takeMeasures(std::uint64_t fileId, const std::vector<Survey>& surveyed);
   void takeExport(const QString& what, const QString& path, ExportResult result);
 
+  void startActivityClock();
+  Activity activityWithoutTime() const;
+  Activity exportingActivity() const;
+  Activity openingActivity() const;
+  Activity loadingActivity() const;
+  Activity analysingActivity() const;
+  Activity backgroundActivity(Activity::Kind kind) const;
+
   Environment environment_;
   YieldGate previewGate_;     ///< held while a preview is computed and shown
-  YieldGate foregroundGate_;  ///< held while somebody waits for an answer
+  YieldGate foregroundGate_;  ///< held while the user waits for an answer
   Executor exactExecutor_;    ///< stands back for previews
-  Executor patientExecutor_;  ///< stands back for all that somebody waits for
+  Executor patientExecutor_;  ///< stands back for all that the user waits for
   YieldGate::Hold painting_;
   QTimer painted_;
   SharedOutbox outbox_;
@@ -409,8 +422,8 @@ class Session : public QObject {
   QString exportName_;
   CancelToken exportCancel_;
   std::shared_ptr<ProgressCell> exportProgress_;
-  mutable Activity::Kind shownKind_ = Activity::Kind::Idle;
-  mutable QElapsedTimer since_;  ///< when that kind of activity began
+  Activity::Kind announced_ = Activity::Kind::Idle;  ///< by activityChanged()
+  QElapsedTimer since_;                              ///< when that kind of activity began
 
   // Threads go first when the session dies, the queue that others wait for last of them.
   std::shared_ptr<IoQueue> io_;

@@ -3,8 +3,6 @@
 #include <chrono>
 #include <utility>
 
-#include <QLocale>
-
 #include "core/engine/preview.h"
 #include "ui/session/guarded.h"
 #include "ui/session/session_state.h"
@@ -391,69 +389,6 @@ void Session::takeMeasures(std::uint64_t fileId, const std::vector<Survey>& surv
   if (owner == file() && first >= 0) Q_EMIT overviewChanged(first, last);
   pumpBackground();
   Q_EMIT activityChanged();
-}
-
-Activity Session::activity() const {
-  Activity now;
-  const QString tensor = currentTensor();
-  if (exporting_) {
-    now.kind = Activity::Kind::Exporting;
-    now.text = tr("Exporting %1").arg(exportName_);
-    const auto total = exportProgress_->total.load();
-    if (total > 0) {
-      now.progress = static_cast<double>(exportProgress_->done.load()) / static_cast<double>(total);
-    }
-  } else if (opening_ > 0) {
-    now.kind = Activity::Kind::Opening;
-    now.text = openCancel_.cancelled() ? tr("Stopping to open %1").arg(openingName_)
-                                       : tr("Opening %1").arg(openingName_);
-    if (const auto done = openProgress_->done.load(); done > 0) {
-      now.text += QStringLiteral(": ") + tr("%1 arrays").arg(QLocale().toString(done));
-    }
-  } else if (loading_) {
-    now.kind = Activity::Kind::Loading;
-    now.text = tr("Loading %1").arg(tensor);
-    if (const auto total = loadProgress_->total.load(); total > 0) {
-      const auto done = loadProgress_->done.load();
-      const QLocale numbers;
-      now.progress = static_cast<double>(done) / static_cast<double>(total);
-      now.text +=
-          QStringLiteral(": ") + tr("%1 of %2")
-                                     .arg(numbers.formattedDataSize(static_cast<qint64>(done)),
-                                          numbers.formattedDataSize(static_cast<qint64>(total)));
-    }
-  } else if (lastAnswer_ < lastRequest_) {
-    now.kind = Activity::Kind::Analysing;
-    const bool previewed = result_ && result_->preview && result_->id == lastRequest_;
-    now.text = previewed ? tr("Preview from %1 of %2 weights; analysing all")
-                               .arg(QLocale().toString(result_->preview->sampled),
-                                    QLocale().toString(result_->preview->total))
-                         : tr("Analysing %1").arg(tensor);
-  } else if (background_ == Activity::Kind::Reporting && !halted_) {
-    now.kind = Activity::Kind::Reporting;
-    now.text = tr("Error map of %1").arg(tensor);
-  } else if (background_ == Activity::Kind::Selecting && !halted_) {
-    now.kind = Activity::Kind::Selecting;
-    now.text = tr("Selected weights of %1").arg(tensor);
-  } else if (background_ == Activity::Kind::Searching && !halted_) {
-    now.kind = Activity::Kind::Searching;
-    now.text = tr("Clip curve of %1").arg(tensor);
-  } else if (background_ == Activity::Kind::Comparing && !halted_) {
-    now.kind = Activity::Kind::Comparing;
-    now.text = jobText_;
-  } else if (background_ && !halted_ && file() != nullptr) {
-    const std::size_t known = file()->measured;
-    const std::size_t all = file()->measurable;
-    now.kind = Activity::Kind::Surveying;
-    now.text = tr("Measuring all tensors: %1 of %2").arg(known).arg(all);
-    now.progress = static_cast<double>(known) / static_cast<double>(std::max<std::size_t>(all, 1));
-  }
-  if (now.kind != shownKind_) {
-    shownKind_ = now.kind;
-    since_.start();
-  }
-  if (!now.idle()) now.elapsedMs = since_.elapsed();
-  return now;
 }
 
 }  // namespace quantoscope::ui

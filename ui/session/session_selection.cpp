@@ -1,4 +1,4 @@
-// The weights that are pointed at.
+// The selected weights.
 #include <utility>
 
 #include "ui/session/guarded.h"
@@ -13,7 +13,7 @@ void Session::setSelection(std::optional<Selection> selection) {
   Q_EMIT selectionChanged();
   if (!selection_) return;
   halted_ = false;
-  // What fills in by the by waits for it, but not the detail, which it needs.
+  // Other work in the background waits for it, but not the detail, which it needs.
   if (background_ != Activity::Kind::Reporting) standBack();
   pumpBackground();
 }
