@@ -12,7 +12,7 @@ namespace quantoscope::ui {
 DifferencePlot::DifferencePlot(QWidget* parent)
     : HistogramPlot(tr("Difference of errors"), tr("Difference"), QStringLiteral("difference"),
                     tr("|error| of the first − |error| of the second, weight units"), parent) {
-  setEmptyText(tr("Pin settings to hold others against them"));
+  setEmptyText(tr("Pin settings to compare others with them"));
   addDrawing(Layer::Shade,
              [this](QPainter& painter, const Frame& frame) { drawHalves(painter, frame); });
   addDrawing(Layer::Marks,
@@ -21,7 +21,7 @@ DifferencePlot::DifferencePlot(QWidget* parent)
              [this](QPainter& painter, const Frame& frame) { drawSides(painter, frame); });
   styleCanvas();
   DifferencePlot::applyTheme();
-  setHistogram({}, true, false);
+  setHistogram({}, {.symmetric = true});
 }
 
 void DifferencePlot::setAnswer(SharedWinRate answer, const Side& first, const Side& second) {
@@ -32,7 +32,8 @@ void DifferencePlot::setAnswer(SharedWinRate answer, const Side& first, const Si
   setSubject(answer_ ? tr("%1, %2 against %3")
                            .arg(QString::fromStdString(answer_->info.name), first.name, second.name)
                      : QString());
-  setHistogram(answer_ ? answer_->difference : Histogram{}, true, sameTensor);
+  setHistogram(answer_ ? answer_->difference : Histogram{},
+               {.symmetric = true, .keepZoom = sameTensor});
   redraw();
 }
 

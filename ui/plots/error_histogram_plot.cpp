@@ -40,7 +40,7 @@ ErrorHistogramPlot::ErrorHistogramPlot(QWidget* parent)
   nameQuantity();
   styleCanvas();
   ErrorHistogramPlot::applyTheme();
-  setHistogram({}, true, false);
+  setHistogram({}, {.symmetric = true});
 }
 
 void ErrorHistogramPlot::createActions() {
@@ -156,7 +156,7 @@ void ErrorHistogramPlot::arrange(bool keepZoom) {
   setEmptyText(awaitsDetail() ? tr("The errors appear here in this unit once they are measured")
                               : tr("Open a file to see the error of its weights"));
   setPart(tr("clipped"), std::move(clipped));
-  setHistogram(std::move(all), !magnitudes_, keepZoom);
+  setHistogram(std::move(all), {.symmetric = !magnitudes_, .keepZoom = keepZoom});
   arrangeOverlays();
   if (result_ && !result_->errorHistogram) {
     setFailure(notFiniteMessage(result_->health, locale()));

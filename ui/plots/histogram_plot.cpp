@@ -70,12 +70,12 @@ void HistogramPlot::updateCountAxis() {
   axis->setLabel(logCounts_ ? tr("Count (log)") : tr("Count"));
 }
 
-void HistogramPlot::setHistogram(Histogram histogram, bool symmetric, bool keepZoom) {
+void HistogramPlot::setHistogram(Histogram histogram, View view) {
   histogram_ = std::move(histogram);
-  symmetric_ = symmetric;
+  symmetric_ = view.symmetric;
   selectedBins_ = {};
   if (selected() != nullptr) selectedBins_ = selectedBins(*selected());
-  dataChanged(keepZoom);
+  dataChanged(view.keepZoom);
 }
 
 void HistogramPlot::setQuantity(const QString& quantity, const QString& column,

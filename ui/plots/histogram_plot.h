@@ -47,8 +47,12 @@ class HistogramPlot : public BrushPlot {
   HistogramPlot(const QString& title, const QString& quantity, const QString& column,
                 const QString& axisLabel, QWidget* parent);
 
-  /// An empty histogram stands for nothing to show. `symmetric`: 0 in the middle of the view.
-  void setHistogram(Histogram histogram, bool symmetric, bool keepZoom);
+  struct View {
+    bool symmetric = false;  ///< 0 in the middle
+    bool keepZoom = false;   ///< where the user zoomed
+  };
+  /// An empty histogram stands for nothing to show.
+  void setHistogram(Histogram histogram, View view);
   const Histogram& histogram() const { return histogram_; }
   void setSeriesColor(const QColor& color);
 

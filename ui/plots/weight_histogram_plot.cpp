@@ -21,7 +21,7 @@ WeightHistogramPlot::WeightHistogramPlot(QWidget* parent)
       Layer::Caption, [this](QPainter& painter, const Frame&) { drawLevelLegend(painter); }, false);
   styleCanvas();
   WeightHistogramPlot::applyTheme();
-  setHistogram({}, false, false);
+  setHistogram({}, {});
 }
 
 void WeightHistogramPlot::setResult(SharedResult result) {
@@ -30,7 +30,7 @@ void WeightHistogramPlot::setResult(SharedResult result) {
   setSubject(result_ ? QString::fromStdString(result_->info.name + ", " + describe(result_->spec))
                      : QString());
   const bool shown = result_ && result_->statistics.count > 0;
-  setHistogram(shown ? result_->weightHistogram : Histogram{}, false, sameTensor);
+  setHistogram(shown ? result_->weightHistogram : Histogram{}, {.keepZoom = sameTensor});
   if (result_ && !shown) setFailure(tr("This tensor has no finite values"));
 }
 
