@@ -1,4 +1,4 @@
-// Weights that are pointed at in one view, seen in all.
+// Weights that are selected in one view, shown in all.
 #pragma once
 
 #include <vector>

@@ -20,7 +20,7 @@ QString plain(QString text) {
   return text.remove(QLatin1Char('&'));
 }
 
-/// Of a submenu's actions the menu says what is to be done: "Plot Image › Clip Curve…".
+/// The menu is part of what an action of a submenu does: "Plot Image › Clip Curve…".
 QString nameOf(const QAction& action, const QMenu& menu, const QMenuBar& bar) {
   const QString name = plain(action.text());
   if (bar.actions().contains(menu.menuAction())) return name;

@@ -20,7 +20,7 @@ void MainWindow::showLog() {
     messages_->showMessage(MessageBar::Kind::Error, tr("No log is written"));
   } else if (!QDesktopServices::openUrl(QUrl::fromLocalFile(path))) {
     messages_->showMessage(MessageBar::Kind::Info,
-                           tr("No program opens text files here; the log is %1").arg(path));
+                           tr("No program is set up to open text files; the log is %1").arg(path));
   }
 }
 

@@ -188,9 +188,9 @@ void MainWindow::connectSession() {
   connect(session_, &Session::cancelled, this, [this](const QString& what) {
     statusBar()->showMessage(tr("Stopped: %1").arg(what), kStatusMs);
     if (session_->result() && !session_->resultIsCurrent()) {
-      messages_->showMessage(MessageBar::Kind::Info,
-                             tr("Stopped. What is shown belongs to the settings before; F5 "
-                                "computes again."));
+      messages_->showMessage(
+          MessageBar::Kind::Info,
+          tr("Stopped. The plots show the previous settings; F5 computes again."));
     }
   });
   connect(session_, &Session::exported, this,
@@ -213,8 +213,8 @@ void MainWindow::connectSession() {
   connect(session_, &Session::curveChanged, this, &MainWindow::showCurve);
   connect(session_, &Session::selectionChanged, this, &MainWindow::updateActions);
   connect(session_, &Session::specChanged, this, [this] {
-    // What it said was about the state before; but not that another of several files failed.
-    // What it offers stays until it is taken or put away.
+    // It was about the previous state, unless it says that another of several files failed.
+    // An offer stays until it is taken or dismissed.
     const bool opening = session_->activity().kind == Activity::Kind::Opening;
     if (!opening && !messages_->offersSomething()) messages_->clear();
     showRatio();

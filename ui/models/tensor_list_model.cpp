@@ -124,7 +124,7 @@ QVariant TensorListModel::nameOnly(const QModelIndex& index, int role) const {
     case SortRole:
       return index.column() == Name ? name : QString();
     case Qt::ToolTipRole:
-      return name + QLatin1Char('\n') + tr("What it is will be known in a moment");
+      return name + QLatin1Char('\n') + tr("Its description is being read");
     case Qt::ForegroundRole:
       return QGuiApplication::palette().brush(QPalette::Disabled, QPalette::Text);
     case QuantizableRole:

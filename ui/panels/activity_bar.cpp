@@ -51,7 +51,7 @@ ActivityBar::ActivityBar(Session* session, QWidget* parent)
   cancel_->setText(tr("Cancel (Esc)"));
   cancel_->setAutoRaise(true);
   cancel_->setAccessibleName(tr("Cancel running work"));
-  cancel_->setToolTip(tr("Stop what runs and keep what is shown (Esc)"));
+  cancel_->setToolTip(tr("Stop running work and keep the last result (Esc)"));
   threads_->setToolTip(
       tr("Threads that analyses run on, the instruction set they use, and the "
          "memory of this program"));

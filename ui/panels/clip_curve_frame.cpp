@@ -10,7 +10,7 @@ namespace quantoscope::ui {
 
 ClipCurveFrame::ClipCurveFrame(ClipCurvePlot* plot, QWidget* parent)
     : PlotFrame(plot, parent),
-      search_(makeChooser("clipSearch", tr("What has a clip ratio of its own"),
+      search_(makeChooser("clipSearch", tr("Scope of a clip ratio"),
                           tr("One ratio for the tensor, or the best of each row or group"), this)),
       window_(makeChooser("clipWindow", tr("Window of the search"),
                           tr("Ratios that a search tries: the reference's window, or the extended "

@@ -68,17 +68,17 @@ Locator::Locator(std::vector<Entry> entries, QWidget* parent)
   setWindowTitle(tr("Find"));
   field_->setPlaceholderText(
       tr("Tensor, action, preset or file; also shape:>1M dtype:f16 sqnr:<20"));
-  field_->setAccessibleName(tr("What to find"));
+  field_->setAccessibleName(tr("Search text"));
   field_->setClearButtonEnabled(true);
   field_->installEventFilter(this);
-  list_->setAccessibleName(tr("What was found"));
+  list_->setAccessibleName(tr("Matches"));
   list_->setUniformItemSizes(true);
   auto* layout = new QVBoxLayout(this);
   layout->addWidget(field_);
   layout->addWidget(list_, 1);
   layout->addWidget(note_);
   note_->setObjectName(QStringLiteral("locatorNote"));
-  note_->setAccessibleName(tr("How many were found"));
+  note_->setAccessibleName(tr("Number of matches"));
   note_->setWordWrap(true);
   const int letter = fontMetrics().averageCharWidth();
   resize(letter * 80, fontMetrics().height() * 22);

@@ -72,7 +72,7 @@ MessageBar::MessageBar(QWidget* parent)
   layout->addWidget(button_, 0, Qt::AlignVCenter);
   layout->addWidget(close_, 0, Qt::AlignTop);
   button_->setObjectName(QStringLiteral("messageAction"));
-  button_->setAccessibleName(tr("What the message offers"));
+  button_->setAccessibleName(tr("Offered action"));
   button_->hide();
   connect(button_, &QPushButton::clicked, this, [this] {
     const std::function<void()> action = action_;

@@ -1,4 +1,4 @@
-// A line across the window that says what happened, without stopping anybody.
+// A line across the window that says what happened and blocks nothing.
 #pragma once
 
 #include <functional>

@@ -111,7 +111,7 @@ OverviewPanel::OverviewPanel(Session* session, Settings* settings, PresetStore* 
   createActions();
 
   message_->setObjectName(QStringLiteral("overviewMessage"));
-  message_->setAccessibleName(tr("Why no tensors are listed"));
+  message_->setAccessibleName(tr("Reason why no tensors are listed"));
   message_->setAlignment(Qt::AlignCenter);
   message_->setWordWrap(true);
   message_->setTextInteractionFlags(Qt::TextBrowserInteraction);
@@ -177,7 +177,7 @@ void OverviewPanel::createFilter() {
   words_->setClearButtonEnabled(true);
   words_->installEventFilter(this);
   problem_->setObjectName(QStringLiteral("overviewProblem"));
-  problem_->setAccessibleName(tr("What the filter does not understand"));
+  problem_->setAccessibleName(tr("Problem with the filter"));
   problem_->setWordWrap(true);
   problem_->hide();
   connect(words_, &QLineEdit::textChanged, this, [this](const QString& text) {

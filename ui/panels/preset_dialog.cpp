@@ -40,7 +40,7 @@ PresetDialog::PresetDialog(Session* session, PresetStore* store, QWidget* parent
   remove_->setAccessibleName(tr("Remove the chosen preset"));
   remove_->setShortcut(QKeySequence::Delete);
   remove_->setAutoDefault(false);
-  problem_->setAccessibleName(tr("What is wrong"));
+  problem_->setAccessibleName(tr("Problem"));
   problem_->setWordWrap(true);
   problem_->hide();
 

@@ -1,4 +1,4 @@
-// Presets of one's own: saved, renamed, removed.
+// The user's presets: saved, renamed, removed.
 #pragma once
 
 #include <QDialog>

@@ -20,10 +20,10 @@ SelectionBar::SelectionBar(Session* session, QWidget* parent)
   text_->setAccessibleName(tr("Selected weights"));
   text_->setWordWrap(true);
   text_->setTextInteractionFlags(Qt::TextSelectableByMouse | Qt::TextSelectableByKeyboard);
-  copy_->setToolTip(tr("Copy what the selected weights are, with full precision"));
-  copy_->setAccessibleName(tr("Copy what the selected weights are"));
+  copy_->setToolTip(tr("Copy statistics of the selected weights, with full precision"));
+  copy_->setAccessibleName(tr("Copy statistics of the selected weights"));
   auto* clear = new QPushButton(tr("Clear"), this);
-  clear->setToolTip(tr("Select nothing (Esc)"));
+  clear->setToolTip(tr("Clear the selection (Esc)"));
   clear->setAccessibleName(tr("Clear selection"));
   connect(copy_, &QPushButton::clicked, this, [this] {
     if (const SharedSelection selected = session_->selected()) {

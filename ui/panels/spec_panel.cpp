@@ -75,8 +75,8 @@ QComboBox* groupSizeBox(const QString& name, const QStringList& sizes, QWidget* 
   box->addItems(sizes);
   box->setAccessibleName(name);
   box->lineEdit()->setAccessibleName(name);
-  box->setToolTip(
-      SpecPanel::tr("Weights along a row that share a scale; -1 or 'whole row': one group a row"));
+  box->setToolTip(SpecPanel::tr(
+      "Weights along a row that share a scale; -1 or 'whole row': one group per row"));
   const QRegularExpression allowed(QStringLiteral("-1|[1-9][0-9]{0,8}|") +
                                    QRegularExpression::escape(wholeRow()));
   box->setValidator(new QRegularExpressionValidator(allowed, box));
@@ -513,7 +513,7 @@ void SpecPanel::showSpec() {
   showBest();
 }
 
-/// Levels of one's own come from a file, a preset or a session: they are listed while in use.
+/// The user's own levels come from a preset, a session or a pin: they are listed while in use.
 void SpecPanel::showDtype(const QuantSpec& spec) {
   const int listed = dtype_->findData(static_cast<int>(Dtype::Codebook));
   if (listed >= 0) dtype_->removeItem(listed);
@@ -608,7 +608,7 @@ void SpecPanel::showDoubleQuant(const QuantSpec& spec) {
 void SpecPanel::showScope() {
   const bool own = session_->hasOwnSpec();
   scope_->setText(own ? tr("Settings of this tensor alone") : tr("Default settings of the file"));
-  setUsable(useDefault_, own ? QString() : tr("This tensor follows the default already"),
+  setUsable(useDefault_, own ? QString() : tr("This tensor already follows the default"),
             tr("Drop this tensor's own settings and follow the default"));
 }
 

@@ -1,4 +1,4 @@
-// The knobs: how the current tensor is to be quantized.
+// The controls of the specification.
 #pragma once
 
 #include <functional>

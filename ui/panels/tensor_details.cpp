@@ -120,7 +120,7 @@ void TensorDetails::show(const TensorInfo* info) {
     }
     if (info->perhapsBFloat16) {
       problem += QStringLiteral(".<br><a href=\"bfloat16\">%1</a>")
-                     .arg(tr("Take 16-bit words of this file for bfloat16"));
+                     .arg(tr("Read 16-bit words of this file as bfloat16"));
     }
   }
   set(problem_, problem);

@@ -1,4 +1,4 @@
-// A plot in which weights can be pointed at.
+// A plot in which weights can be selected.
 #pragma once
 
 #include <QtCore/QPoint>

@@ -10,7 +10,7 @@
 namespace quantoscope::ui {
 
 /// A bar for every code, ascending by what it decodes to. Codes that nothing uses are marked, and
-/// the entropy is held against the bits that a code takes. Pins whose format has as many codes are
+/// the entropy is compared with the bits that a code takes. Pins whose format has as many codes are
 /// lines across the bars.
 class CodeUsePlot : public BrushPlot {
   Q_OBJECT

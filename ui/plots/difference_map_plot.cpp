@@ -37,7 +37,7 @@ QString rangeText(const QString& name, IndexRange range, const QLocale& locale) 
 }  // namespace
 
 DifferenceMapPlot::DifferenceMapPlot(QWidget* parent) : Plot(tr("Map of differences"), parent) {
-  setEmptyText(tr("Pin settings to hold others against them"));
+  setEmptyText(tr("Pin settings to compare others with them"));
   canvas().xAxis->setLabel(tr("Group"));
   canvas().yAxis->setLabel(tr("Row"));
   for (QCPAxis* axis : {canvas().xAxis, canvas().yAxis}) {

@@ -61,7 +61,7 @@ void ErrorMapPlot::setDetail(SharedDetail detail) {
 }
 
 std::vector<QWidget*> ErrorMapPlot::makeControls(QWidget* parent) {
-  const QString name = tr("What the map shows of the errors in a cell");
+  const QString name = tr("Measure of the errors in a cell of the map");
   QComboBox* box = makeChooser("mapMeasure", name, name, parent);
   addChoice(box, tr("Largest"), Measure::Maximum);
   addChoice(box, tr("RMS"), Measure::Rms);

@@ -132,7 +132,7 @@ bool PlotTable::eventFilter(QObject* watched, QEvent* event) {
   return true;
 }
 
-/// A map has a quarter of a million rows: they are only made while somebody looks.
+/// A map has a quarter of a million rows: they are made only while the table is visible.
 void PlotTable::fill() {
   if (!isVisible()) return;
   model_->setTable(plot_->table());

@@ -68,7 +68,7 @@ void ProfilePlot::setDetail(SharedDetail detail) {
 }
 
 std::vector<QWidget*> ProfilePlot::makeControls(QWidget* parent) {
-  const QString name = tr("Along which side of the tensor errors are shown");
+  const QString name = tr("Side of the tensor along which errors are shown");
   QComboBox* side = makeChooser("profileSide", name, name, parent);
   addChoice(side, tr("Rows"), Side::Rows);
   addChoice(side, tr("Group places"), Side::GroupPositions);

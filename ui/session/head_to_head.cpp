@@ -98,9 +98,9 @@ SharedWinRate HeadToHead::answer() const {
 QString HeadToHead::problem() const {
   if (session_->currentTensor().isEmpty()) return tr("Open a file to compare settings");
   const auto both = sides();
-  if (!both) return tr("Pin settings of this tensor (Ctrl+P) to hold others against them");
+  if (!both) return tr("Pin settings of this tensor (Ctrl+P) to compare others with them");
   if (both->first.spec == both->second.spec) {
-    return tr("Both are the same settings: change them, or choose another pin");
+    return tr("Both sides have the same settings: change them, or choose another pin");
   }
   const auto* answer = known();
   return answer != nullptr && !*answer ? QString::fromStdString(answer->error().message)

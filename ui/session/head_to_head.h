@@ -31,7 +31,7 @@ class HeadToHead : public QObject {
   /// Both must outlive it.
   HeadToHead(Session* session, PinStore* pins, QObject* parent = nullptr);
 
-  /// Whoever can take part: the present settings, then the pins of the tensor that is shown.
+  /// The possible sides: the present settings, then the pins of the tensor that is shown.
   std::vector<Side> candidates() const;
   /// By the pin's id or kPresent. Both may be the same, which problem() then says.
   void choose(int first, int second);
@@ -42,7 +42,7 @@ class HeadToHead : public QObject {
   SharedWinRate answer() const;
   /// Why there is no answer and none is awaited; empty where there is one, or it is awaited.
   QString problem() const;
-  /// Whether somebody looks: without, nothing is computed.
+  /// Whether the answer is shown; nothing is computed while it is not.
   void setWanted(bool wanted);
 
  Q_SIGNALS:

@@ -44,7 +44,7 @@ class PinStore : public QObject {
 
   /// Replaces everything, with new ids and without a step of undo: for what was saved.
   void restore(std::vector<Pin> pins, int baselineIndex);
-  /// All of them for a file, and back. What cannot be read is left out, and told by refused().
+  /// All of them for a file, and back. What cannot be read is left out; refused() says so.
   QString toText() const;
   void restoreText(const QString& json);
   /// What a pin leads to, or why that cannot be known.

@@ -12,7 +12,7 @@
 
 namespace quantoscope::ui {
 
-/// Specifications under names of one's own, kept in the settings, in the order of their names.
+/// The user's specifications by name, kept in the settings, in the order of their names.
 /// Every change is an undoable step of the file that is shown; without a file it is final.
 class PresetStore : public QObject {
   Q_OBJECT

@@ -63,7 +63,7 @@ class Settings {
   static constexpr int kLeastText = 70;
   static constexpr int kMostText = 200;
 
-  /// Whether the hints of the first start have been put away.
+  /// Whether the hints of the first start were dismissed.
   bool hintsDismissed() const;
   void setHintsDismissed(bool dismissed);
 
@@ -71,7 +71,7 @@ class Settings {
   QString pins() const;
   void setPins(const QString& json);
 
-  /// Presets of one's own as JSON text; empty at first.
+  /// The user's presets as JSON text; empty at first.
   QString presets() const;
   void setPresets(const QString& json);
 
