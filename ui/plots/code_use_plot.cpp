@@ -22,7 +22,7 @@ double shareIn(const AnalysisDetail& detail, std::size_t code) {
 
 }  // namespace
 
-CodeUsePlot::CodeUsePlot(QWidget* parent) : BrushPlot(tr("Use of codes"), parent) {
+CodeUsePlot::CodeUsePlot(QWidget* parent) : SequencePlot(tr("Use of codes"), parent) {
   setEmptyText(tr("Open a file to see which codes its weights use"));
   canvas().xAxis->setLabel(tr("Code, by what it decodes to"));
   canvas().xAxis->setTickLabels(false);
@@ -175,28 +175,6 @@ void CodeUsePlot::drawVerdict(QPainter& painter) const {
 
 // The cursor -------------------------------------------------------------------------------------
 
-void CodeUsePlot::hoverAt(QPointF position) {
-  const double x = xAt(position.x()) + 0.5;
-  if (x < 0 || x >= static_cast<double>(use().codes.size())) return showCode(std::nullopt);
-  showCode(static_cast<std::size_t>(x));
-}
-
-void CodeUsePlot::clearHover() {
-  showCode(std::nullopt);
-}
-
-std::optional<BrushPlot::Item> CodeUsePlot::itemAt(QPointF position, bool nearest) const {
-  const double x = std::floor(xAt(position.x()) + 0.5);
-  const auto last = static_cast<double>(use().codes.size()) - 1;
-  if (!nearest && (x < 0 || x > last)) return std::nullopt;
-  return Item(static_cast<int>(std::clamp(x, 0.0, last)), 0);
-}
-
-std::optional<BrushPlot::Item> CodeUsePlot::cursorItem() const {
-  if (!code_ || *code_ >= use().codes.size()) return std::nullopt;
-  return Item(static_cast<int>(*code_), 0);
-}
-
 std::optional<Selection> CodeUsePlot::selectionOf(Item first, Item last) const {
   CodeSet set;
   for (int i = first.x(); i <= last.x(); ++i) {
@@ -205,30 +183,19 @@ std::optional<Selection> CodeUsePlot::selectionOf(Item first, Item last) const {
   return set;
 }
 
-bool CodeUsePlot::stepCursor(int direction, Qt::KeyboardModifiers) {
-  const auto last = static_cast<std::ptrdiff_t>(use().codes.size()) - 1;
-  const auto next = code_ ? static_cast<std::ptrdiff_t>(*code_) + direction : 0;
-  showCode(static_cast<std::size_t>(std::clamp(next, std::ptrdiff_t{0}, last)));
-  return true;
+std::size_t CodeUsePlot::itemCount() const {
+  return use().codes.size();
 }
 
-std::optional<double> CodeUsePlot::cursorX() const {
-  if (!code_) return std::nullopt;
-  return static_cast<double>(*code_);
+double CodeUsePlot::placeAt(double x) const {
+  return std::floor(x + 0.5);
 }
 
-void CodeUsePlot::showCode(std::optional<std::size_t> code) {
-  if (code == code_ && code.has_value() != hoverText().isEmpty()) return;
-  code_ = code;
-  redraw(Layer::Hover);
-  setHoverText(cursorText());
+double CodeUsePlot::middleOf(std::size_t code) const {
+  return static_cast<double>(code);
 }
 
-QString CodeUsePlot::cursorText() const {
-  return cursorItem() ? codeLines(*code_).join(QStringLiteral(", ")) : QString();
-}
-
-QStringList CodeUsePlot::codeLines(std::size_t code) const {
+QStringList CodeUsePlot::linesOf(std::size_t code) const {
   const CodeUse::Code& shown = use().codes[code];
   QStringList lines = {
       tr("Code %1, level %2").arg(shown.code).arg(valueText(shown.level, locale())),
@@ -243,14 +210,14 @@ QStringList CodeUsePlot::codeLines(std::size_t code) const {
 }
 
 void CodeUsePlot::drawHover(QPainter& painter, const Frame& frame) const {
-  if (!code_ || *code_ >= use().codes.size()) return;
-  const auto x = static_cast<double>(*code_);
+  const auto place = cursorPlace();
+  if (!place) return;
+  const auto x = static_cast<double>(*place);
   const double left = frame.xToPixel(x - 0.5);
   const double right = frame.xToPixel(x + 0.5);
   painter.fillRect(QRectF(left, frame.area.top(), right - left, frame.area.height()), theme().band);
   drawCallout(painter, frame.area,
-              QPointF((left + right) / 2, frame.yToPixel(100 * shareOf(*code_))),
-              codeLines(*code_));
+              QPointF((left + right) / 2, frame.yToPixel(100 * shareOf(*place))), linesOf(*place));
 }
 
 }  // namespace quantoscope::ui

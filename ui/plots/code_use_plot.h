@@ -4,15 +4,15 @@
 #include <vector>
 
 #include "core/engine/detail.h"
-#include "ui/plots/brush_plot.h"
 #include "ui/plots/pin_overlay.h"
+#include "ui/plots/sequence_plot.h"
 
 namespace quantoscope::ui {
 
 /// A bar for every code, ascending by what it decodes to. Codes that nothing uses are marked, and
 /// the entropy is compared with the bits that a code takes. Pins whose format has as many codes are
 /// lines across the bars.
-class CodeUsePlot : public BrushPlot {
+class CodeUsePlot : public SequencePlot {
   Q_OBJECT
 
  public:
@@ -24,7 +24,6 @@ class CodeUsePlot : public BrushPlot {
 
   /// One row a code: code, level, count, share, and where something is selected, how much of it.
   Table table() const override;
-  std::optional<std::size_t> cursorRow() const override { return code_; }
   QString summary() const override;
 
  protected:
@@ -33,14 +32,12 @@ class CodeUsePlot : public BrushPlot {
   std::pair<double, double> fullRange() const override;
   double narrowestRange() const override;
   void fitVertically(double lower, double upper) override;
-  void hoverAt(QPointF position) override;
-  void clearHover() override;
-  bool stepCursor(int direction, Qt::KeyboardModifiers modifiers) override;
-  std::optional<double> cursorX() const override;
   std::size_t valueColumn() const override { return 2; }
-  std::optional<Item> itemAt(QPointF position, bool nearest) const override;
-  std::optional<Item> cursorItem() const override;
-  QString cursorText() const override;
+  std::size_t itemCount() const override;
+  double placeAt(double x) const override;
+  double middleOf(std::size_t place) const override;
+  QStringList linesOf(std::size_t place) const override;
+  int longStep() const override { return 1; }
   std::optional<Selection> selectionOf(Item first, Item last) const override;
 
  private:
@@ -48,8 +45,6 @@ class CodeUsePlot : public BrushPlot {
   double shareOf(std::size_t code) const;
   /// How many of the weights with the code are selected.
   std::uint64_t selectedOf(std::size_t code) const;
-  void showCode(std::optional<std::size_t> code);
-  QStringList codeLines(std::size_t code) const;
   QString verdict() const;
   bool isComparable(const PinOverlay& pin) const;
   void drawPins(QPainter& painter, const Frame& frame) const;
@@ -58,7 +53,6 @@ class CodeUsePlot : public BrushPlot {
   void drawHover(QPainter& painter, const Frame& frame) const;
 
   SharedDetail detail_;
-  std::optional<std::size_t> code_;
   std::vector<PinOverlay> pins_;
 };
 

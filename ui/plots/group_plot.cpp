@@ -13,12 +13,11 @@ namespace quantoscope::ui {
 
 namespace {
 
-constexpr int kBigStep = 10;       // weights, with Ctrl
 constexpr double kLargeDot = 2.5;  // radius, where there is room
 
 }  // namespace
 
-GroupPlot::GroupPlot(QWidget* parent) : BrushPlot(tr("Weights of the group"), parent) {
+GroupPlot::GroupPlot(QWidget* parent) : SequencePlot(tr("Weights of the group"), parent) {
   setEmptyText(tr("The weights of a group appear here"));
   canvas().xAxis->setLabel(tr("Place in the group"));
   canvas().xAxis->setTicker(countTicker());
@@ -164,58 +163,25 @@ void GroupPlot::drawWeights(QPainter& painter, const Frame& frame) const {
 
 // The cursor -------------------------------------------------------------------------------------
 
-void GroupPlot::hoverAt(QPointF position) {
-  const auto item = itemAt(position, false);
-  showPlace(item ? std::optional(static_cast<std::size_t>(item->x())) : std::nullopt);
-}
-
-void GroupPlot::clearHover() {
-  showPlace(std::nullopt);
-}
-
-bool GroupPlot::stepCursor(int direction, Qt::KeyboardModifiers modifiers) {
-  const auto last = static_cast<std::ptrdiff_t>(group().weights.size()) - 1;
-  const int step = direction * (modifiers.testFlag(Qt::ControlModifier) ? kBigStep : 1);
-  const auto next = place_ ? static_cast<std::ptrdiff_t>(*place_) + step : 0;
-  showPlace(static_cast<std::size_t>(std::clamp(next, std::ptrdiff_t{0}, last)));
-  return true;
-}
-
-std::optional<double> GroupPlot::cursorX() const {
-  if (!place_) return std::nullopt;
-  return static_cast<double>(*place_);
-}
-
-std::optional<BrushPlot::Item> GroupPlot::itemAt(QPointF position, bool nearest) const {
-  const double x = std::floor(xAt(position.x()) + 0.5);
-  const auto last = static_cast<double>(group().weights.size()) - 1;
-  if (!nearest && (x < 0 || x > last)) return std::nullopt;
-  return Item(static_cast<int>(std::clamp(x, 0.0, last)), 0);
-}
-
-std::optional<BrushPlot::Item> GroupPlot::cursorItem() const {
-  if (!place_ || !hasData() || *place_ >= group().weights.size()) return std::nullopt;
-  return Item(static_cast<int>(*place_), 0);
-}
-
 std::optional<Selection> GroupPlot::selectionOf(Item first, Item last) const {
   return Region{{{group().index.row, 1}},
                 {{group().firstColumn + static_cast<std::size_t>(first.x()),
                   static_cast<std::size_t>(last.x() - first.x()) + 1}}};
 }
 
-void GroupPlot::showPlace(std::optional<std::size_t> place) {
-  if (place == place_ && place.has_value() != hoverText().isEmpty()) return;
-  place_ = place;
-  redraw(Layer::Hover);
-  setHoverText(cursorText());
+std::size_t GroupPlot::itemCount() const {
+  return group().weights.size();
 }
 
-QString GroupPlot::cursorText() const {
-  return cursorItem() ? placeLines(*place_).join(QStringLiteral(", ")) : QString();
+double GroupPlot::placeAt(double x) const {
+  return std::floor(x + 0.5);
 }
 
-QStringList GroupPlot::placeLines(std::size_t place) const {
+double GroupPlot::middleOf(std::size_t place) const {
+  return static_cast<double>(place);
+}
+
+QStringList GroupPlot::linesOf(std::size_t place) const {
   constexpr int kDigits = 6;
   const auto text = [&](double value) { return valueText(value, locale(), kDigits); };
   QStringList lines = {
@@ -235,15 +201,16 @@ QStringList GroupPlot::placeLines(std::size_t place) const {
 }
 
 void GroupPlot::drawHover(QPainter& painter, const Frame& frame) const {
-  if (!place_ || *place_ >= group().weights.size()) return;
-  const double x = frame.xToPixel(static_cast<double>(*place_));
+  const auto place = cursorPlace();
+  if (!place) return;
+  const double x = frame.xToPixel(static_cast<double>(*place));
   const double room = std::max(1.0, frame.xToPixel(1) - frame.xToPixel(0));
   painter.fillRect(QRectF(x - room / 2, frame.area.top(), room, frame.area.height()), theme().band);
-  const QPointF dot(x, frame.yToPixel(static_cast<double>(group().weights[*place_])));
+  const QPointF dot(x, frame.yToPixel(static_cast<double>(group().weights[*place])));
   painter.setPen(QPen(theme().background, 1.5));
   painter.setBrush(theme().text);
   painter.drawEllipse(dot, 4, 4);
-  drawCallout(painter, frame.area, dot, placeLines(*place_));
+  drawCallout(painter, frame.area, dot, linesOf(*place));
 }
 
 }  // namespace quantoscope::ui

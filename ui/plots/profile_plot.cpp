@@ -17,7 +17,6 @@ namespace quantoscope::ui {
 
 namespace {
 
-constexpr int kBigStep = 10;          // points, with Ctrl
 constexpr double kFillOpacity = 0.4;  // of the common error below the worst
 constexpr std::size_t kNamedOutliers = 5;
 
@@ -31,7 +30,7 @@ double worstOf(const Profile::Point& point) {
 
 }  // namespace
 
-ProfilePlot::ProfilePlot(QWidget* parent) : BrushPlot(tr("Error profile"), parent) {
+ProfilePlot::ProfilePlot(QWidget* parent) : SequencePlot(tr("Error profile"), parent) {
   setEmptyText(tr("Open a file to see which rows and channels err most"));
   mean_ = canvas().addGraph();
   worst_ = canvas().addGraph();
@@ -276,28 +275,6 @@ void ProfilePlot::fitVertically(double lower, double upper) {
 
 // The cursor -------------------------------------------------------------------------------------
 
-void ProfilePlot::hoverAt(QPointF position) {
-  const double x = xAt(position.x());
-  if (x < 0 || x >= fullRange().second) return showPlace(std::nullopt);
-  showPlace(static_cast<std::size_t>(x) / profile().perPoint);
-}
-
-void ProfilePlot::clearHover() {
-  showPlace(std::nullopt);
-}
-
-std::optional<BrushPlot::Item> ProfilePlot::itemAt(QPointF position, bool nearest) const {
-  const double place = std::floor(xAt(position.x()) / static_cast<double>(profile().perPoint));
-  const auto last = static_cast<double>(order_.size()) - 1;
-  if (!nearest && (place < 0 || place > last)) return std::nullopt;
-  return Item(static_cast<int>(std::clamp(place, 0.0, last)), 0);
-}
-
-std::optional<BrushPlot::Item> ProfilePlot::cursorItem() const {
-  if (!place_ || *place_ >= order_.size()) return std::nullopt;
-  return Item(static_cast<int>(*place_), 0);
-}
-
 /// Sorted, neighbours are members from everywhere.
 std::optional<Selection> ProfilePlot::selectionOf(Item first, Item last) const {
   std::vector<IndexRange> members;
@@ -357,32 +334,19 @@ void ProfilePlot::drawSelected(QPainter& painter, const Frame& frame) const {
   }
 }
 
-bool ProfilePlot::stepCursor(int direction, Qt::KeyboardModifiers modifiers) {
-  const auto last = static_cast<std::ptrdiff_t>(order_.size()) - 1;
-  const int step = direction * (modifiers.testFlag(Qt::ControlModifier) ? kBigStep : 1);
-  const auto next = place_ ? static_cast<std::ptrdiff_t>(*place_) + step : 0;
-  showPlace(static_cast<std::size_t>(std::clamp(next, std::ptrdiff_t{0}, last)));
-  return true;
+std::size_t ProfilePlot::itemCount() const {
+  return order_.size();
 }
 
-std::optional<double> ProfilePlot::cursorX() const {
-  if (!place_ || *place_ >= order_.size()) return std::nullopt;
-  return xOf(*place_) + static_cast<double>(profile().perPoint) / 2;
+double ProfilePlot::placeAt(double x) const {
+  return std::floor(x / static_cast<double>(profile().perPoint));
 }
 
-void ProfilePlot::showPlace(std::optional<std::size_t> place) {
-  if (place && *place >= order_.size()) place = std::nullopt;
-  if (place == place_ && place.has_value() != hoverText().isEmpty()) return;
-  place_ = place;
-  redraw(Layer::Hover);
-  setHoverText(cursorText());
+double ProfilePlot::middleOf(std::size_t place) const {
+  return xOf(place) + static_cast<double>(profile().perPoint) / 2;
 }
 
-QString ProfilePlot::cursorText() const {
-  return cursorItem() ? placeLines(*place_).join(QStringLiteral(", ")) : QString();
-}
-
-QStringList ProfilePlot::placeLines(std::size_t place) const {
+QStringList ProfilePlot::linesOf(std::size_t place) const {
   const Profile::Point& point = pointAt(place);
   QStringList lines;
   if (point.members == 1) {
@@ -412,17 +376,18 @@ QStringList ProfilePlot::spanLines(const Profile::Point& point) const {
 }
 
 void ProfilePlot::drawHover(QPainter& painter, const Frame& frame) const {
-  if (!place_ || *place_ >= order_.size()) return;
-  const double left = frame.xToPixel(xOf(*place_));
-  const double right = frame.xToPixel(xOf(*place_) + static_cast<double>(profile().perPoint));
-  const double top = frame.yToPixel(worstOf(pointAt(*place_)));
+  const auto place = cursorPlace();
+  if (!place) return;
+  const double left = frame.xToPixel(xOf(*place));
+  const double right = frame.xToPixel(xOf(*place) + static_cast<double>(profile().perPoint));
+  const double top = frame.yToPixel(worstOf(pointAt(*place)));
   painter.fillRect(QRectF(left, frame.area.top(), std::max(1.0, right - left), frame.area.height()),
                    theme().band);
   const QPointF peak((left + right) / 2, top);
   painter.setPen(QPen(theme().background, 1.5));
   painter.setBrush(theme().text);
   painter.drawEllipse(peak, 4, 4);
-  drawCallout(painter, frame.area, peak, placeLines(*place_));
+  drawCallout(painter, frame.area, peak, linesOf(*place));
 }
 
 void ProfilePlot::drawOutliers(QPainter& painter) const {

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "core/engine/detail.h"
-#include "ui/plots/brush_plot.h"
 #include "ui/plots/pin_overlay.h"
+#include "ui/plots/sequence_plot.h"
 
 QT_BEGIN_NAMESPACE
 class QAction;
@@ -19,7 +19,7 @@ namespace quantoscope::ui {
 /// a point's worst member and the fill their common RMS. Outlier input channels are named. Pins are
 /// lines of their common RMS, member by member in the same order; where groups have another size,
 /// their places are others, and such a pin is left out.
-class ProfilePlot : public BrushPlot {
+class ProfilePlot : public SequencePlot {
   Q_OBJECT
 
  public:
@@ -39,7 +39,6 @@ class ProfilePlot : public BrushPlot {
   /// One row a point: first, last (members, inclusive), rms_error, worst, worst_rms_error, and
   /// where something is selected, how many of the point's weights.
   Table table() const override;
-  std::optional<std::size_t> cursorRow() const override { return place_; }
   QString summary() const override;
   QString axisKey() const override;
 
@@ -52,14 +51,11 @@ class ProfilePlot : public BrushPlot {
   std::pair<double, double> fullRange() const override;
   double narrowestRange() const override;
   void fitVertically(double lower, double upper) override;
-  void hoverAt(QPointF position) override;
-  void clearHover() override;
-  bool stepCursor(int direction, Qt::KeyboardModifiers modifiers) override;
-  std::optional<double> cursorX() const override;
   std::size_t valueColumn() const override { return 2; }
-  std::optional<Item> itemAt(QPointF position, bool nearest) const override;
-  std::optional<Item> cursorItem() const override;
-  QString cursorText() const override;
+  std::size_t itemCount() const override;
+  double placeAt(double x) const override;
+  double middleOf(std::size_t place) const override;
+  QStringList linesOf(std::size_t place) const override;
   std::optional<Selection> selectionOf(Item first, Item last) const override;
 
  private:
@@ -73,8 +69,6 @@ class ProfilePlot : public BrushPlot {
   bool isComparable(const PinOverlay& pin) const;
   void arrangePins();
   void stylePins();
-  void showPlace(std::optional<std::size_t> place);
-  QStringList placeLines(std::size_t place) const;
   QStringList spanLines(const Profile::Point& point) const;
   QString memberName(std::size_t member) const;
   void drawOutliers(QPainter& painter) const;
@@ -84,7 +78,6 @@ class ProfilePlot : public BrushPlot {
   Side side_ = Side::Rows;
   bool sorted_ = false;
   std::vector<std::size_t> order_;  ///< of the points, as they stand from left to right
-  std::optional<std::size_t> place_;
   QCPGraph* mean_ = nullptr;
   QCPGraph* worst_ = nullptr;
   QAction* sortAction_ = nullptr;
