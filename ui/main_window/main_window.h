@@ -26,7 +26,6 @@ class MessageBar;
 class MetricsPanel;
 class Plot;
 class PlotFeed;
-struct PlotRow;
 class PlotLinks;
 class PresetStore;
 class SessionDocument;
