@@ -3,16 +3,18 @@
 
 #include <cstddef>
 #include <memory>
-#include <mutex>
 #include <utility>
 #include <vector>
+
+#include "core/parallel/worker_slots.h"
 
 namespace quantoscope {
 
 /// A process-wide store of T for each type T. A T holds vectors whose sizes the borrower sets; what
 /// they contain is whatever the last one left. As many are kept as were ever lent at the same time,
 /// at most one a thread in practice, unless they have grown beyond kKeptBytes. A pass that runs
-/// inside another on the same thread borrows a T of its own. Thread-safe.
+/// inside another on the same thread borrows a T of its own. Thread-safe, and a
+/// lease takes no lock.
 ///
 /// T has `std::size_t bytes() const`: what it holds.
 template <typename T>
@@ -43,25 +45,15 @@ class SharedBuffers {
   }
 
   std::unique_ptr<T> take() {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!free_.empty()) {
-        auto item = std::move(free_.back());
-        free_.pop_back();
-        return item;
-      }
-    }
-    return std::make_unique<T>();
+    auto item = free_.take();
+    return item ? std::move(item) : std::make_unique<T>();
   }
 
   void giveBack(std::unique_ptr<T> item) {
-    if (item->bytes() > kKeptBytes) return;
-    const std::lock_guard lock(mutex_);
-    free_.push_back(std::move(item));
+    if (item->bytes() <= kKeptBytes) free_.layDown(std::move(item));
   }
 
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<T>> free_;
+  WorkerSlots<T> free_;
 };
 
 /// Room for the float32 values of a block of rows, see WeightTensor::block.

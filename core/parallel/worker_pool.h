@@ -4,15 +4,16 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <utility>
-#include <vector>
+
+#include "core/parallel/worker_slots.h"
 
 namespace quantoscope {
 
 /// Holds as many T as were ever in use at the same time: with an Executor, at most its threads.
 /// Which block gets which T depends on timing, so a T must hold scratch space, or integers whose
-/// sum does not depend on the order; never floating-point sums. Thread-safe.
+/// sum does not depend on the order; never floating-point sums. Thread-safe, and a lease takes no
+/// lock, so that one may be had for every few rows.
 template <typename T>
 class WorkerPool {
  public:
@@ -22,7 +23,7 @@ class WorkerPool {
   class Lease {
    public:
     explicit Lease(WorkerPool& pool) : pool_(pool), item_(pool.take()) {}
-    ~Lease() { pool_.giveBack(std::move(item_)); }
+    ~Lease() { pool_.free_.layDown(std::move(item_)); }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
 
@@ -37,30 +38,17 @@ class WorkerPool {
   /// Calls fn(item) for every T, in any order; no lease may be alive.
   template <typename Fn>
   void forEach(Fn fn) const {
-    for (const auto& item : free_) fn(std::as_const(*item));
+    free_.forEach([&](const T& item) { fn(item); });
   }
 
  private:
   std::unique_ptr<T> take() {
-    {
-      const std::lock_guard lock(mutex_);
-      if (!free_.empty()) {
-        auto item = std::move(free_.back());
-        free_.pop_back();
-        return item;
-      }
-    }
-    return std::make_unique<T>(make_());
-  }
-
-  void giveBack(std::unique_ptr<T> item) {
-    const std::lock_guard lock(mutex_);
-    free_.push_back(std::move(item));
+    auto item = free_.take();
+    return item ? std::move(item) : std::make_unique<T>(make_());
   }
 
   std::function<T()> make_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<T>> free_;
+  WorkerSlots<T> free_;
 };
 
 }  // namespace quantoscope
