@@ -35,6 +35,11 @@ class SpanRatios {
         data_ = ratios.values.data() + span.firstGroup;
         return;
       case ClipRatios::Granularity::Row:
+        if (span.shape.rows == 1) {  // the usual case takes no memory
+          data_ = ratios.values.data() + span.firstRow;
+          stride_ = 0;
+          return;
+        }
         spread_.reserve(span.groups());
         for (std::size_t r = 0; r < span.shape.rows; ++r) {
           spread_.insert(spread_.end(), span.shape.groupsPerRow(),
