@@ -5,19 +5,32 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 
 namespace quantoscope {
 
 /// A shared flag: copies refer to the same flag. Thread-safe.
 class CancelToken {
  public:
-  CancelToken() : flag_(std::make_shared<std::atomic<bool>>(false)) {}
+  CancelToken() : state_(std::make_shared<State>()) {}
+  /// One that is also cancelled where `also` says so. It is called by whoever asks, on any thread,
+  /// and must not take back what it said.
+  explicit CancelToken(std::function<bool()> also)
+      : state_(std::make_shared<State>(std::move(also))) {}
 
-  void cancel() const { flag_->store(true, std::memory_order_relaxed); }
-  bool cancelled() const { return flag_->load(std::memory_order_relaxed); }
+  void cancel() const { state_->cancelled.store(true, std::memory_order_relaxed); }
+  bool cancelled() const {
+    return state_->cancelled.load(std::memory_order_relaxed) || (state_->also && state_->also());
+  }
 
  private:
-  std::shared_ptr<std::atomic<bool>> flag_;
+  struct State {
+    State() = default;
+    explicit State(std::function<bool()> function) : also(std::move(function)) {}
+    std::atomic<bool> cancelled{false};
+    const std::function<bool()> also;
+  };
+  std::shared_ptr<State> state_;
 };
 
 /// Told how much of the work is done, as blocks done of blocks in all; both may grow while several
