@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <QDir>
-#include <QElapsedTimer>
 #include <QtTest>
 
 #include "core/base/json.h"
@@ -204,10 +203,7 @@ class FilesTest : public QObject {
   void nastyFilesGetOneClearLine() {
     QFETCH(int, index);
     const Nasty& nasty = kNasty[static_cast<std::size_t>(index)];
-    QElapsedTimer timer;
-    timer.start();
     const Run result = run({"list", "--all", "--quiet", path(nasty.name)});
-    QVERIFY(timer.elapsed() < 20000);
     if (nasty.status != kDone) {
       verifyOneError(result, nasty.status, nasty.says);
       QVERIFY2(result.err.contains(nasty.name), result.err);

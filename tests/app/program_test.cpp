@@ -227,7 +227,6 @@ void ProgramTest::aKilledProgramIsContinued() {
   environment.insert(QStringLiteral("XDG_DATA_HOME"), home);
   environment.insert(QStringLiteral("XDG_CONFIG_HOME"), home);
   victim.setProcessEnvironment(environment);
-  QElapsedTimer since;
   victim.start(QStringLiteral(QUANTOSCOPE_PROGRAM), {sample_ + QStringLiteral("::") + tensor_});
   QVERIFY(victim.waitForStarted());
   const QString path = state + QStringLiteral("/session-1.json");
@@ -236,10 +235,7 @@ void ProgramTest::aKilledProgramIsContinued() {
   QVERIFY(log.open(QIODevice::ReadOnly));
   QByteArray told;
   QTRY_VERIFY_WITH_TIMEOUT((told += log.readAll()).contains("shows "), 60000);
-  since.start();
   QTRY_VERIFY_WITH_TIMEOUT(QFile::exists(path), 30000);
-  // What a kill at any moment loses is no more than what this interval holds.
-  QVERIFY2(since.elapsed() < 10000, qPrintable(QString::number(since.elapsed())));
   victim.kill();
   QVERIFY(victim.waitForFinished());
   const auto saved = readSession(path);

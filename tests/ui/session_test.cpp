@@ -119,7 +119,7 @@ class SessionTest : public QObject {
   void oneExportAtATime();
   void aCancelledExportSaysSo();
   void presetsAreValidAndDiffer();
-  void dyingWhileWorkRunsIsQuick();
+  void dyingDoesNotWaitForWorkThatRuns();
   void settingsAreRemembered();
 };
 
@@ -699,17 +699,13 @@ void SessionTest::presetsAreValidAndDiffer() {
   }
 }
 
-void SessionTest::dyingWhileWorkRunsIsQuick() {
+void SessionTest::dyingDoesNotWaitForWorkThatRuns() {
   for (const bool whileLoading : {true, false}) {
     Bench bench(true);
     (whileLoading ? bench.model->gate : *bench.gate).shut();
     bench.session->openFile(QString::fromLatin1(kModel));
     QTRY_COMPARE((whileLoading ? bench.model->gate : *bench.gate).waiting(), 1);
-    QElapsedTimer timer;
-    timer.start();
-    bench.session.reset();
-    QVERIFY(timer.elapsed() < 1000);
-    bench.model->gate.open();
+    bench.session.reset();  // does not wait for the gate, which nobody opens
   }
 }
 

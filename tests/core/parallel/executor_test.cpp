@@ -28,12 +28,10 @@ class ExecutorTest : public QObject {
     QCOMPARE(executor.threads(), 3);
     // Three blocks that wait for each other can only end if three threads run them.
     std::atomic<int> arrived = 0;
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     QVERIFY(executor.forEachBlock(3, [&](std::size_t) {
       ++arrived;
-      while (arrived < 3 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+      while (arrived < 3) std::this_thread::yield();
     }));
-    QVERIFY(std::chrono::steady_clock::now() < deadline);
   }
 
   void cancellingSkipsTheRestAndSaysSo() {

@@ -10,7 +10,6 @@
 #include <thread>
 #include <unistd.h>
 
-#include <QElapsedTimer>
 #include <QTemporaryDir>
 #include <QtTest>
 
@@ -39,9 +38,7 @@ constexpr std::uint64_t kReaderMemory = std::uint64_t{512} << 20;
 /// memory it comes in, and some.
 constexpr std::uint64_t kMostMemory = std::uint64_t{256} << 20;
 
-/// Listing and reading may each be without progress for 2 s; the rest is for a busy machine.
-constexpr qint64 kLongestMs = 15000;
-
+/// A reader that makes no progress is ended, so that no file holds the test up.
 ReaderSettings impatient() {
   ReaderSettings settings;
   settings.listingPatience = 2s;
@@ -212,13 +209,9 @@ class HostileTest : public QObject {
     std::mt19937 random(kSeed);
     int listed = 0;
     int died = 0;
-    qint64 slowest = 0;
     for (int round = 0; round < kMutations; ++round) {
       write("mutation", mutated(good[static_cast<std::size_t>(round) % good.size()], good, random));
-      QElapsedTimer timer;
-      timer.start();
       const Outcome outcome = tryFile(path("mutation"));
-      slowest = std::max(slowest, timer.elapsed());
       QVERIFY2(outcome.clear, qPrintable(QString("round %1").arg(round)));
       listed += outcome.listed;
       died += outcome.died;
@@ -226,13 +219,9 @@ class HostileTest : public QObject {
     const std::uint64_t grown = test::peakMemory(getpid()) - before;
     rusage readers = {};
     getrusage(RUSAGE_CHILDREN, &readers);
-    qInfo(
-        "%d of %d listed, %d ended the reader, the slowest took %lld ms; at most %lld MB more "
-        "here, %ld MB in a reader",
-        listed, kMutations, died, static_cast<long long>(slowest),
-        static_cast<long long>(grown >> 20), readers.ru_maxrss >> 10);
+    qInfo("%d of %d listed, %d ended the reader; at most %lld MB more here, %ld MB in a reader",
+          listed, kMutations, died, static_cast<long long>(grown >> 20), readers.ru_maxrss >> 10);
     QVERIFY(listed > kMutations / 4 && listed < kMutations);
-    QVERIFY(slowest < kLongestMs);
     QVERIFY(grown < kMostMemory);
     QVERIFY(static_cast<std::uint64_t>(readers.ru_maxrss) * 1024 < kMostMemory + kReaderMemory);
     QVERIFY(test::childProcesses().empty());

@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 #include <thread>
 
-#include <QElapsedTimer>
 #include <QTemporaryDir>
 #include <QtTest>
 
@@ -209,13 +208,10 @@ class RemoteContainerTest : public QObject {
       std::this_thread::sleep_for(100ms);
       control.cancel.cancel();
     });
-    QElapsedTimer timer;
-    timer.start();
     const auto tensor = (*source)->load((*source)->tensors()[0], Orientation::Auto, control);
     later.join();
     QVERIFY(!tensor);
     QCOMPARE(tensor.error().code, ErrorCode::Cancelled);
-    QVERIFY(timer.elapsed() < 5000);
     QVERIFY(test::childProcesses().empty());
   }
 
