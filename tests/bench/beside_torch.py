@@ -2,17 +2,20 @@
 """Runs engine_bench, and the same formulas written plainly in torch, and prints one table.
 
     tests/bench/beside_torch.py build/dev/tests/engine_bench [--torch-rows 512] [--no-torch]
+    tests/bench/beside_torch.py build/dev/tests/engine_bench --only-threads [--jobs REGEX]
 
 Needs torch (Debian's python3-torch is what the table in README.md was made with). Torch runs in
 processes of its own, as it is shipped, and with a malloc that keeps its memory, which takes page
 faults out of its times. Both sides work on 4096x4096 of N(0, 0.02) with 2 threads; torch's
 searches with codebooks, which take a minute each, on --torch-rows rows, scaled. Torch's times are
 the shortest of a few repetitions (one of a search), ours the medians of several repetitions that
-are interleaved with those of all other jobs. It takes about six minutes.
+are interleaved with those of all other jobs. It takes about six minutes. The last table tells what
+each job gains by a second thread, and loses where there are more threads than cores.
 """
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -78,6 +81,12 @@ RATIOS_OF = [
     ("optimal policy, int4 g128, over the clip search", [("optimal/4/g128", "search/4/g128")], 60,
      False),
 ]
+
+
+# What waits for memory rather than for arithmetic gains less by a second thread.
+MEMORY_BOUND = re.compile("(AVX2/)?(read|qdq/.*)")
+LEAST_GAIN = 1.8
+MOST_LOSS = 1.1
 
 
 def torch_jobs(torch):
@@ -190,10 +199,11 @@ def run_torch(options, python, environment):
 
 
 def run_ours(options):
-    """ns/element by job with 2 threads, job@1 with one; and the kernels' name."""
+    """ns/element by job with 2 threads, job@1 and job@8 with others; and the kernels' name."""
     environment = {name: value for name, value in os.environ.items()
                    if name != "QUANTOSCOPE_BENCH_ROWS"}
     done = subprocess.run([options.bench, "--benchmark_format=json",
+                           f"--benchmark_filter={options.jobs}",
                            "--benchmark_min_time=0.1",
                            f"--benchmark_repetitions={max(2, options.repetitions)}",
                            "--benchmark_enable_random_interleaving=true",
@@ -206,8 +216,9 @@ def run_ours(options):
             continue
         name, threads = row["run_name"].split("/threads:")
         elements = ROWS_OF_TENSOR * COLS * (2 if name == "read" else 1)
-        one = threads.startswith("1")
-        times[name + ("@1" if one else "")] = row["real_time"] * 1e6 / elements
+        threads = threads.split("/")[0]
+        suffix = "" if threads == "2" else "@" + threads
+        times[name + suffix] = row["real_time"] * 1e6 / elements
     return times, answer["context"]["kernels"]
 
 
@@ -248,6 +259,19 @@ def print_table(ours, kernels, torch):
         print(f"| {title} | {'at least' if more else 'at most'} {bar} | {found} |")
 
 
+def print_threads(ours, kernels):
+    print(f"{processor()}; {kernels} kernels.\n")
+    print(f"| job | ns/element: 1 thread | 2 | 8 | 2 threads over 1, at least {LEAST_GAIN} | "
+          f"time of 8 over 2, at most {MOST_LOSS} |\n|---|---|---|---|---|---|")
+    for job, two in ours.items():
+        one, eight = ours.get(job + "@1"), ours.get(job + "@8")
+        if one is None or eight is None:
+            continue
+        gain = marked(one / two, None if MEMORY_BOUND.fullmatch(job) else LEAST_GAIN, True)
+        print(f"| {job} | {one:.3f} | {two:.3f} | {eight:.3f} | {gain} | "
+              f"{marked(eight / two, MOST_LOSS)} |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -256,11 +280,19 @@ def main():
                         help="rows for torch's nf4 and fp4 searches; their times are scaled")
     parser.add_argument("--repetitions", type=int, default=9)
     parser.add_argument("--no-torch", action="store_true", help="leave torch out")
+    parser.add_argument("--only-threads", action="store_true",
+                        help="our jobs alone, with 1, 2 and 8 threads")
+    parser.add_argument("--jobs", default=".", help="the jobs whose names this finds, with "
+                        "--only-threads")
     parser.add_argument("--torch", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.torch:
         measure_torch(options)
         return
+    if options.only_threads:
+        print_threads(*run_ours(options))
+        return
+    options.jobs = "."
     python = None if options.no_torch else python_with_torch()
     ours, kernels = run_ours(options)
     torch = {}
@@ -268,6 +300,8 @@ def main():
         torch = {"as shipped": run_torch(options, python, {}),
                  "with tuned malloc": run_torch(options, python, TUNED)}
     print_table(ours, kernels, torch)
+    print()
+    print_threads(ours, kernels)
     if torch:
         print(f"\nTorch's nf4 and fp4 searches ran on {options.torch_rows} of {ROWS_OF_TENSOR} "
               "rows; their times are scaled.")

@@ -1,16 +1,17 @@
 // How long the engine takes, beside a pass that only reads the same weights.
 //
 // Every benchmark works on one 4096x4096 float32 tensor (QUANTOSCOPE_BENCH_ROWS changes the rows)
-// and reports ns/element; /threads:N runs on N threads. Kernel tables are chosen with
-// QUANTOSCOPE_BENCH_KERNELS; jobs that begin with AVX2/ use that table whatever was chosen, so that
-// both can be compared in one run. tests/bench/beside_torch.py runs it beside torch and prints the
-// table.
+// and reports ns/element; /threads:N runs on N threads, 8 being more than many machines have cores.
+// Kernel tables are chosen with QUANTOSCOPE_BENCH_KERNELS; jobs that begin with AVX2/ use that
+// table whatever was chosen, so that both can be compared in one run. tests/bench/beside_torch.py
+// runs it beside torch and prints the table.
 #include <benchmark/benchmark.h>
 #include <cstdlib>
 #include <memory>
 
 #include "core/base/text.h"
 #include "core/engine/analysis.h"
+#include "core/engine/detail.h"
 #include "core/kernels/kernels.h"
 #include "core/quant/error_histogram.h"
 #include "core/quant/fast_search.h"
@@ -135,6 +136,30 @@ void errorHistogram(benchmark::State& state) {
   report(state, weights().elements());
 }
 
+/// All codes, as an export writes them.
+void quantize(benchmark::State& state) {
+  const Executor executor(static_cast<int>(state.range(0)));
+  const QuantSpec spec = specOf("4", 128);
+  for (auto _ : state) {
+    auto codes = quantized(weights(), spec, ClipRatios::whole(1), executor);
+    benchmark::DoNotOptimize(codes);
+  }
+  report(state, weights().elements());
+}
+
+/// The reports beside an analysis: by row, column, group and code.
+void detail(benchmark::State& state) {
+  const Executor executor(static_cast<int>(state.range(0)));
+  DetailRequest request;
+  request.tensor = std::make_shared<const WeightTensor>(weights());
+  request.spec = specOf("4", 128);
+  for (auto _ : state) {
+    auto found = analyseDetail(request, executor);
+    benchmark::DoNotOptimize(found);
+  }
+  report(state, weights().elements());
+}
+
 void wholeAnalysis(benchmark::State& state) {
   const Executor executor(static_cast<int>(state.range(0)));
   AnalysisRequest request;
@@ -167,6 +192,7 @@ void registerAll() {
         ->ArgName("threads")
         ->Arg(1)
         ->Arg(2)
+        ->Arg(8)
         ->Unit(benchmark::kMillisecond)
         ->UseRealTime();
   };
@@ -204,6 +230,8 @@ void registerAll() {
   }
   add("error_sums/4/g128", errorSums);
   add("error_histogram/4/g128", errorHistogram);
+  add("quantize/4/g128", quantize);
+  add("detail/4/g128", detail);
   add("analysis/4/g128", wholeAnalysis);
 }
 
