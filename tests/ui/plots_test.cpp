@@ -13,6 +13,7 @@
 
 #include "core/engine/detail.h"
 #include "tests/support/test_data.h"
+#include "tests/support/topic.h"
 #include "ui/plots/clip_curve_plot.h"
 #include "ui/plots/error_histogram_plot.h"
 #include "ui/plots/weight_histogram_plot.h"
@@ -1092,7 +1093,7 @@ void PlotsTest::sharpOnEveryScreen() {
   QVERIFY(isSharp(moved));
 }
 
-int main(int argc, char** argv) {
+QUANTOSCOPE_TOPIC_MAIN(argc, argv) {
   // Two screens, the second with twice the pixels.
   QTemporaryFile screens;
   if (screens.open()) {

@@ -4,6 +4,7 @@
 #include <QWindow>
 #include <QtTest>
 
+#include "tests/support/topic.h"
 #include "tests/ui/desk.h"
 
 namespace quantoscope::ui {
@@ -71,7 +72,7 @@ void ScreensTest::plotsAreAsSharpAfterAMoveAsFromTheStart() {
 
 }  // namespace quantoscope::ui
 
-int main(int argc, char** argv) {
+QUANTOSCOPE_TOPIC_MAIN(argc, argv) {
   const QTemporaryDir folder;
   const QString path = folder.filePath(QStringLiteral("screens.json"));
   QFile file(path);

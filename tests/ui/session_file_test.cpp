@@ -10,6 +10,7 @@
 
 #include "core/exporting/plan_file.h"
 #include "tests/support/fake_source.h"
+#include "tests/support/topic.h"
 #include "ui/session/autosave.h"
 
 namespace quantoscope::ui {
@@ -156,7 +157,7 @@ void SessionFileTest::aKilledProgramLeavesAWholeSession() {
     QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
     environment.insert(QString::fromLatin1(kVictim), folder.path());
     victim.setProcessEnvironment(environment);
-    victim.start(QCoreApplication::applicationFilePath(), QStringList());
+    victim.start(QCoreApplication::applicationFilePath(), {QStringLiteral("session_file_test")});
     QVERIFY(victim.waitForReadyRead(20000));
     QTest::qWait(static_cast<int>(random() % 40));
     victim.kill();  // SIGKILL
@@ -172,7 +173,7 @@ void SessionFileTest::aKilledProgramLeavesAWholeSession() {
 
 }  // namespace quantoscope::ui
 
-int main(int argc, char** argv) {
+QUANTOSCOPE_TOPIC_MAIN(argc, argv) {
   QApplication application(argc, argv);
   const QString folder = qEnvironmentVariable(quantoscope::ui::kVictim);
   if (!folder.isEmpty()) return quantoscope::ui::beVictim(folder);
