@@ -313,6 +313,18 @@ class LayeringTest : public QObject {
     }
   }
 
+  /// Which shows that the header compiles alone.
+  void everySourceIncludesItsOwnHeaderFirst() {
+    for (const QString& file : sources("core") + sources("ui")) {
+      if (!file.endsWith(".cpp")) continue;
+      const QString header = file.chopped(4) + ".h";
+      if (!QFile::exists(header)) continue;
+      const QList<Include> includes = includesOf(file);
+      QVERIFY2(!includes.isEmpty() && includes.front().target == relative(header),
+               qPrintable(relative(file)));
+    }
+  }
+
   void theCoreKnowsNoQt() {
     QCOMPARE(filesThatInclude(sources("core"), QRegularExpression("^Q[A-Zt]|qcustomplot")),
              QStringList());
