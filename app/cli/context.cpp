@@ -57,6 +57,12 @@ TaskControl Context::control(const std::string& what) const {
   return control;
 }
 
+ModelControl Context::modelControl() const {
+  return {cancel_, [this](const TensorInfo& tensor, std::size_t, std::size_t) {
+            return control(tensor.name).progress;
+          }};
+}
+
 Result<SharedSource> Context::open(const std::string& file) const {
   OpenOptions options;
   options.allowOutside = options_.allowExternal;
@@ -122,6 +128,13 @@ Result<std::shared_ptr<const WeightTensor>> loadTensor(const Context& context,
   context.clearProgress();
   if (!tensor) return tensor.error();
   return std::make_shared<const WeightTensor>(std::move(*tensor));
+}
+
+TensorLoader loaderOf(const Context& context, SharedSource source, Orientation orientation) {
+  return [&context, source = std::move(source), orientation](const TensorInfo& info,
+                                                             const TaskControl&) {
+    return loadTensor(context, *source, info, orientation);
+  };
 }
 
 Result<std::shared_ptr<const Importance>> loadImportance(const Context& context,

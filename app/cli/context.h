@@ -10,6 +10,7 @@
 #include "core/base/result.h"
 #include "core/io/tensor_source.h"
 #include "core/metrics/channels.h"
+#include "core/model/model_job.h"
 #include "core/parallel/executor.h"
 
 namespace quantoscope::cli {
@@ -34,6 +35,9 @@ class Context {
 
   /// Cancelled by Ctrl-C; shows progress on stderr, labelled `what`, when that is a terminal.
   TaskControl control(const std::string& what) const;
+
+  /// The same for work on a model: progress is labelled with the tensor's name.
+  ModelControl modelControl() const;
 
   /// Opens a weight file as the options allow; cancelled by Ctrl-C. OutputFailed where it, or a
   /// file that it names as a part of the model, is a path that checkOutput() has let pass.
@@ -96,5 +100,8 @@ Result<std::shared_ptr<const WeightTensor>> loadTensor(const Context& context,
                                                        const TensorSource& source,
                                                        const TensorInfo& info,
                                                        Orientation orientation);
+
+/// The same for work on a model. `context` outlives the loader.
+TensorLoader loaderOf(const Context& context, SharedSource source, Orientation orientation);
 
 }  // namespace quantoscope::cli

@@ -10,9 +10,10 @@
 #include "app/exit_status.h"
 #include "core/base/printable.h"
 #include "core/base/text.h"
-#include "core/io/container/file_kind.h"
+#include "core/exporting/registry.h"
 #include "core/io/libraries.h"
 #include "core/io/reader/remote_container.h"
+#include "core/io/registry.h"
 #include "core/kernels/kernels.h"
 
 namespace quantoscope::cli {
@@ -64,8 +65,12 @@ std::vector<std::string> kernelTables() {
 
 /// What quantize, overview and the window's exports write.
 std::vector<std::string> writtenFormats() {
-  return {"native HDF5 (.h5)", "plan (.json)", "neural-compressor configuration (.json)",
-          "tables (.csv)"};
+  std::vector<std::string> formats;
+  for (const ExportFormat& format : exportFormats()) {
+    formats.push_back(std::string(format.title) + " (" + format.suffix + ")");
+  }
+  formats.insert(formats.end(), {"plan (.json)", "tables (.csv)"});
+  return formats;
 }
 
 struct Findings {

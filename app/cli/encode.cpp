@@ -1,7 +1,5 @@
 // encode: codes with scales that are given.
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <cmath>
 
 #include "app/cli/report.h"
 #include "app/cli/spec_options.h"
@@ -9,7 +7,8 @@
 #include "app/exit_status.h"
 #include "core/base/text.h"
 #include "core/exporting/formats/native_file.h"
-#include "core/quant/weight_only.h"
+#include "core/model/encode_tensor.h"
+#include "core/model/export_model.h"
 
 namespace quantoscope::cli {
 
@@ -23,38 +22,6 @@ struct EncodeOptions {
   std::string out;
   SpecOptions spec;
 };
-
-/// What codes from given scales decode to, against the weights.
-ErrorMetrics metricsOf(const WeightTensor& tensor, const NativeTensor& native) {
-  const GroupParameters& parameters = native.quantized.parameters;
-  const GroupLayout& layout = parameters.layout;
-  const Codebook* codebook = codecOf(native.quantized.spec).codebook;
-  std::vector<float> scratch;
-  const MatrixView w = tensor.block(0, tensor.rows(), scratch);
-  Matrix y(w.rows, w.cols);
-  std::visit(
-      [&](const auto& codes) {
-        for (std::size_t i = 0; i < codes.size(); ++i) {
-          const std::size_t g = i / w.cols * layout.groupsPerRow() + i % w.cols / layout.groupSize;
-          float level = static_cast<float>(codes[i]);
-          if (codebook != nullptr) {
-            const auto entry = std::find(codebook->codes.begin(), codebook->codes.end(), codes[i]);
-            level = codebook->levels[static_cast<std::size_t>(entry - codebook->codes.begin())];
-          } else if (!parameters.zeroPoint.empty()) {
-            level -= parameters.zeroPoint[g];
-          }
-          y.values[i] = level * parameters.scale[g];
-        }
-      },
-      native.quantized.codes);
-  kernels::ErrorLanes lanes;
-  kernels::ErrorPeak peak;
-  kernels::activeKernels().addErrors({w.rows, w.cols, layout.groupSize}, w.data, y.values.data(),
-                                     lanes, peak);
-  ErrorSums sums;
-  sums.add(lanes, peak, 0, w.rows * w.cols);
-  return ErrorMetrics::from(sums);
-}
 
 /// An array named FILE::PATH, as [rows, groups]; one value a row may also stand as a vector.
 Result<Matrix> loadParameters(const Context& context, const std::string& option,
@@ -80,23 +47,6 @@ Result<Matrix> loadParameters(const Context& context, const std::string& option,
   return matrix;
 }
 
-/// Codes as 32-bit integers; DoesNotFit names the first that is none.
-Result<std::vector<std::int32_t>> integerCodes(const Matrix& codes, const std::string& tensor) {
-  std::vector<std::int32_t> integers;
-  integers.reserve(codes.values.size());
-  for (const float code : codes.values) {
-    if (!(std::fabs(code) < 2147483648.0f)) {
-      const std::size_t i = integers.size();
-      return Error{ErrorCode::DoesNotFit,
-                   tensor + ": the code at row " + std::to_string(i / codes.cols) + ", column " +
-                       std::to_string(i % codes.cols) + " is " + formatNumber(code) +
-                       " with this scale; codes must fit into 32 bits"};
-    }
-    integers.push_back(static_cast<std::int32_t>(code));
-  }
-  return integers;
-}
-
 Result<QuantSpec> encodingSpec(const EncodeOptions& options) {
   auto spec = options.spec.spec();
   if (!spec) return spec.error();
@@ -120,31 +70,6 @@ Result<QuantSpec> encodingSpec(const EncodeOptions& options) {
   return spec;
 }
 
-Result<NativeTensor> encodeWith(const WeightTensor& tensor, const QuantSpec& spec, Matrix scale,
-                                std::optional<Matrix> zeroPoint) {
-  std::vector<float> scratch;
-  const MatrixView weights = tensor.block(0, tensor.rows(), scratch);
-  auto codes = quant_weight_w_scale(weights, scale, zeroPoint, spec.groupSize, nameOf(spec.dtype));
-  if (!codes) {
-    return Error{codes.error().code, tensor.info().name + ": " + codes.error().message};
-  }
-  if (auto status = tensor.intact(); !status) return status.error();
-  NativeTensor native;
-  native.info = tensor.info();
-  native.quantized.spec = spec;
-  native.quantized.parameters.layout = layoutOf(spec, tensor.rows(), tensor.cols());
-  native.quantized.parameters.scale = std::move(scale.values);
-  if (zeroPoint) native.quantized.parameters.zeroPoint = std::move(zeroPoint->values);
-  if (spec.isFloat()) {
-    native.quantized.codes = std::vector<std::int8_t>(codes->values.begin(), codes->values.end());
-    return native;
-  }
-  auto integers = integerCodes(*codes, tensor.info().name);
-  if (!integers) return integers.error();
-  native.quantized.codes = std::move(*integers);
-  return native;
-}
-
 Result<int> encode(const EncodeOptions& options, const Context& context) {
   auto spec = encodingSpec(options);
   if (!spec) return spec.error();
@@ -166,20 +91,20 @@ Result<int> encode(const EncodeOptions& options, const Context& context) {
     if (!loadedZero) return loadedZero.error();
     zeroPoint = std::move(*loadedZero);
   }
-  auto native = encodeWith(tensor, *spec, std::move(*scale), std::move(zeroPoint));
-  if (!native) return native.error();
-  native->metrics = metricsOf(tensor, *native);
-  native->storage = storageCostOf(*spec, tensor.rows(), tensor.cols());
+  auto made = encodeTensor(tensor, *spec, std::move(*scale), std::move(zeroPoint));
+  if (!made) return made.error();
   auto sha256 = fingerprint(target->file, context);
   if (!sha256) return sha256.error();
-  auto writer = NativeFileWriter::create(options.out, {target->file, *sha256});
-  if (!writer) return writer.error();
-  if (auto status = (*writer)->add(*native); !status) return status.error();
-  if (auto status = (*writer)->commit(); !status) return status.error();
+  const ModelHeader model{target->file, *sha256, {tensor.info()}, {}};
+  const auto addIt = [&](TensorSink& sink) { return sink.add(*made); };
+  const CancelToken cancel = context.control("").cancel;
+  if (auto status = writeExport(nativeFormat(), model, options.out, addIt, cancel); !status) {
+    return status.error();
+  }
   std::vector<std::string> header = {"tensor"};
   appendHeadings(header, TableRoom::Narrow);
   std::vector<std::string> row = {target->tensor};
-  appendCells(row, native->metrics, TableRoom::Narrow);
+  appendCells(row, made->metrics, TableRoom::Narrow);
   context.out() << tableText(header, {row});
   context.note("wrote " + options.out);
   return kDone;

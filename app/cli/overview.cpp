@@ -7,6 +7,7 @@
 #include "app/exit_status.h"
 #include "core/base/printable.h"
 #include "core/base/text.h"
+#include "core/engine/ratio_search.h"
 #include "core/exporting/plan_file.h"
 #include "core/model/measure_model.h"
 
@@ -21,49 +22,48 @@ struct OverviewOptions {
   SpecOptions spec;
 };
 
-std::vector<std::string> overviewRow(const OverviewEntry& entry) {
+/// The ratio that a search per tensor found.
+std::optional<double> searchedRatio(const ModelMeasurement& line) {
+  const bool searched = line.spec.clip.kind == ClipPolicy::Kind::SearchTensor;
+  return searched && line.measured ? line.measured->clipRatio : std::nullopt;
+}
+
+std::optional<ErrorMetrics> metricsOf(const ModelMeasurement& line) {
+  return line.measured ? std::optional(line.measured->metrics) : std::nullopt;
+}
+
+std::vector<std::string> overviewRow(const ModelMeasurement& line) {
   std::vector<std::string> row = {
-      entry.info.name, std::to_string(entry.info.rows) + "x" + std::to_string(entry.info.cols)};
-  appendCells(row, entry.metrics, TableRoom::Narrow);
-  row.push_back(entry.clipRatio ? formatRounded(*entry.clipRatio, 4) : "-");
-  row.push_back(entry.metrics ? formatRounded(entry.bitsPerWeight, 4) : entry.problem);
+      line.info.name, std::to_string(line.info.rows) + "x" + std::to_string(line.info.cols)};
+  const auto ratio = searchedRatio(line);
+  appendCells(row, metricsOf(line), TableRoom::Narrow);
+  row.push_back(ratio ? formatRounded(*ratio, 4) : "-");
+  row.push_back(line.measured ? formatRounded(line.measured->storage.bitsPerWeight(), 4)
+                              : line.measured.error().message);
   return row;
 }
 
-Json overviewJson(const OverviewEntry& entry, const QuantSpec& spec) {
-  Json json = Json::object({{"tensor", entry.info.name},
-                            {"spec", quantoscope::toJson(spec)},
-                            {"best_ratio", entry.clipRatio ? Json(*entry.clipRatio) : Json()}});
-  setMetrics(json, entry.metrics);
-  json.set("bits_per_weight", entry.bitsPerWeight);
-  json.set("problem", entry.problem);
+Json overviewJson(const ModelMeasurement& line) {
+  const auto ratio = searchedRatio(line);
+  Json json = Json::object({{"tensor", line.info.name},
+                            {"spec", quantoscope::toJson(line.spec)},
+                            {"best_ratio", ratio ? Json(*ratio) : Json()}});
+  setMetrics(json, metricsOf(line));
+  json.set("bits_per_weight",
+           storageCostOf(line.spec, line.info.rows, line.info.cols).bitsPerWeight());
+  json.set("problem", line.measured ? std::string() : line.measured.error().message);
   return json;
 }
 
-Result<std::vector<OverviewEntry>> measureAll(const TensorSource& source, const QuantSpec& spec,
-                                              Orientation orientation, const Context& context) {
-  std::vector<OverviewEntry> entries;
-  for (const TensorInfo& info : source.tensors()) {
-    if (!info.quantizable) continue;
-    auto entry = measureTensor(source, info, spec, orientation, context.executor(),
-                               context.control(info.name));
-    if (!entry) return entry.error();
-    entries.push_back(std::move(*entry));
-  }
-  context.clearProgress();
-  return entries;
-}
-
-Status printWorstCurve(const TensorSource& source, const OverviewEntry& worst,
-                       const QuantSpec& spec, Orientation orientation, const Context& context) {
-  auto tensor = source.load(worst.info, orientation);
+Status printWorstCurve(const ModelJob& job, const ModelMeasurement& worst, const Context& context) {
+  const auto tensor = job.load(worst.info, {});
   if (!tensor) return tensor.error();
-  auto curve = clipCurveOf(*tensor, spec, context.executor(), context.control("searching"));
+  auto curve = searchCurve(**tensor, worst.spec, context.executor(), context.control("searching"));
   context.clearProgress();
   if (!curve) return curve.error();
   context.out() << "\nThe clip curve of the tensor with the worst SQNR, "
-                << printable(worst.info.name) << " (" << formatRounded(worst.metrics->sqnrDb, 4)
-                << " dB):\n"
+                << printable(worst.info.name) << " ("
+                << formatRounded(worst.measured->metrics.sqnrDb, 4) << " dB):\n"
                 << text(*curve);
   return ok();
 }
@@ -80,30 +80,32 @@ Result<int> overview(const OverviewOptions& options, const Context& context) {
   }
   auto source = context.open(options.file);
   if (!source) return source.error();
-  auto entries = measureAll(**source, *spec, *orientation, context);
-  if (!entries) return entries.error();
+  const ModelJob job = ModelJob::of(*source, *spec, *orientation);
+  const auto lines = measureModel(job, context.executor(), context.modelControl());
+  context.clearProgress();
+  if (!lines) return lines.error();
 
-  const auto worst = worstOf(*entries);
+  const auto worst = worstOf(*lines);
   if (options.json) {
     Json::Array array;
-    for (const OverviewEntry& entry : *entries) array.push_back(overviewJson(entry, *spec));
+    for (const ModelMeasurement& line : *lines) array.push_back(overviewJson(line));
     context.print(std::move(array));
   } else {
     std::vector<std::vector<std::string>> rows;
-    for (const OverviewEntry& entry : *entries) rows.push_back(overviewRow(entry));
+    for (const ModelMeasurement& line : *lines) rows.push_back(overviewRow(line));
     std::vector<std::string> header = {"tensor", "out x in"};
     appendHeadings(header, TableRoom::Narrow);
     header.insert(header.end(), {"ratio", "bits/weight"});
     context.out() << options.file << ", " << describe(*spec) << "\n" << tableText(header, rows);
     if (worst) {
-      auto status = printWorstCurve(**source, (*entries)[*worst], *spec, *orientation, context);
+      auto status = printWorstCurve(job, (*lines)[*worst], context);
       if (!status) return status.error();
     }
   }
   if (options.out.empty()) return kDone;
   auto sha256 = fingerprint(options.file, context);
   if (!sha256) return sha256.error();
-  TuningPlan plan = planFrom(*entries, *spec);
+  TuningPlan plan = planFrom(*lines, *spec);
   plan.sourceFile = options.file;
   plan.sourceSha256 = *sha256;
   if (auto status = writePlan(plan, options.out); !status) return status.error();

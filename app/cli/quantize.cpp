@@ -8,12 +8,13 @@
 #include "core/base/text.h"
 #include "core/exporting/formats/native_file.h"
 #include "core/exporting/plan_file.h"
+#include "core/model/export_model.h"
 
 namespace quantoscope::cli {
 
 namespace {
 
-struct QuantizeOptions {
+struct QuantizeWords {
   std::string file;
   std::vector<std::string> tensors;
   std::string plan;
@@ -23,7 +24,7 @@ struct QuantizeOptions {
 };
 
 /// The plan to follow: the one of --plan, or one that gives every tensor the spec of the options.
-Result<TuningPlan> planOf(const QuantizeOptions& options, const TensorSource& source) {
+Result<TuningPlan> planOf(const QuantizeWords& options, const TensorSource& source) {
   if (options.plan.empty()) {
     auto spec = options.spec.spec();
     if (!spec) return spec.error();
@@ -44,62 +45,21 @@ Result<TuningPlan> planOf(const QuantizeOptions& options, const TensorSource& so
   return plan;
 }
 
-Result<std::vector<TensorInfo>> chosenTensors(const QuantizeOptions& options,
-                                              const TensorSource& source) {
-  std::vector<TensorInfo> chosen;
-  if (options.tensors.empty()) {
-    for (const TensorInfo& info : source.tensors()) {
-      if (info.quantizable) chosen.push_back(info);
-    }
-    if (chosen.empty()) {
-      return Error{ErrorCode::DoesNotFit, source.path() +
-                                              ": nothing in it can be quantized; "
-                                              "list --all shows why"};
-    }
-    return chosen;
+/// What was exported, as a table.
+std::string tableOf(const ExportReport& report) {
+  std::vector<std::vector<std::string>> rows;
+  for (const ExportedTensor& tensor : report.tensors) {
+    rows.push_back({tensor.name, describe(tensor.spec)});
+    appendCells(rows.back(), tensor.metrics, TableRoom::Narrow);
+    rows.back().push_back(formatRounded(tensor.storage.bitsPerWeight(), 4));
   }
-  for (const std::string& name : options.tensors) {
-    auto info = findTensor(source, name);
-    if (!info) return info.error();
-    for (const TensorInfo& earlier : chosen) {
-      if (earlier.name == info->name) return wrongUsage(name + ": named twice");
-    }
-    chosen.push_back(*info);
-  }
-  return chosen;
+  std::vector<std::string> header = {"tensor", "specification"};
+  appendHeadings(header, TableRoom::Narrow);
+  header.emplace_back("bits/weight");
+  return tableText(header, rows);
 }
 
-Result<NativeTensor> quantizeOne(const WeightTensor& tensor, const QuantSpec& spec,
-                                 const QuantizeOptions& options, const Context& context) {
-  auto importance = loadImportance(context, options.spec.importance(), tensor);
-  if (!importance) return importance.error();
-  const Executor& executor = context.executor();
-  const TaskControl control = context.control(tensor.info().name);
-  auto health = healthOf(tensor, executor, control);
-  if (!health) return health.error();
-  if (!health->finite()) return notFiniteError(tensor.info().name, *health);
-  auto choice = chooseClip(tensor, spec, executor, control,
-                           *importance ? (*importance)->values() : std::span<const float>());
-  if (!choice) return choice.error();
-  auto codes = quantized(tensor, spec, choice->ratios, executor, control);
-  if (!codes) return codes.error();
-  auto sums = errorSumsOf(tensor, spec, codes->parameters, executor, control);
-  if (!sums) return sums.error();
-
-  NativeTensor native;
-  native.info = tensor.info();
-  native.metrics = ErrorMetrics::from(*sums);
-  native.storage = storageCostOf(spec, tensor.rows(), tensor.cols());
-  if (options.withDequantized) {
-    auto values = dequantized(tensor, spec, codes->parameters, executor, control);
-    if (!values) return values.error();
-    native.dequantized = std::move(*values);
-  }
-  native.quantized = std::move(*codes);
-  return native;
-}
-
-Result<int> quantize(QuantizeOptions options, const Context& context) {
+Result<int> quantize(QuantizeWords options, const Context& context) {
   if (const FileAndPath parts = splitFileAndPath(options.file); !parts.path.empty()) {
     options.file = parts.file;
     options.tensors.insert(options.tensors.begin(),
@@ -115,7 +75,7 @@ Result<int> quantize(QuantizeOptions options, const Context& context) {
   if (!source) return source.error();
   auto plan = planOf(options, **source);
   if (!plan) return plan.error();
-  auto chosen = chosenTensors(options, **source);
+  auto chosen = chooseTensors(**source, options.tensors);
   if (!chosen) return chosen.error();
   auto sha256 = fingerprint(options.file, context);
   if (!sha256) return sha256.error();
@@ -123,27 +83,19 @@ Result<int> quantize(QuantizeOptions options, const Context& context) {
     context.note("note: " + options.plan + " was made for a different file than " + options.file);
   }
 
-  auto writer = NativeFileWriter::create(options.out, {options.file, *sha256});
-  if (!writer) return writer.error();
-  std::vector<std::vector<std::string>> rows;
-  for (const TensorInfo& info : *chosen) {
-    auto tensor = loadTensor(context, **source, info, *orientation);
-    if (!tensor) return tensor.error();
-    const QuantSpec spec = plan->specFor(info.name);
-    auto native = quantizeOne(**tensor, spec, options, context);
-    context.clearProgress();
-    if (!native) return native.error();
-    if (auto status = (*writer)->add(*native); !status) return status.error();
-    rows.push_back({info.name, describe(spec)});
-    appendCells(rows.back(), native->metrics, TableRoom::Narrow);
-    rows.back().push_back(formatRounded(native->storage->bitsPerWeight(), 4));
-  }
-  if (context.control("").cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
-  if (auto status = (*writer)->commit(); !status) return status.error();
-  std::vector<std::string> header = {"tensor", "specification"};
-  appendHeadings(header, TableRoom::Narrow);
-  header.emplace_back("bits/weight");
-  context.out() << tableText(header, rows);
+  ModelJob job = ModelJob::of(*source, plan->defaultSpec, *orientation);
+  job.tensors = std::move(*chosen);
+  job.plan = std::move(*plan);
+  job.sourceSha256 = *sha256;
+  job.load = loaderOf(context, *source, *orientation);
+  job.importance = [&](const WeightTensor& tensor) {
+    return loadImportance(context, options.spec.importance(), tensor);
+  };
+  const auto report = exportModel(job, nativeFormat(), options.out, {options.withDequantized},
+                                  context.executor(), context.modelControl());
+  context.clearProgress();
+  if (!report) return report.error();
+  context.out() << tableOf(*report);
   context.note("wrote " + options.out);
   return kDone;
 }
@@ -151,7 +103,7 @@ Result<int> quantize(QuantizeOptions options, const Context& context) {
 }  // namespace
 
 Verb addQuantize(CLI::App& verb) {
-  auto options = std::make_shared<QuantizeOptions>();
+  auto options = std::make_shared<QuantizeWords>();
   verb.add_option("FILE", options->file, "a weight file, or FILE::/TENSOR")->required();
   verb.add_option("TENSOR", options->tensors, "names as list prints them; all if none is given");
   verb.add_option("--plan", options->plan, "a plan in place of a specification");

@@ -8,6 +8,7 @@
 #include "app/exit_status.h"
 #include "core/base/printable.h"
 #include "core/base/text.h"
+#include "core/engine/ratio_search.h"
 #include "core/exporting/csv.h"
 
 namespace quantoscope::cli {
@@ -56,28 +57,15 @@ const char* granularityName(ClipPolicy::Kind kind) {
   return kind == ClipPolicy::Kind::SearchGroups ? "group" : "tensor";
 }
 
-struct SearchAnswer {
-  ClipChoice choice;       ///< by the weighted error where there is importance
-  double searchedMse = 0;  ///< with the ratios that were chosen
-};
-
-Result<SearchAnswer> runSearch(const WeightTensor& tensor, const QuantSpec& spec,
-                               const std::string& importance, const Context& context) {
-  auto weights = loadImportance(context, importance, tensor);
+Result<RatioSearch> runSearch(const WeightTensor& tensor, const QuantSpec& spec,
+                              const std::string& importance, const Context& context) {
+  const auto weights = loadImportance(context, importance, tensor);
   if (!weights) return weights.error();
-  auto health = healthOf(tensor, context.executor());
-  if (!health) return health.error();
-  if (!health->finite()) return notFiniteError(tensor.info().name, *health);
-  const TaskControl control = context.control("searching");
-  auto choice = chooseClip(tensor, spec, context.executor(), control,
-                           *weights ? (*weights)->values() : std::span<const float>());
-  if (!choice) return choice.error();
-  auto measured = measureQuantization(tensor, spec, choice->ratios, context.executor(), control);
-  if (!measured) return measured.error();
-  return SearchAnswer{std::move(*choice), ErrorMetrics::from(measured->sums).mse};
+  return searchRatios(tensor, spec, context.executor(), context.control("searching"),
+                      *weights ? (*weights)->values() : std::span<const float>());
 }
 
-Json searchJson(const std::string& tensor, const QuantSpec& spec, const SearchAnswer& answer,
+Json searchJson(const std::string& tensor, const QuantSpec& spec, const RatioSearch& answer,
                 double elapsedMs) {
   const ClipCurve& curve = answer.choice.curve;
   Json json = Json::object({{"tensor", tensor},
@@ -96,7 +84,7 @@ Json searchJson(const std::string& tensor, const QuantSpec& spec, const SearchAn
     json.set("unclipped_weighted_mse", curve.unclippedWeightedMse);
   }
   if (spec.clip.kind != ClipPolicy::Kind::SearchTensor) {
-    json.set("searched_mse", answer.searchedMse);
+    json.set("searched_mse", answer.metrics.mse);
     json.set("ratio_histogram", Json::arrayOf(answer.choice.ratioCounts));
   }
   json.set("elapsed_ms", elapsedMs);
@@ -140,7 +128,7 @@ Result<int> search(const SearchOptions& options, const Context& context) {
     context.out() << printable(target->tensor) << ", " << describe(*spec) << "\n" << text(curve);
     if (spec->clip.kind != ClipPolicy::Kind::SearchTensor) {
       context.out() << "with a ratio for each " << granularityName(spec->clip.kind) << ": mse "
-                    << formatRounded(answer->searchedMse, 6) << "\n";
+                    << formatRounded(answer->metrics.mse, 6) << "\n";
     }
   }
   return kDone;

@@ -74,6 +74,12 @@ PendingFile::~PendingFile() {
   if (!committed_) ::unlink(temporary_.c_str());
 }
 
+Status PendingFile::write(std::string_view content) {
+  const Descriptor file(temporary_, O_WRONLY | O_CLOEXEC);
+  if (file.get() < 0) return failure(path_, "cannot be created", errno);
+  return writeAll(file, path_, content);
+}
+
 Status PendingFile::reserve(std::uint64_t bytes) {
   const Descriptor file(temporary_, O_WRONLY | O_CLOEXEC);
   if (file.get() < 0) return failure(path_, "cannot be written", errno);
@@ -107,11 +113,7 @@ Status PendingFile::commit() {
 Status writeFile(const std::string& path, std::string_view content) {
   PendingFile pending(path);
   if (auto status = pending.create(); !status) return status;
-  {
-    const Descriptor file(pending.temporaryPath(), O_WRONLY | O_CLOEXEC);
-    if (file.get() < 0) return failure(path, "cannot be created", errno);
-    if (auto status = writeAll(file, path, content); !status) return status;
-  }
+  if (auto status = pending.write(content); !status) return status;
   return pending.commit();
 }
 

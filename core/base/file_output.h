@@ -22,6 +22,9 @@ class PendingFile {
   /// that is missing or read-only, a final path that is no regular file.
   Status create();
 
+  /// Writes all of `content` to the temporary file, which create() made.
+  Status write(std::string_view content);
+
   /// Sets disk space for `bytes` of the temporary file aside, so that a full disk is told before
   /// anything is written. OutputFailed where there is not as much; a file system that cannot set
   /// space aside is no error.

@@ -8,42 +8,38 @@
 
 namespace quantoscope {
 
-namespace {
-
-/// A running SHA-256.
-class Digest {
- public:
-  Digest() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
-    good_ = context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1;
-  }
-
-  void add(const void* data, std::size_t size) {
-    good_ = good_ && EVP_DigestUpdate(context_.get(), data, size) == 1;
-  }
-
-  /// Hexadecimal digits; empty if the library failed.
-  std::string text() {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-    unsigned length = 0;
-    if (!good_ || EVP_DigestFinal_ex(context_.get(), digest.data(), &length) != 1) return "";
-    std::string hex;
-    for (unsigned i = 0; i < length; ++i) {
-      static constexpr char kHex[] = "0123456789abcdef";
-      hex += kHex[digest[i] >> 4];
-      hex += kHex[digest[i] & 15];
-    }
-    return hex;
-  }
-
- private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-  bool good_ = false;
+struct Sha256::Context {
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest{EVP_MD_CTX_new(),
+                                                                 &EVP_MD_CTX_free};
+  bool good = digest && EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr) == 1;
 };
 
-}  // namespace
+Sha256::Sha256() : context_(std::make_unique<Context>()) {}
+Sha256::~Sha256() = default;
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+
+void Sha256::add(const void* data, std::size_t size) {
+  context_->good = context_->good && EVP_DigestUpdate(context_->digest.get(), data, size) == 1;
+}
+
+std::string Sha256::text() {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned length = 0;
+  if (!context_->good || EVP_DigestFinal_ex(context_->digest.get(), digest.data(), &length) != 1) {
+    return "";
+  }
+  std::string hex;
+  for (unsigned i = 0; i < length; ++i) {
+    static constexpr char kHex[] = "0123456789abcdef";
+    hex += kHex[digest[i] >> 4];
+    hex += kHex[digest[i] & 15];
+  }
+  return hex;
+}
 
 std::string sha256OfBytes(const void* data, std::size_t size) {
-  Digest digest;
+  Sha256 digest;
   digest.add(data, size);
   return digest.text();
 }
@@ -52,7 +48,7 @@ Result<std::string> sha256OfFile(const std::string& path, const std::function<bo
   std::ifstream file(path, std::ios::binary);
   if (!file) return Error{ErrorCode::UnreadableFile, path + ": cannot be opened for reading"};
 
-  Digest digest;
+  Sha256 digest;
   std::vector<char> block(1 << 20);
   while (file) {
     if (cancelled && cancelled()) return Error{ErrorCode::Cancelled, path + ": cancelled"};

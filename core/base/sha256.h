@@ -1,8 +1,9 @@
-// Fingerprints of source files.
+// Fingerprints of files and of what is written to them.
 #pragma once
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "core/base/result.h"
@@ -13,6 +14,23 @@ namespace quantoscope {
 /// `cancelled` is asked between them (may be empty). Thread-safe.
 Result<std::string> sha256OfFile(const std::string& path,
                                  const std::function<bool()>& cancelled = {});
+
+/// A SHA-256 that grows with the bytes that are added. One thread at a time.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+
+  void add(const void* data, std::size_t size);
+  /// Of all that was added; empty if the library failed. To be asked once, at the end.
+  std::string text();
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
 
 /// The same of bytes in memory.
 std::string sha256OfBytes(const void* data, std::size_t size);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/base/memory_border.h"
 #include "core/metrics/percentiles.h"
 #include "core/quant/error_histogram.h"
 #include "core/quant/weighted_search.h"
@@ -47,8 +48,8 @@ void addCodes(const Codec& codec, const GroupParameters& parameters, std::size_t
                              zeroPoint, parameters.decoding().data() + flat, detail.values.data());
 }
 
-GroupDetail detailOf(const AnalysisRequest& request, const GroupParameters& parameters,
-                     const ClipRatios& ratios) {
+GroupDetail detailOf(const AnalysisRequest& request, const Coding& coding,
+                     const GroupParameters& parameters, const ClipRatios& ratios) {
   const GroupLayout& layout = parameters.layout;
   GroupDetail detail;
   const bool usable = request.group && request.group->row < layout.rows &&
@@ -61,7 +62,7 @@ GroupDetail detailOf(const AnalysisRequest& request, const GroupParameters& para
   detail.scale = parameters.decoding()[flat];
   detail.codingScale = parameters.scale[flat];
   if (!parameters.zeroPoint.empty()) detail.zeroPoint = parameters.zeroPoint[flat];
-  detail.levels = levelsOf(codecOf(request.spec), detail.scale, detail.zeroPoint);
+  detail.levels = levelsOf(coding.codec, detail.scale, detail.zeroPoint);
 
   std::vector<float> scratch;
   detail.firstColumn = layout.begin(detail.index.group);
@@ -71,7 +72,7 @@ GroupDetail detailOf(const AnalysisRequest& request, const GroupParameters& para
   const auto [min, max] = std::minmax_element(weights.begin(), weights.end());
   detail.min = *min;
   detail.max = *max;
-  addCodes(codecOf(request.spec), parameters, flat, weights, detail);
+  addCodes(coding.codec, parameters, flat, weights, detail);
   return detail;
 }
 
@@ -80,14 +81,15 @@ std::span<const float> importanceOf(const AnalysisRequest& request) {
 }
 
 /// sum of h e^2 / sum of h.
-Result<double> weightedMseOf(const AnalysisRequest& request, const GroupParameters& parameters,
-                             const Executor& executor, const TaskControl& control) {
+Result<double> weightedMseOf(const AnalysisRequest& request, const Coding& coding,
+                             const GroupParameters& parameters, const Executor& executor,
+                             const TaskControl& control) {
   const WeightTensor& tensor = *request.tensor;
   const std::size_t groupSize = parameters.layout.groupSize;
   const float* importance = request.importance->values().data();
   std::vector<double> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
   const Status status =
-      forEachDequantizedBlock(tensor, request.spec, parameters, executor, control,
+      forEachDequantizedBlock(tensor, coding, parameters, executor, control,
                               [&](std::size_t block, std::size_t, MatrixView w, const float* y) {
                                 parts[block] += kernels::weightedSquaredError(
                                     {w.rows, w.cols, groupSize}, w.data, y, importance);
@@ -99,22 +101,23 @@ Result<double> weightedMseOf(const AnalysisRequest& request, const GroupParamete
 }
 
 /// The part that needs a finite tensor.
-Status addQuantization(const AnalysisRequest& request, const Executor& executor,
+Status addQuantization(const AnalysisRequest& request, Coding coding, const Executor& executor,
                        const TaskControl& control, AnalysisResult& result) {
-  auto choice = chooseClip(*request.tensor, request.spec, executor, control, importanceOf(request));
+  auto choice = chooseClip(*request.tensor, coding, executor, control, importanceOf(request));
   if (!choice) return choice.error();
-  auto measured = countQuantizationErrors(*request.tensor, request.spec, choice->ratios,
-                                          request.bins, executor, control);
+  auto measured = countQuantizationErrors(*request.tensor, coding, choice->ratios, request.bins,
+                                          executor, control);
   if (!measured) return measured.error();
 
   if (request.importance) {
-    auto weighted = weightedMseOf(request, measured->parameters, executor, control);
+    auto weighted = weightedMseOf(request, coding, measured->parameters, executor, control);
     if (!weighted) return weighted.error();
     result.weightedMse = *weighted;
   }
   result.metrics = ErrorMetrics::from(measured->sums);
   result.errorHistogram = std::move(measured->histogram);
-  result.group = detailOf(request, measured->parameters, choice->ratios);
+  result.group = detailOf(request, coding, measured->parameters, choice->ratios);
+  result.coding = std::move(coding);
   result.clip = std::move(*choice);
   return ok();
 }
@@ -136,38 +139,42 @@ std::vector<float> levelsOf(const Codec& codec, float scale, float zeroPoint) {
 
 Result<SharedResult> analyse(const AnalysisRequest& request, const Executor& executor,
                              const TaskControl& control) {
-  const auto begin = std::chrono::steady_clock::now();
-  if (auto status = request.spec.validate(); !status) return status.error();
-  const WeightTensor& tensor = *request.tensor;
-  if (request.importance) {
-    const Status status = checkImportance(tensor, request.importance->values());
-    if (!status) return status.error();
-  }
-
-  auto result = std::make_shared<AnalysisResult>();
-  result->id = request.id;
-  result->info = tensor.info();
-  result->spec = request.spec;
-  result->storage = storageCostOf(request.spec, tensor.rows(), tensor.cols());
-
-  auto summary = summaryOf(tensor, executor, control);
-  if (!summary) return summary.error();
-  result->health = summary->health;
-  result->statistics = summary->statistics;
-  auto histogram = weightHistogram(tensor, summary->statistics, request.bins, executor, control);
-  if (!histogram) return histogram.error();
-  result->weightHistogram = std::move(*histogram);
-
-  if (summary->health.finite()) {
-    if (auto status = addQuantization(request, executor, control, *result); !status) {
-      return status.error();
+  return withinMemory(request.tensor->info().name, [&]() -> Result<SharedResult> {
+    const auto begin = std::chrono::steady_clock::now();
+    if (auto status = request.spec.validate(); !status) return status.error();
+    const WeightTensor& tensor = *request.tensor;
+    if (request.importance) {
+      const Status status = checkImportance(tensor, request.importance->values());
+      if (!status) return status.error();
     }
-  }
-  if (auto status = tensor.intact(); !status) return status.error();
-  const std::chrono::duration<double, std::milli> elapsed =
-      std::chrono::steady_clock::now() - begin;
-  result->elapsedMs = elapsed.count();
-  return SharedResult(std::move(result));
+
+    auto result = std::make_shared<AnalysisResult>();
+    result->id = request.id;
+    result->info = tensor.info();
+    result->spec = request.spec;
+    result->storage = storageCostOf(request.spec, tensor.rows(), tensor.cols());
+
+    auto summary = summaryOf(tensor, executor, control);
+    if (!summary) return summary.error();
+    result->health = summary->survey.health;
+    result->statistics = summary->statistics;
+    auto histogram = weightHistogram(tensor, summary->statistics, request.bins, executor, control);
+    if (!histogram) return histogram.error();
+    result->weightHistogram = std::move(*histogram);
+
+    if (result->health.finite()) {
+      Coding coding = codingOf(tensor, request.spec, summary->survey);
+      auto status = addQuantization(request, std::move(coding), executor, control, *result);
+      if (!status) {
+        return status.error();
+      }
+    }
+    if (auto status = tensor.intact(); !status) return status.error();
+    const std::chrono::duration<double, std::milli> elapsed =
+        std::chrono::steady_clock::now() - begin;
+    result->elapsedMs = elapsed.count();
+    return SharedResult(std::move(result));
+  });
 }
 
 }  // namespace quantoscope

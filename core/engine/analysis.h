@@ -63,10 +63,12 @@ struct AnalysisResult {
   Histogram weightHistogram;
   StorageCost storage;
 
-  /// Absent where the tensor is not finite; then there is no clip choice and no group either.
+  /// Absent where the tensor is not finite; then there is no coding, clip choice or group either.
   std::optional<ErrorMetrics> metrics;
   std::optional<double> weightedMse;        ///< with importance: see Importance::weightedMse
   std::optional<Histogram> errorHistogram;  ///< of y - w over [-R, R], R the largest |e|
+  /// How it was quantized; later questions about the same tensor and spec need not resolve it.
+  std::optional<Coding> coding;
   ClipChoice clip;
   std::optional<GroupDetail> group;
 

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <string>
 
+#include "core/base/memory_border.h"
+
 namespace quantoscope {
 
 namespace {
@@ -11,13 +13,6 @@ using Clock = std::chrono::steady_clock;
 
 double millisecondsSince(Clock::time_point begin) {
   return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-}
-
-Status requireFinite(const WeightTensor& tensor, const Executor& executor,
-                     const TaskControl& control) {
-  auto health = healthOf(tensor, executor, control);
-  if (!health) return health.error();
-  return health->finite() ? ok() : Status(notFiniteError(tensor.info().name, *health));
 }
 
 Status requireImportance(const WeightTensor& tensor, const Importance* importance) {
@@ -37,20 +32,29 @@ bool answers(const AnalysisResult& known, const DetailRequest& request) {
          known.info.rows == request.tensor->rows() && known.info.cols == request.tensor->cols();
 }
 
-Result<ClipRatios> ratiosFor(const DetailRequest& request, const Executor& executor,
-                             const TaskControl& control) {
-  if (request.known && answers(*request.known, request)) return request.known->clip.ratios;
-  if (auto status = requireFinite(*request.tensor, executor, control); !status) {
-    return status.error();
+/// What the groups' parameters are found from.
+struct Choice {
+  Coding coding;
+  ClipRatios ratios;
+};
+
+Result<Choice> choiceFor(const DetailRequest& request, const Executor& executor,
+                         const TaskControl& control) {
+  if (request.known && answers(*request.known, request)) {
+    return Choice{*request.known->coding, request.known->clip.ratios};
   }
-  auto choice = chooseClip(*request.tensor, request.spec, executor, control, importanceOf(request));
+  const WeightTensor& tensor = *request.tensor;
+  const auto survey = surveyFinite(tensor, executor, control);
+  if (!survey) return survey.error();
+  Coding coding = codingOf(tensor, request.spec, *survey);
+  auto choice = chooseClip(tensor, coding, executor, control, importanceOf(request));
   if (!choice) return choice.error();
-  return std::move(choice->ratios);
+  return Choice{std::move(coding), std::move(choice->ratios)};
 }
 
-Result<ErrorReport> reportOn(const DetailRequest& request, const GroupParameters& parameters,
-                             const Executor& executor, const TaskControl& control) {
-  const Codec codec = codecOf(request.spec);
+Result<ErrorReport> reportOn(const DetailRequest& request, const Codec& codec,
+                             const GroupParameters& parameters, const Executor& executor,
+                             const TaskControl& control) {
   ErrorReportRequest report;
   report.values = [&](std::size_t firstRow, MatrixView w, std::vector<float>& scratch) {
     scratch.resize(w.rows * w.cols);
@@ -58,7 +62,7 @@ Result<ErrorReport> reportOn(const DetailRequest& request, const GroupParameters
     return static_cast<const float*>(scratch.data());
   };
   report.layout = parameters.layout;
-  report.coding = Coding{codec, request.spec.bits, parameters.scale, parameters.zeroPoint};
+  report.coding = CodedGroups{codec, request.spec.bits, parameters.scale, parameters.zeroPoint};
   report.importance = request.importance.get();
   report.sizes = request.sizes;
   return reportErrors(*request.tensor, report, executor, control);
@@ -87,59 +91,63 @@ Status validate(const ComparisonRequest& request) {
 
 Result<SharedDetail> analyseDetail(const DetailRequest& request, const Executor& executor,
                                    const TaskControl& control) {
-  const auto begin = Clock::now();
-  if (auto status = request.spec.validate(); !status) return status.error();
-  if (auto status = requireImportance(*request.tensor, request.importance.get()); !status) {
-    return status.error();
-  }
-  auto ratios = ratiosFor(request, executor, control);
-  if (!ratios) return ratios.error();
-  auto parameters = groupParametersOf(*request.tensor, request.spec, *ratios, executor, control,
-                                      importanceOf(request));
-  if (!parameters) return parameters.error();
-  auto report = reportOn(request, *parameters, executor, control);
-  if (!report) return report.error();
-  if (auto status = request.tensor->intact(); !status) return status.error();
+  return withinMemory(request.tensor->info().name, [&]() -> Result<SharedDetail> {
+    const auto begin = Clock::now();
+    if (auto status = request.spec.validate(); !status) return status.error();
+    if (auto status = requireImportance(*request.tensor, request.importance.get()); !status) {
+      return status.error();
+    }
+    const auto choice = choiceFor(request, executor, control);
+    if (!choice) return choice.error();
+    auto parameters = groupParametersOf(*request.tensor, choice->coding, choice->ratios, executor,
+                                        control, importanceOf(request));
+    if (!parameters) return parameters.error();
+    auto report = reportOn(request, choice->coding.codec, *parameters, executor, control);
+    if (!report) return report.error();
+    if (auto status = request.tensor->intact(); !status) return status.error();
 
-  auto detail = std::make_shared<AnalysisDetail>();
-  detail->id = request.id;
-  detail->info = request.tensor->info();
-  detail->spec = request.spec;
-  detail->storage = storageCostOf(request.spec, request.tensor->rows(), request.tensor->cols());
-  detail->report = std::move(*report);
-  detail->elapsedMs = millisecondsSince(begin);
-  return SharedDetail(std::move(detail));
+    auto detail = std::make_shared<AnalysisDetail>();
+    detail->id = request.id;
+    detail->info = request.tensor->info();
+    detail->spec = request.spec;
+    detail->storage = storageCostOf(request.spec, request.tensor->rows(), request.tensor->cols());
+    detail->report = std::move(*report);
+    detail->elapsedMs = millisecondsSince(begin);
+    return SharedDetail(std::move(detail));
+  });
 }
 
 Result<SharedComparison> compareTensors(const ComparisonRequest& request, const Executor& executor,
                                         const TaskControl& control) {
-  const auto begin = Clock::now();
-  if (auto status = validate(request); !status) return status.error();
-  const WeightTensor& original = *request.original;
-  const WeightTensor& other = *request.other;
-  for (const WeightTensor* tensor : {&original, &other}) {
-    if (auto status = requireFinite(*tensor, executor, control); !status) return status.error();
-  }
-  ErrorReportRequest wanted;
-  wanted.values = [&](std::size_t firstRow, MatrixView w, std::vector<float>& scratch) {
-    return other.block(firstRow, w.rows, scratch).data;
-  };
-  wanted.layout = GroupLayout::of(original.rows(), original.cols(), request.groupSize);
-  wanted.importance = request.importance.get();
-  wanted.sizes = request.sizes;
-  auto report = reportErrors(original, wanted, executor, control);
-  if (!report) return report.error();
-  for (const WeightTensor* tensor : {&original, &other}) {
-    if (auto status = tensor->intact(); !status) return status.error();
-  }
+  return withinMemory(request.original->info().name, [&]() -> Result<SharedComparison> {
+    const auto begin = Clock::now();
+    if (auto status = validate(request); !status) return status.error();
+    const WeightTensor& original = *request.original;
+    const WeightTensor& other = *request.other;
+    for (const WeightTensor* tensor : {&original, &other}) {
+      if (auto survey = surveyFinite(*tensor, executor, control); !survey) return survey.error();
+    }
+    ErrorReportRequest wanted;
+    wanted.values = [&](std::size_t firstRow, MatrixView w, std::vector<float>& scratch) {
+      return other.block(firstRow, w.rows, scratch).data;
+    };
+    wanted.layout = GroupLayout::of(original.rows(), original.cols(), request.groupSize);
+    wanted.importance = request.importance.get();
+    wanted.sizes = request.sizes;
+    auto report = reportErrors(original, wanted, executor, control);
+    if (!report) return report.error();
+    for (const WeightTensor* tensor : {&original, &other}) {
+      if (auto status = tensor->intact(); !status) return status.error();
+    }
 
-  auto comparison = std::make_shared<Comparison>();
-  comparison->id = request.id;
-  comparison->original = original.info();
-  comparison->other = other.info();
-  comparison->report = std::move(*report);
-  comparison->elapsedMs = millisecondsSince(begin);
-  return SharedComparison(std::move(comparison));
+    auto comparison = std::make_shared<Comparison>();
+    comparison->id = request.id;
+    comparison->original = original.info();
+    comparison->other = other.info();
+    comparison->report = std::move(*report);
+    comparison->elapsedMs = millisecondsSince(begin);
+    return SharedComparison(std::move(comparison));
+  });
 }
 
 }  // namespace quantoscope

@@ -1,5 +1,6 @@
 #include "core/engine/part.h"
 
+#include "core/base/memory_border.h"
 #include "core/base/text.h"
 
 namespace quantoscope {
@@ -131,37 +132,38 @@ std::string TensorPart::text() const {
 
 Result<ErrorReport> reportPart(const PartRequest& request, const Executor& executor,
                                const TaskControl& control) {
-  if (auto status = checkKnown(request); !status) return status.error();
-  const WeightTensor& tensor = *request.tensor;
-  const QuantSpec& spec = request.known->spec;
-  const GroupLayout layout = layoutOf(spec, tensor.rows(), tensor.cols());
-  if (auto status = checkPart(request.part, tensor, layout); !status) return status.error();
-  const auto parameters =
-      groupParametersOf(tensor, spec, request.known->clip.ratios, executor, control);
-  if (!parameters) return parameters.error();
+  return withinMemory(request.tensor->info().name, [&]() -> Result<ErrorReport> {
+    if (auto status = checkKnown(request); !status) return status.error();
+    const WeightTensor& tensor = *request.tensor;
+    const Coding& coding = *request.known->coding;
+    if (auto status = checkPart(request.part, tensor, coding.layout); !status)
+      return status.error();
+    const auto parameters =
+        groupParametersOf(tensor, coding, request.known->clip.ratios, executor, control);
+    if (!parameters) return parameters.error();
 
-  const Codec codec = codecOf(spec);
-  Cut cut = cutOut(tensor, *parameters, request.part, control.cancel);
-  if (control.cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
-  cut.values.resize(cut.weights.size());
-  kernels::activeKernels().quantizeDequantize(
-      codec, {cut.layout.rows, cut.layout.cols, cut.layout.groupSize}, cut.weights.data(),
-      cut.scale.data(), cut.zeroPoint.empty() ? nullptr : cut.zeroPoint.data(),
-      cut.decodeScale.data(), cut.values.data());
+    Cut cut = cutOut(tensor, *parameters, request.part, control.cancel);
+    if (control.cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
+    cut.values.resize(cut.weights.size());
+    kernels::activeKernels().quantizeDequantize(
+        coding.codec, {cut.layout.rows, cut.layout.cols, cut.layout.groupSize}, cut.weights.data(),
+        cut.scale.data(), cut.zeroPoint.empty() ? nullptr : cut.zeroPoint.data(),
+        cut.decodeScale.data(), cut.values.data());
 
-  ErrorReportRequest wanted;
-  wanted.values = [&](std::size_t firstRow, MatrixView, std::vector<float>&) {
-    return static_cast<const float*>(cut.values.data()) + firstRow * cut.layout.cols;
-  };
-  wanted.layout = cut.layout;
-  wanted.coding = Coding{codec, spec.bits, cut.scale, cut.zeroPoint};
-  wanted.sizes = request.sizes;
-  auto report = reportErrors(tensorOf(cut, tensor.info().name), wanted, executor, control);
-  if (!report) return report.error();
-  if (auto status = tensor.intact(); !status) return status.error();
-  report->metrics.maxAbsErrorAt.row += cut.first.row;
-  report->metrics.maxAbsErrorAt.col += cut.first.col;
-  return report;
+    ErrorReportRequest wanted;
+    wanted.values = [&](std::size_t firstRow, MatrixView, std::vector<float>&) {
+      return static_cast<const float*>(cut.values.data()) + firstRow * cut.layout.cols;
+    };
+    wanted.layout = cut.layout;
+    wanted.coding = CodedGroups{coding.codec, coding.spec.bits, cut.scale, cut.zeroPoint};
+    wanted.sizes = request.sizes;
+    auto report = reportErrors(tensorOf(cut, tensor.info().name), wanted, executor, control);
+    if (!report) return report.error();
+    if (auto status = tensor.intact(); !status) return status.error();
+    report->metrics.maxAbsErrorAt.row += cut.first.row;
+    report->metrics.maxAbsErrorAt.col += cut.first.col;
+    return report;
+  });
 }
 
 }  // namespace quantoscope

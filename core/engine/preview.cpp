@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/base/memory_border.h"
 #include "core/metrics/group_sample.h"
 
 namespace quantoscope {
@@ -67,37 +68,39 @@ std::size_t previewWeights(const QuantSpec& spec) {
 
 Result<SharedResult> preview(const AnalysisRequest& request, const Executor& executor,
                              const TaskControl& control, std::size_t limit) {
-  const auto begin = std::chrono::steady_clock::now();
-  if (auto status = request.spec.validate(); !status) return status.error();
-  const WeightTensor& tensor = *request.tensor;
-  const GroupLayout layout = layoutOf(request.spec, tensor.rows(), tensor.cols());
-  const bool wholeRows = request.spec.clip.kind == ClipPolicy::Kind::SearchRows;
-  const GroupSample sample(layout, limit, wholeRows);
+  return withinMemory(request.tensor->info().name, [&]() -> Result<SharedResult> {
+    const auto begin = std::chrono::steady_clock::now();
+    if (auto status = request.spec.validate(); !status) return status.error();
+    const WeightTensor& tensor = *request.tensor;
+    const GroupLayout layout = layoutOf(request.spec, tensor.rows(), tensor.cols());
+    const bool wholeRows = request.spec.clip.kind == ClipPolicy::Kind::SearchRows;
+    const GroupSample sample(layout, limit, wholeRows);
 
-  AnalysisRequest asked = request;
-  if (!sample.whole()) {
-    asked.tensor = std::make_shared<const WeightTensor>(sample.take(tensor));
-    asked.group.reset();
-  }
-  auto answer = analyse(asked, executor, control);
-  if (!answer) return answer.error();
-  auto result = std::make_shared<AnalysisResult>(**answer);
-  result->preview = SampleSize{sample.elements(), tensor.elements()};
-  if (!sample.whole()) {
-    result->info = tensor.info();
-    result->storage = storageCostOf(request.spec, tensor.rows(), tensor.cols());
-    restorePositions(sample, layout, *result);
-    if (namesGroup(request, layout)) {
-      auto group = groupAlone(request, *result, executor, control);
-      if (!group) return group.error();
-      if (*group) result->group = std::move(*group);
+    AnalysisRequest asked = request;
+    if (!sample.whole()) {
+      asked.tensor = std::make_shared<const WeightTensor>(sample.take(tensor));
+      asked.group.reset();
     }
-  }
-  if (auto status = tensor.intact(); !status) return status.error();
-  const std::chrono::duration<double, std::milli> elapsed =
-      std::chrono::steady_clock::now() - begin;
-  result->elapsedMs = elapsed.count();
-  return SharedResult(std::move(result));
+    auto answer = analyse(asked, executor, control);
+    if (!answer) return answer.error();
+    auto result = std::make_shared<AnalysisResult>(**answer);
+    result->preview = SampleSize{sample.elements(), tensor.elements()};
+    if (!sample.whole()) {
+      result->info = tensor.info();
+      result->storage = storageCostOf(request.spec, tensor.rows(), tensor.cols());
+      restorePositions(sample, layout, *result);
+      if (namesGroup(request, layout)) {
+        auto group = groupAlone(request, *result, executor, control);
+        if (!group) return group.error();
+        if (*group) result->group = std::move(*group);
+      }
+    }
+    if (auto status = tensor.intact(); !status) return status.error();
+    const std::chrono::duration<double, std::milli> elapsed =
+        std::chrono::steady_clock::now() - begin;
+    result->elapsedMs = elapsed.count();
+    return SharedResult(std::move(result));
+  });
 }
 
 }  // namespace quantoscope

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "core/base/memory_border.h"
 #include "core/engine/selection_matcher.h"
 #include "core/parallel/worker_pool.h"
 #include "core/quant/quantizer.h"
@@ -113,7 +114,7 @@ class Selector {
       : request_(request),
         tensor_(*request.tensor),
         report_(request.detail->report),
-        codec_(codecOf(request.result->spec)),
+        codec_(request.result->coding->codec),
         parameters_(parameters),
         layout_(parameters.layout),
         blocks_(RowBlocks::of(tensor_.rows(), tensor_.cols())),
@@ -359,7 +360,7 @@ class Selector {
   const SelectionRequest& request_;
   const WeightTensor& tensor_;
   const ErrorReport& report_;
-  const Codec codec_;
+  const Codec& codec_;
   const GroupParameters& parameters_;
   const GroupLayout layout_;
   const RowBlocks blocks_;
@@ -393,28 +394,30 @@ double SelectedWeights::share() const {
 
 Result<SharedSelection> selectWeights(const SelectionRequest& request, const Executor& executor,
                                       const TaskControl& control) {
-  const auto begin = std::chrono::steady_clock::now();
-  if (!answersFit(request)) {
-    return Error{ErrorCode::InvalidArgument,
-                 request.tensor->info().name + ": a selection needs the analysis it is made in"};
-  }
-  const AnalysisResult& result = *request.result;
-  auto parameters =
-      groupParametersOf(*request.tensor, result.spec, result.clip.ratios, executor, control);
-  if (!parameters) return parameters.error();
-  Selector selector(request, *parameters);
-  if (auto status = selector.run(executor, control); !status) return status.error();
-  if (auto status = request.tensor->intact(); !status) return status.error();
+  return withinMemory(request.tensor->info().name, [&]() -> Result<SharedSelection> {
+    const auto begin = std::chrono::steady_clock::now();
+    if (!answersFit(request)) {
+      return Error{ErrorCode::InvalidArgument,
+                   request.tensor->info().name + ": a selection needs the analysis it is made in"};
+    }
+    const AnalysisResult& result = *request.result;
+    auto parameters =
+        groupParametersOf(*request.tensor, *result.coding, result.clip.ratios, executor, control);
+    if (!parameters) return parameters.error();
+    Selector selector(request, *parameters);
+    if (auto status = selector.run(executor, control); !status) return status.error();
+    if (auto status = request.tensor->intact(); !status) return status.error();
 
-  auto found = std::make_shared<SelectedWeights>();
-  found->id = request.id;
-  found->selection = request.selection;
-  found->info = request.tensor->info();
-  found->spec = result.spec;
-  selector.store(*found);
-  found->elapsedMs =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-  return SharedSelection(std::move(found));
+    auto found = std::make_shared<SelectedWeights>();
+    found->id = request.id;
+    found->selection = request.selection;
+    found->info = request.tensor->info();
+    found->spec = result.spec;
+    selector.store(*found);
+    found->elapsedMs =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+    return SharedSelection(std::move(found));
+  });
 }
 
 }  // namespace quantoscope

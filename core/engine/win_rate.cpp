@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/memory_border.h"
 #include "core/metrics/block_runs.h"
 #include "core/quant/clip_search.h"
 #include "core/quant/quantizer.h"
@@ -18,17 +19,17 @@ namespace {
 
 /// One of the two: what decodes it.
 struct Contestant {
-  Codec codec;
+  Coding coding;
   GroupParameters parameters;
 };
 
-Result<Contestant> contestant(const WeightTensor& tensor, const QuantSpec& spec,
-                              const Executor& executor, const TaskControl& control) {
-  auto choice = chooseClip(tensor, spec, executor, control);
+Result<Contestant> contestant(const WeightTensor& tensor, Coding coding, const Executor& executor,
+                              const TaskControl& control) {
+  auto choice = chooseClip(tensor, coding, executor, control);
   if (!choice) return choice.error();
-  auto parameters = groupParametersOf(tensor, spec, choice->ratios, executor, control);
+  auto parameters = groupParametersOf(tensor, coding, choice->ratios, executor, control);
   if (!parameters) return parameters.error();
-  return Contestant{codecOf(spec), std::move(*parameters)};
+  return Contestant{std::move(coding), std::move(*parameters)};
 }
 
 Status validate(const WinRateRequest& request) {
@@ -140,8 +141,8 @@ class Contest {
     const MatrixView w = tensor_.block(firstRow, runs_.blocks.size(block), scratch);
     first.resize(w.rows * w.cols);
     second.resize(w.rows * w.cols);
-    dequantizeRows(first_.codec, first_.parameters, w, firstRow, first.data());
-    dequantizeRows(second_.codec, second_.parameters, w, firstRow, second.data());
+    dequantizeRows(first_.coding.codec, first_.parameters, w, firstRow, first.data());
+    dequantizeRows(second_.coding.codec, second_.parameters, w, firstRow, second.data());
     for (std::size_t r = 0; r < w.rows; ++r) {
       visit(
           RowErrors{firstRow + r, w.row(r), first.data() + r * w.cols, second.data() + r * w.cols});
@@ -159,72 +160,73 @@ class Contest {
 
 Result<SharedWinRate> winRate(const WinRateRequest& request, const Executor& executor,
                               const TaskControl& control) {
-  const auto begin = std::chrono::steady_clock::now();
-  if (auto status = validate(request); !status) return status.error();
-  const WeightTensor& tensor = *request.tensor;
-  const auto health = healthOf(tensor, executor, control);
-  if (!health) return health.error();
-  if (!health->finite()) return notFiniteError(tensor.info().name, *health);
-  auto first = contestant(tensor, request.first, executor, control);
-  if (!first) return first.error();
-  auto second = contestant(tensor, request.second, executor, control);
-  if (!second) return second.error();
+  return withinMemory(request.tensor->info().name, [&]() -> Result<SharedWinRate> {
+    const auto begin = std::chrono::steady_clock::now();
+    if (auto status = validate(request); !status) return status.error();
+    const WeightTensor& tensor = *request.tensor;
+    const auto survey = surveyFinite(tensor, executor, control);
+    if (!survey) return survey.error();
+    auto first = contestant(tensor, codingOf(tensor, request.first, *survey), executor, control);
+    if (!first) return first.error();
+    auto second = contestant(tensor, codingOf(tensor, request.second, *survey), executor, control);
+    if (!second) return second.error();
 
-  auto found = std::make_shared<WinRate>();
-  const GroupLayout layout = GroupLayout::of(tensor.rows(), tensor.cols(), request.groupSize);
-  Contest contest(tensor, std::move(*first), std::move(*second), request.bins);
-  if (request.mapSide > 0) {
-    const BlockMap mapping = BlockMap::over(layout, request.mapSide, request.mapSide);
-    for (Tally& tally : contest.tallies()) {
-      tally.firstMap = BlockMapBuilder(mapping);
-      tally.secondMap = BlockMapBuilder(mapping);
+    auto found = std::make_shared<WinRate>();
+    const GroupLayout layout = GroupLayout::of(tensor.rows(), tensor.cols(), request.groupSize);
+    Contest contest(tensor, std::move(*first), std::move(*second), request.bins);
+    if (request.mapSide > 0) {
+      const BlockMap mapping = BlockMap::over(layout, request.mapSide, request.mapSide);
+      for (Tally& tally : contest.tallies()) {
+        tally.firstMap = BlockMapBuilder(mapping);
+        tally.secondMap = BlockMapBuilder(mapping);
+      }
     }
-  }
-  auto status = contest.forEachRow(
-      executor, control, [&](const RowErrors& row, Tally& tally, std::vector<float>& spare) {
-        countRow(row, layout, tally);
-        if (request.mapSide > 0) mapRow(row, layout, spare, tally);
-      });
-  if (!status) return status.error();
-  if (request.mapSide > 0) {
-    std::vector<Tally>& tallies = contest.tallies();
-    for (std::size_t i = 1; i < tallies.size(); ++i) {
-      tallies.front().firstMap.append(tallies[i].firstMap);
-      tallies.front().secondMap.append(tallies[i].secondMap);
+    auto status = contest.forEachRow(
+        executor, control, [&](const RowErrors& row, Tally& tally, std::vector<float>& spare) {
+          countRow(row, layout, tally);
+          if (request.mapSide > 0) mapRow(row, layout, spare, tally);
+        });
+    if (!status) return status.error();
+    if (request.mapSide > 0) {
+      std::vector<Tally>& tallies = contest.tallies();
+      for (std::size_t i = 1; i < tallies.size(); ++i) {
+        tallies.front().firstMap.append(tallies[i].firstMap);
+        tallies.front().secondMap.append(tallies[i].secondMap);
+      }
+      found->firstMap = tallies.front().firstMap.finish();
+      found->secondMap = tallies.front().secondMap.finish();
     }
-    found->firstMap = tallies.front().firstMap.finish();
-    found->secondMap = tallies.front().secondMap.finish();
-  }
-  float largest = 0;
-  for (const Tally& tally : contest.tallies()) {
-    found->firstWins += tally.firstWins;
-    found->secondWins += tally.secondWins;
-    found->firstNearer += tally.firstNearer;
-    found->secondNearer += tally.secondNearer;
-    largest = std::max(largest, tally.largest);
-  }
+    float largest = 0;
+    for (const Tally& tally : contest.tallies()) {
+      found->firstWins += tally.firstWins;
+      found->secondWins += tally.secondWins;
+      found->firstNearer += tally.firstNearer;
+      found->secondNearer += tally.secondNearer;
+      largest = std::max(largest, tally.largest);
+    }
 
-  // The range is only known now, so the histogram takes a second pass.
-  found->difference = Histogram::over(-largest, largest, request.bins);
-  for (Tally& tally : contest.tallies()) tally.difference = found->difference;
-  status = contest.forEachRow(executor, control,
-                              [](const RowErrors& row, Tally& tally, std::vector<float>&) {
-                                for (std::size_t c = 0; c < row.w.size(); ++c)
-                                  tally.difference.add(row.difference(c));
-                              });
-  if (!status) return status.error();
-  for (const Tally& tally : contest.tallies()) found->difference.merge(tally.difference);
+    // The range is only known now, so the histogram takes a second pass.
+    found->difference = Histogram::over(-largest, largest, request.bins);
+    for (Tally& tally : contest.tallies()) tally.difference = found->difference;
+    status = contest.forEachRow(executor, control,
+                                [](const RowErrors& row, Tally& tally, std::vector<float>&) {
+                                  for (std::size_t c = 0; c < row.w.size(); ++c)
+                                    tally.difference.add(row.difference(c));
+                                });
+    if (!status) return status.error();
+    for (const Tally& tally : contest.tallies()) found->difference.merge(tally.difference);
 
-  found->id = request.id;
-  found->info = tensor.info();
-  found->first = request.first;
-  found->second = request.second;
-  found->groupSize = layout.groupSize;
-  found->groups = layout.groups();
-  found->weights = tensor.elements();
-  found->elapsedMs =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-  return SharedWinRate(std::move(found));
+    found->id = request.id;
+    found->info = tensor.info();
+    found->first = request.first;
+    found->second = request.second;
+    found->groupSize = layout.groupSize;
+    found->groups = layout.groups();
+    found->weights = tensor.elements();
+    found->elapsedMs =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+    return SharedWinRate(std::move(found));
+  });
 }
 
 }  // namespace quantoscope

@@ -10,12 +10,12 @@
 
 namespace quantoscope {
 
-/// How a tensor is coded: a format and the parameters of every group, row-major
-/// [rows, groupsPerRow], with which codes are found (before double quantization).
-struct Coding {
+/// What a tensor's codes were found with: a format and the parameters of every group, row-major
+/// [rows, groupsPerRow], before double quantization.
+struct CodedGroups {
   Codec codec;
   int bits = 4;                      ///< of one code
-  std::span<const float> scale;      ///< outlives the coding
+  std::span<const float> scale;      ///< outlives this
   std::span<const float> zeroPoint;  ///< empty for formats without
 };
 

@@ -174,7 +174,7 @@ class Reporter {
   /// Calls work(unit) with the block's errors in each unit.
   template <typename Work>
   void forEachUnit(const Block& block, UnitErrors& errors, Work work) const {
-    const Coding& coding = *request_.coding;
+    const CodedGroups& coding = *request_.coding;
     const std::size_t group = block.firstRow * request_.layout.groupsPerRow();
     const float* zeroPoint = coding.zeroPoint.empty() ? nullptr : coding.zeroPoint.data() + group;
     for (std::size_t unit = 0; unit < kErrorUnits.size(); ++unit) {
@@ -195,7 +195,7 @@ class Reporter {
   /// Leaves nothing where it is not known how the weights are coded.
   void findClipped(const Block& block, std::vector<float>& clipped) const {
     if (!request_.coding) return;
-    const Coding& coding = *request_.coding;
+    const CodedGroups& coding = *request_.coding;
     const std::size_t group = block.firstRow * request_.layout.groupsPerRow();
     clipped.resize(block.errors.size());
     clippedErrors(coding.codec, shapeOf(block), block.weights.data, block.errors.data(),
@@ -227,7 +227,7 @@ class Reporter {
   }
 
   void addCodes(const Block& block, Scratch& scratch, CodeCounter& counter) {
-    const Coding& coding = *request_.coding;
+    const CodedGroups& coding = *request_.coding;
     const kernels::BlockShape shape = shapeOf(block);
     const std::size_t group = block.firstRow * request_.layout.groupsPerRow();
     const float* scale = coding.scale.data() + group;

@@ -34,7 +34,7 @@ Result<WeightSummary> summaryOf(const WeightTensor& tensor, const Executor& exec
   auto found = surveyOf(tensor, executor, control);
   if (!found) return found.error();
   WeightSummary summary;
-  summary.health = found->health;
+  summary.survey = *found;
   WeightStatistics& statistics = summary.statistics;
   statistics.count = tensor.elements() - found->health.nan - found->health.inf;
   if (statistics.count == 0) {

@@ -23,7 +23,7 @@ struct WeightStatistics {
 
 /// What a tensor looks like and whether it is fit to be quantized.
 struct WeightSummary {
-  TensorHealth health;
+  WeightSurvey survey;
   WeightStatistics statistics;
 };
 

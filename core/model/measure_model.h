@@ -1,35 +1,48 @@
-// What one specification does to every tensor of a model.
+// What a plan does to every tensor of a model.
 #pragma once
 
+#include <functional>
 #include <optional>
-#include <string>
 #include <vector>
 
-#include "core/engine/analysis.h"
-#include "core/io/tensor_source.h"
-#include "core/quant/tuning_plan.h"
+#include "core/model/measure_tensor.h"
+#include "core/model/model_job.h"
 
 namespace quantoscope {
 
-/// One tensor's line of an overview.
-struct OverviewEntry {
+/// One tensor's line of a survey.
+struct ModelMeasurement {
   TensorInfo info;
-  std::optional<ErrorMetrics> metrics;  ///< absent where the tensor could not be quantized
-  std::optional<double> clipRatio;      ///< what a search per tensor found
-  double bitsPerWeight = 0;
-  std::string problem;  ///< why there are no metrics; else empty
+  QuantSpec spec;                                ///< that it was measured under
+  Result<TensorMeasurement> measured = Error{};  ///< or why there is no measurement
+  std::optional<TensorTraits> traits;            ///< where they were asked for and can be had
 };
 
-/// Measures one tensor: a search where the spec asks for one, then the exact metrics. Problems with
-/// the tensor become part of the entry; only Cancelled is an error.
-Result<OverviewEntry> measureTensor(const TensorSource& source, const TensorInfo& info,
-                                    const QuantSpec& spec, Orientation orientation,
-                                    const Executor& executor, const TaskControl& control = {});
+struct MeasureModelOptions {
+  bool bestRatio = false;  ///< see MeasureOptions
+  /// Of which tensors the traits are wanted; absent: of none.
+  std::function<bool(const TensorInfo&)> traits = {};
+};
 
-/// Index of the entry with the lowest SQNR, the first of equals; nothing if none has metrics.
-std::optional<std::size_t> worstOf(const std::vector<OverviewEntry>& entries);
+/// Takes each line when it is known, in the order of the job; false ends the work early.
+using TakeMeasurement = std::function<bool(ModelMeasurement&&)>;
 
-/// A plan with this default spec and, for each measured tensor, the ratio that was found.
-TuningPlan planFrom(const std::vector<OverviewEntry>& entries, const QuantSpec& spec);
+/// Measures the tensors of a job one after the other, at most one in memory. What keeps a tensor
+/// from being measured becomes part of its line; the only error is Cancelled. Calls that load by
+/// one source must not overlap.
+Status measureModel(const ModelJob& job, const MeasureModelOptions& options,
+                    const TakeMeasurement& take, const Executor& executor,
+                    const ModelControl& control = {});
+
+/// The same with all lines at once.
+Result<std::vector<ModelMeasurement>> measureModel(const ModelJob& job, const Executor& executor,
+                                                   const ModelControl& control = {});
+
+/// Index of the line with the lowest SQNR, the first of equals; nothing if none was measured.
+std::optional<std::size_t> worstOf(const std::vector<ModelMeasurement>& lines);
+
+/// A plan with this default spec and, for each measured tensor, what was measured and the ratio
+/// that a search per tensor found.
+TuningPlan planFrom(const std::vector<ModelMeasurement>& lines, const QuantSpec& defaultSpec);
 
 }  // namespace quantoscope

@@ -11,26 +11,26 @@ namespace quantoscope {
 
 namespace {
 
-Result<double> mseAt(const WeightTensor& tensor, const QuantSpec& spec, double ratio,
+Result<double> mseAt(const WeightTensor& tensor, const Coding& coding, double ratio,
                      const Executor& executor, const TaskControl& control) {
-  auto parameters = groupParametersOf(tensor, spec, ClipRatios::whole(ratio), executor, control);
+  auto parameters = groupParametersOf(tensor, coding, ClipRatios::whole(ratio), executor, control);
   if (!parameters) return parameters.error();
-  auto sums = errorSumsOf(tensor, spec, *parameters, executor, control);
+  auto sums = errorSumsOf(tensor, coding, *parameters, executor, control);
   if (!sums) return sums.error();
   return ErrorMetrics::from(*sums).mse;
 }
 
 /// With double quantization the scales of the whole tensor belong together: one pass a ratio.
-Result<ClipCurve> doubleQuantCurve(const WeightTensor& tensor, const QuantSpec& spec,
+Result<ClipCurve> doubleQuantCurve(const WeightTensor& tensor, const Coding& coding,
                                    const Executor& executor, const TaskControl& control) {
   ClipCurve curve;
-  curve.ratios = spec.grid.ratios();
+  curve.ratios = coding.spec.grid.ratios();
   for (const double ratio : curve.ratios) {
-    auto mse = mseAt(tensor, spec, ratio, executor, control);
+    auto mse = mseAt(tensor, coding, ratio, executor, control);
     if (!mse) return mse.error();
     curve.mse.push_back(*mse);
   }
-  auto unclipped = mseAt(tensor, spec, 1.0, executor, control);
+  auto unclipped = mseAt(tensor, coding, 1.0, executor, control);
   if (!unclipped) return unclipped.error();
   curve.unclippedMse = *unclipped;
   curve.best = static_cast<std::size_t>(std::min_element(curve.mse.begin(), curve.mse.end()) -
@@ -40,10 +40,10 @@ Result<ClipCurve> doubleQuantCurve(const WeightTensor& tensor, const QuantSpec& 
 
 /// Refuses weights that no ratio fits, naming the group whose scale is no usable number.
 Result<ClipChoice> checkedChoice(ClipChoice choice, const WeightTensor& tensor,
-                                 const QuantSpec& spec, const Executor& executor,
+                                 const Coding& coding, const Executor& executor,
                                  const TaskControl& control) {
   if (std::isfinite(choice.curve.bestMse())) return choice;
-  auto parameters = groupParametersOf(tensor, spec, choice.ratios, executor, control);
+  auto parameters = groupParametersOf(tensor, coding, choice.ratios, executor, control);
   return parameters ? Result<ClipChoice>(std::move(choice)) : parameters.error();
 }
 
@@ -57,37 +57,35 @@ bool ClipCurve::atEdge() const {
   return (best == 0 || best + 1 == ratios.size()) && bestRatio() < 1;
 }
 
-Result<ClipCurve> clipCurveOf(const WeightTensor& tensor, const QuantSpec& spec,
+Result<ClipCurve> clipCurveOf(const WeightTensor& tensor, const Coding& coding,
                               const Executor& executor, const TaskControl& control) {
-  QuantSpec searched = spec;
-  searched.clip = {ClipPolicy::Kind::SearchTensor, 1.0};
-  auto choice = chooseClip(tensor, searched, executor, control);
+  const Coding searching = coding.withClip({ClipPolicy::Kind::SearchTensor, 1.0});
+  auto choice = chooseClip(tensor, searching, executor, control);
   if (!choice) return choice.error();
   if (auto status = tensor.intact(); !status) return status.error();
   return std::move(choice->curve);
 }
 
-Result<ClipCurve> wideClipCurveOf(const WeightTensor& tensor, const QuantSpec& spec,
+Result<ClipCurve> wideClipCurveOf(const WeightTensor& tensor, const Coding& coding,
                                   const RatioGrid& wide, const Executor& executor,
                                   const TaskControl& control) {
-  QuantSpec searched = spec;
-  searched.grid = wide;
-  auto curve = clipCurveOf(tensor, searched, executor, control);
+  auto curve = clipCurveOf(tensor, coding.withGrid(wide), executor, control);
   // Only near the smallest error of all is the curve exact.
-  if (!curve || curve->best < static_cast<std::size_t>(spec.grid.count)) return curve;
-  auto inner = clipCurveOf(tensor, spec, executor, control);
+  if (!curve || curve->best < static_cast<std::size_t>(coding.spec.grid.count)) return curve;
+  auto inner = clipCurveOf(tensor, coding, executor, control);
   if (!inner) return inner;
   std::copy(inner->mse.begin(), inner->mse.end(), curve->mse.begin());
   return curve;
 }
 
-Result<ClipChoice> chooseClip(const WeightTensor& tensor, const QuantSpec& spec,
+Result<ClipChoice> chooseClip(const WeightTensor& tensor, const Coding& coding,
                               const Executor& executor, const TaskControl& control,
                               std::span<const float> importance) {
+  const QuantSpec& spec = coding.spec;
   if (!importance.empty()) {
     if (auto status = checkImportance(tensor, importance); !status) return status.error();
     if (spec.clip.searches()) {
-      return weightedClipSearch(tensor, spec, importance, executor, control);
+      return weightedClipSearch(tensor, coding, importance, executor, control);
     }
   }
   switch (spec.clip.kind) {
@@ -97,7 +95,7 @@ Result<ClipChoice> chooseClip(const WeightTensor& tensor, const QuantSpec& spec,
       return ClipChoice{ClipRatios::whole(spec.clip.ratio), {}, {}};
     case ClipPolicy::Kind::SearchTensor:
       if (spec.doubleQuant) {
-        auto curve = doubleQuantCurve(tensor, spec, executor, control);
+        auto curve = doubleQuantCurve(tensor, coding, executor, control);
         if (!curve) return curve.error();
         const double best = curve->bestRatio();
         return ClipChoice{ClipRatios::whole(best), std::move(*curve), {}};
@@ -107,14 +105,12 @@ Result<ClipChoice> chooseClip(const WeightTensor& tensor, const QuantSpec& spec,
     case ClipPolicy::Kind::SearchGroups:
       break;
     case ClipPolicy::Kind::Optimal:
-      return optimalClip(tensor, spec, importance, executor, control);
+      return optimalClip(tensor, coding, importance, executor, control);
   }
-  const auto codec = tensorCodec(tensor, spec, executor, control);
-  if (!codec) return codec.error();
-  auto choice = searchPlainScales(tensor, spec, *codec, executor, control);
-  if (choice) choice = checkedChoice(std::move(*choice), tensor, spec, executor, control);
+  auto choice = searchPlainScales(tensor, coding, executor, control);
+  if (choice) choice = checkedChoice(std::move(*choice), tensor, coding, executor, control);
   if (choice && spec.doubleQuant) {  // rows and groups choose on plain scales, the curve does not
-    auto curve = doubleQuantCurve(tensor, spec, executor, control);
+    auto curve = doubleQuantCurve(tensor, coding, executor, control);
     if (!curve) return curve.error();
     choice->curve = std::move(*curve);
   }

@@ -37,10 +37,10 @@ struct ClipChoice {
   std::vector<std::uint64_t> ratioCounts;
 };
 
-/// Applies `spec.clip`: searches evaluate every ratio of `spec.grid` in the reference's own
-/// arithmetic, e = float32(w - y) squared and summed in float64 in a fixed order, and take the
-/// first smallest. The search per tensor evaluates with double quantization at every ratio; per row
-/// and per group choose on plain scales. Deterministic for any number of threads.
+/// Applies `coding.spec.clip`: searches evaluate every ratio of `coding.spec.grid` in the
+/// reference's own arithmetic, e = float32(w - y) squared and summed in float64 in a fixed order,
+/// and take the first smallest. The search per tensor evaluates with double quantization at every
+/// ratio; per row and per group choose on plain scales. Deterministic for any number of threads.
 ///
 /// ClipPolicy::Kind::Optimal searches no grid: the answer carries the parameters themselves.
 ///
@@ -51,17 +51,17 @@ struct ClipChoice {
 /// `importance`, where it is not empty, has one weight a column: searches then minimise sum of h
 /// e^2. DoesNotFit where it has another length, a negative weight or one that is not finite, or
 /// none above 0.
-Result<ClipChoice> chooseClip(const WeightTensor& tensor, const QuantSpec& spec,
+Result<ClipChoice> chooseClip(const WeightTensor& tensor, const Coding& coding,
                               const Executor& executor, const TaskControl& control = {},
                               std::span<const float> importance = {});
 
-/// The curve over `spec.grid`, whatever `spec.clip` says.
-Result<ClipCurve> clipCurveOf(const WeightTensor& tensor, const QuantSpec& spec,
+/// The curve over the grid of the spec, whatever its clip policy says.
+Result<ClipCurve> clipCurveOf(const WeightTensor& tensor, const Coding& coding,
                               const Executor& executor, const TaskControl& control = {});
 
-/// The curve over a wider grid whose first ratios are those of `spec.grid`: what a plot shows. The
-/// smallest error within `spec.grid` is exact, and the one that a search over it alone finds.
-Result<ClipCurve> wideClipCurveOf(const WeightTensor& tensor, const QuantSpec& spec,
+/// The curve over a wider grid whose first ratios are those of the spec's: what a plot shows. The
+/// smallest error within the spec's grid is exact, and the one that a search over it alone finds.
+Result<ClipCurve> wideClipCurveOf(const WeightTensor& tensor, const Coding& coding,
                                   const RatioGrid& wide, const Executor& executor,
                                   const TaskControl& control = {});
 

@@ -130,15 +130,15 @@ Result<ErrorSums> countErrors(const WeightTensor& tensor, const Codec& codec,
 }  // namespace
 
 Result<CountedQuantization> countQuantizationErrors(const WeightTensor& tensor,
-                                                    const QuantSpec& spec, const ClipRatios& ratios,
+                                                    const Coding& coding, const ClipRatios& ratios,
                                                     std::size_t bins, const Executor& executor,
                                                     const TaskControl& control) {
   CountedQuantization counted;
   GroupParameters& parameters = counted.parameters;
-  const Codec codec = codecOf(spec);
+  const Codec& codec = coding.codec;
   float range = 0;
-  if (scalesStandAlone(spec, codec)) {
-    parameters = emptyParameters(codec, layoutOf(spec, tensor.rows(), tensor.cols()));
+  if (coding.scalesStandAlone()) {
+    parameters = emptyParameters(coding);
     WorkerPool<LargestError> pool([&] { return LargestError(codec); });
     std::atomic<bool> allUsable = true;
     const Status status = forEachSpan(tensor, parameters.layout, executor, control,
@@ -149,17 +149,17 @@ Result<CountedQuantization> countQuantizationErrors(const WeightTensor& tensor,
                                           allUsable = false;
                                       });
     if (!status) return status.error();
-    if (!allUsable) return checkUsable(tensor, spec, codec, parameters).error();
+    if (!allUsable) return checkUsable(tensor, coding, parameters).error();
     pool.forEach([&](const LargestError& part) { range = std::max(range, part.found()); });
   } else {
-    auto measured = measureQuantization(tensor, spec, ratios, executor, control);
+    auto measured = measureQuantization(tensor, coding, ratios, executor, control);
     if (!measured) return measured.error();
     parameters = std::move(measured->parameters);
     range = measured->sums.maxAbsError;
   }
   counted.histogram = Histogram::over(-range, range, bins);
   if (range == 0) {
-    auto sums = errorSumsOf(tensor, spec, parameters, executor, control);
+    auto sums = errorSumsOf(tensor, coding, parameters, executor, control);
     if (!sums) return sums.error();
     counted.sums = *sums;
     counted.histogram.counts[0] = tensor.elements();

@@ -20,7 +20,7 @@ struct CountedQuantization {
 /// finds all parameters, and R by evaluating the few groups whose limits allow a larger error than
 /// was seen; the second does all the rest. Else three.
 Result<CountedQuantization> countQuantizationErrors(const WeightTensor& tensor,
-                                                    const QuantSpec& spec, const ClipRatios& ratios,
+                                                    const Coding& coding, const ClipRatios& ratios,
                                                     std::size_t bins, const Executor& executor,
                                                     const TaskControl& control = {});
 

@@ -81,18 +81,18 @@ std::optional<DescendingGrid> descending(const std::vector<double>& ratios) {
 
 class PlainSearch {
  public:
-  PlainSearch(const WeightTensor& tensor, const QuantSpec& spec, const Codec& codec)
+  PlainSearch(const WeightTensor& tensor, const Coding& coding)
       : tensor_(tensor),
-        codec_(codec),
-        layout_(layoutOf(spec, tensor.rows(), tensor.cols())),
+        codec_(coding.codec),
+        layout_(coding.layout),
         blocks_(RowBlocks::of(tensor.rows(), tensor.cols())),
-        kind_(spec.clip.kind),
-        ratios_(spec.grid.ratios()),
+        kind_(coding.spec.clip.kind),
+        ratios_(coding.spec.grid.ratios()),
         errors_(blocks_.count() * ratios_.size()),
         energies_(blocks_.count()) {
     const auto& kernels = kernels::activeKernels();
     const auto grid = descending(ratios_);
-    const bool known = kernels.addClipCurve != nullptr && !codec.extended;
+    const bool known = kernels.addClipCurve != nullptr && !codec_.extended;
     if (known && grid && tensor.elements() >= kFastElements) {
       original_ = grid->original;
       plan_ = kernels::CurvePlan::of(codec_, grid->ratios);
@@ -324,8 +324,8 @@ class PlainSearch {
   }
 
   const WeightTensor& tensor_;
-  const Codec codec_;
-  const GroupLayout layout_;
+  const Codec& codec_;
+  const GroupLayout& layout_;
   const RowBlocks blocks_;
   const ClipPolicy::Kind kind_;
   const std::vector<double> ratios_;
@@ -339,10 +339,9 @@ class PlainSearch {
 
 }  // namespace
 
-Result<ClipChoice> searchPlainScales(const WeightTensor& tensor, const QuantSpec& spec,
-                                     const Codec& codec, const Executor& executor,
-                                     const TaskControl& control) {
-  return PlainSearch(tensor, spec, codec).run(executor, control);
+Result<ClipChoice> searchPlainScales(const WeightTensor& tensor, const Coding& coding,
+                                     const Executor& executor, const TaskControl& control) {
+  return PlainSearch(tensor, coding).run(executor, control);
 }
 
 }  // namespace quantoscope

@@ -4,17 +4,15 @@
 
 namespace quantoscope {
 
-Result<ClipChoice> optimalClip(const WeightTensor& tensor, const QuantSpec& spec,
+Result<ClipChoice> optimalClip(const WeightTensor& tensor, const Coding& coding,
                                std::span<const float> importance, const Executor& executor,
                                const TaskControl& control) {
-  QuantSpec plain = spec;
-  plain.clip = {};
-  plain.doubleQuant.reset();
+  const Coding plain = coding.withClip({}).onPlainScales();
   auto unclipped = groupParametersOf(tensor, plain, ClipRatios::whole(1), executor, control);
   if (!unclipped) return unclipped.error();
   unclipped->zeroPoint = {};  // of no use here, and as large as the scales
   auto optimal =
-      groupParametersOf(tensor, spec, ClipRatios::whole(1), executor, control, importance);
+      groupParametersOf(tensor, coding, ClipRatios::whole(1), executor, control, importance);
   if (!optimal) return optimal.error();
 
   ClipChoice choice;

@@ -7,8 +7,6 @@
 #include <string>
 
 #include "core/base/text.h"
-#include "core/kernels/scale_formats.h"
-#include "core/parallel/shared_buffers.h"
 #include "core/parallel/worker_pool.h"
 #include "core/quant/double_quant.h"
 #include "core/quant/optimal_scale.h"
@@ -74,23 +72,6 @@ std::optional<std::size_t> firstUnusable(const GroupParameters& parameters, cons
   return std::nullopt;
 }
 
-Result<float> largestMagnitude(const WeightTensor& tensor, const Executor& executor,
-                               const TaskControl& control) {
-  const RowBlocks blocks = RowBlocks::of(tensor.rows(), tensor.cols());
-  std::vector<float> parts(blocks.count());
-  const Status status = executor.forEachBlock(
-      blocks.count(),
-      [&](std::size_t b) {
-        SharedBuffers<RowBuffer>::Lease scratch;
-        for (const float w : tensor.block(blocks.first(b), blocks.size(b), scratch->values).all()) {
-          parts[b] = std::max(parts[b], std::fabs(w));
-        }
-      },
-      control);
-  if (!status) return status.error();
-  return parts.empty() ? 0 : *std::max_element(parts.begin(), parts.end());
-}
-
 /// The parameters with the least error of the groups of some rows, the first of them `group`. Ends
 /// early, with some left out, when it is cancelled: a group may take milliseconds.
 void findOptimal(OptimalScaleFinder& finder, bool hasZeroPoint, MatrixView w, std::size_t group,
@@ -113,25 +94,25 @@ void findOptimal(OptimalScaleFinder& finder, bool hasZeroPoint, MatrixView w, st
 
 }  // namespace
 
-Status checkUsable(const WeightTensor& tensor, const QuantSpec& spec, const Codec& codec,
+Status checkUsable(const WeightTensor& tensor, const Coding& coding,
                    const GroupParameters& parameters) {
-  const auto group = firstUnusable(parameters, codec);
+  const auto group = firstUnusable(parameters, coding.codec);
   if (!group) return ok();
   const std::size_t perRow = parameters.layout.groupsPerRow();
-  return Error{
-      ErrorCode::DoesNotFit,
-      tensor.info().name + ": the scale of row " + std::to_string(*group / perRow) + ", group " +
-          std::to_string(*group % perRow) + " is " + formatNumber(parameters.scale[*group]) +
-          " with " + describe(spec) + "; scales must be ordinary " +
-          (codec.scaleFormat == ScaleFormat::SignedHalf ? "float16" : "float32") + " numbers"};
+  const bool half = coding.codec.scaleFormat == ScaleFormat::SignedHalf;
+  return Error{ErrorCode::DoesNotFit,
+               tensor.info().name + ": the scale of row " + std::to_string(*group / perRow) +
+                   ", group " + std::to_string(*group % perRow) + " is " +
+                   formatNumber(parameters.scale[*group]) + " with " + describe(coding.spec) +
+                   "; scales must be ordinary " + (half ? "float16" : "float32") + " numbers"};
 }
 
-GroupParameters emptyParameters(const Codec& codec, const GroupLayout& layout) {
+GroupParameters emptyParameters(const Coding& coding) {
   GroupParameters parameters;
-  parameters.layout = layout;
-  parameters.tensorScale = codec.tensorScale;
-  parameters.scale.resize(layout.groups());
-  if (codec.hasZeroPoint()) parameters.zeroPoint.resize(layout.groups());
+  parameters.layout = coding.layout;
+  parameters.tensorScale = coding.codec.tensorScale;
+  parameters.scale.resize(coding.layout.groups());
+  if (coding.codec.hasZeroPoint()) parameters.zeroPoint.resize(coding.layout.groups());
   return parameters;
 }
 
@@ -150,11 +131,6 @@ bool usableParameters(const Codec& codec, const GroupParameters& parameters,
     if (!usable(parameters, codec, g)) return false;
   }
   return true;
-}
-
-bool scalesStandAlone(const QuantSpec& spec, const Codec& codec) {
-  return !spec.doubleQuant && spec.clip.kind != ClipPolicy::Kind::Optimal &&
-         codec.scaleFormat != ScaleFormat::E4m3;
 }
 
 void BlockErrors::add(const Codec& codec, const GroupParameters& parameters, const WeightSpan& span,
@@ -220,46 +196,31 @@ double ClipRatios::at(std::size_t row, std::size_t group, std::size_t groupsPerR
   return 1;
 }
 
-Result<Codec> tensorCodec(const WeightTensor& tensor, const QuantSpec& spec,
-                          const Executor& executor, const TaskControl& control) {
-  Codec codec = codecOf(spec);
-  if (codec.scaleFormat != ScaleFormat::E4m3) return codec;
-  const auto amax = largestMagnitude(tensor, executor, control);
-  if (!amax) return amax.error();
-  codec.tensorScale = kernels::nvfp4TensorScale(*amax);
-  return codec;
-}
-
-Result<GroupParameters> groupParametersOf(const WeightTensor& tensor, const QuantSpec& spec,
+Result<GroupParameters> groupParametersOf(const WeightTensor& tensor, const Coding& coding,
                                           const ClipRatios& ratios, const Executor& executor,
                                           const TaskControl& control,
                                           std::span<const float> importance) {
-  const bool optimal = spec.clip.kind == ClipPolicy::Kind::Optimal;
-  const GroupLayout layout = layoutOf(spec, tensor.rows(), tensor.cols());
-  if (optimal && ratios.optimal != nullptr && ratios.optimal->layout == layout) {
+  const Codec& codec = coding.codec;
+  const bool optimal = coding.spec.clip.kind == ClipPolicy::Kind::Optimal;
+  if (optimal && ratios.optimal != nullptr && ratios.optimal->layout == coding.layout) {
     return *ratios.optimal;
   }
-  const auto prepared = tensorCodec(tensor, spec, executor, control);
-  if (!prepared) return prepared.error();
-  const Codec& codec = *prepared;
-  GroupParameters parameters = emptyParameters(codec, layout);
+  GroupParameters parameters = emptyParameters(coding);
   WorkerPool<OptimalScaleFinder> finders([&] { return OptimalScaleFinder(codec); });
   const auto findBest = [&](std::size_t, std::size_t first, MatrixView w, float*) {
     WorkerPool<OptimalScaleFinder>::Lease finder(finders);
-    findOptimal(*finder, codec.hasZeroPoint(), w, first * layout.groupsPerRow(), importance,
+    findOptimal(*finder, codec.hasZeroPoint(), w, first * coding.layout.groupsPerRow(), importance,
                 control.cancel, parameters);
   };
-  const Status status =
-      optimal ? forEachPiece(tensor, executor, control, findBest)
-              : forEachSpan(tensor, layout, executor, control, [&](const WeightSpan& span, float*) {
-                  findParameters(codec, ratios, span, parameters);
-                });
+  const Status status = optimal ? forEachPiece(tensor, executor, control, findBest)
+                                : forEachSpan(tensor, coding.layout, executor, control,
+                                              [&](const WeightSpan& span, float*) {
+                                                findParameters(codec, ratios, span, parameters);
+                                              });
   if (!status) return status.error();
-  if (auto checked = checkUsable(tensor, spec, codec, parameters); !checked) {
-    return checked.error();
-  }
-  if (spec.doubleQuant) {
-    parameters.decodeScale = doubleQuantized(parameters.scale, *spec.doubleQuant);
+  if (auto checked = checkUsable(tensor, coding, parameters); !checked) return checked.error();
+  if (const auto& second = coding.spec.doubleQuant) {
+    parameters.decodeScale = doubleQuantized(parameters.scale, *second);
   }
   return parameters;
 }
@@ -273,64 +234,91 @@ void dequantizeRows(const Codec& codec, const GroupParameters& parameters, Matri
       parameters.decoding().data() + group, y);
 }
 
-Status forEachDequantizedBlock(const WeightTensor& tensor, const QuantSpec& spec,
+Status forEachDequantizedBlock(const WeightTensor& tensor, const Coding& coding,
                                const GroupParameters& parameters, const Executor& executor,
                                const TaskControl& control, const DequantizedBlock& work) {
-  const Codec codec = codecOf(spec);
   return forEachPiece(tensor, executor, control,
                       [&](std::size_t b, std::size_t first, MatrixView w, float* y) {
-                        dequantizeRows(codec, parameters, w, first, y);
+                        dequantizeRows(coding.codec, parameters, w, first, y);
                         work(b, first, w, y);
                       });
 }
 
-Result<ErrorSums> errorSumsOf(const WeightTensor& tensor, const QuantSpec& spec,
+Result<ErrorSums> errorSumsOf(const WeightTensor& tensor, const Coding& coding,
                               const GroupParameters& parameters, const Executor& executor,
                               const TaskControl& control) {
   std::vector<BlockErrors> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
-  const Codec codec = codecOf(spec);
   const Status status = forEachSpan(tensor, parameters.layout, executor, control,
                                     [&](const WeightSpan& span, float* room) {
-                                      parts[span.block].add(codec, parameters, span, room);
+                                      parts[span.block].add(coding.codec, parameters, span, room);
                                     });
   if (!status) return status.error();
   return sumsOf(parts, tensor);
 }
 
-Result<MeasuredQuantization> measureQuantization(const WeightTensor& tensor, const QuantSpec& spec,
-                                                 const ClipRatios& ratios, const Executor& executor,
-                                                 const TaskControl& control) {
+namespace {
+
+/// Parameters and sums in one pass; calls also(span) before it quantizes a span.
+template <typename Also>
+Result<MeasuredQuantization> measureInOnePass(const WeightTensor& tensor, const Coding& coding,
+                                              const ClipRatios& ratios, const Executor& executor,
+                                              const TaskControl& control, Also also) {
   MeasuredQuantization measured;
-  const Codec codec = codecOf(spec);
-  if (!scalesStandAlone(spec, codec)) {
-    auto parameters = groupParametersOf(tensor, spec, ratios, executor, control);
-    if (!parameters) return parameters.error();
-    auto sums = errorSumsOf(tensor, spec, *parameters, executor, control);
-    if (!sums) return sums.error();
-    return MeasuredQuantization{std::move(*parameters), *sums};
-  }
   GroupParameters& parameters = measured.parameters;
-  parameters = emptyParameters(codec, layoutOf(spec, tensor.rows(), tensor.cols()));
+  parameters = emptyParameters(coding);
   std::vector<BlockErrors> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
-  const Status status = forEachSpan(tensor, parameters.layout, executor, control,
+  const Status status = forEachSpan(tensor, coding.layout, executor, control,
                                     [&](const WeightSpan& span, float* room) {
-                                      findParameters(codec, ratios, span, parameters);
-                                      parts[span.block].add(codec, parameters, span, room);
+                                      also(span);
+                                      findParameters(coding.codec, ratios, span, parameters);
+                                      parts[span.block].add(coding.codec, parameters, span, room);
                                     });
   if (!status) return status.error();
-  if (auto checked = checkUsable(tensor, spec, codec, parameters); !checked) {
-    return checked.error();
-  }
   measured.sums = sumsOf(parts, tensor);
   return measured;
 }
 
-Result<Matrix> dequantized(const WeightTensor& tensor, const QuantSpec& spec,
+}  // namespace
+
+Result<MeasuredQuantization> measureQuantization(const WeightTensor& tensor, const Coding& coding,
+                                                 const ClipRatios& ratios, const Executor& executor,
+                                                 const TaskControl& control) {
+  if (!coding.scalesStandAlone()) {
+    auto parameters = groupParametersOf(tensor, coding, ratios, executor, control);
+    if (!parameters) return parameters.error();
+    auto sums = errorSumsOf(tensor, coding, *parameters, executor, control);
+    if (!sums) return sums.error();
+    return MeasuredQuantization{std::move(*parameters), *sums};
+  }
+  auto measured =
+      measureInOnePass(tensor, coding, ratios, executor, control, [](const WeightSpan&) {});
+  if (!measured) return measured;
+  auto checked = checkUsable(tensor, coding, measured->parameters);
+  return checked ? std::move(measured) : checked.error();
+}
+
+Result<MeasuredQuantization> surveyAndMeasure(const WeightTensor& tensor, const Coding& coding,
+                                              const ClipRatios& ratios, const Executor& executor,
+                                              const TaskControl& control) {
+  std::vector<kernels::Summary> blocks(RowBlocks::of(tensor.rows(), tensor.cols()).count());
+  auto measured =
+      measureInOnePass(tensor, coding, ratios, executor, control, [&](const WeightSpan& span) {
+        kernels::activeKernels().summarize(span.weights, span.shape.rows * span.shape.cols,
+                                           blocks[span.block]);
+      });
+  if (!measured) return measured;
+  const TensorHealth health = healthFrom(tensor, blocks);
+  if (!health.finite()) return notFiniteError(tensor.info().name, health);
+  auto checked = checkUsable(tensor, coding, measured->parameters);
+  return checked ? std::move(measured) : checked.error();
+}
+
+Result<Matrix> dequantized(const WeightTensor& tensor, const Coding& coding,
                            const GroupParameters& parameters, const Executor& executor,
                            const TaskControl& control) {
   Matrix values(tensor.rows(), tensor.cols());
   const Status status =
-      forEachDequantizedBlock(tensor, spec, parameters, executor, control,
+      forEachDequantizedBlock(tensor, coding, parameters, executor, control,
                               [&](std::size_t, std::size_t firstRow, MatrixView w, const float* y) {
                                 std::copy(y, y + w.rows * w.cols, values.row(firstRow).data());
                               });
@@ -338,24 +326,21 @@ Result<Matrix> dequantized(const WeightTensor& tensor, const QuantSpec& spec,
   return values;
 }
 
-Result<QuantizedTensor> quantized(const WeightTensor& tensor, const QuantSpec& spec,
-                                  const ClipRatios& ratios, const Executor& executor,
-                                  const TaskControl& control) {
-  auto parameters = groupParametersOf(tensor, spec, ratios, executor, control);
-  if (!parameters) return parameters.error();
-  const Codec codec = codecOf(spec);
-  QuantizedTensor result{spec, {}, {}, ratios};
+Result<QuantizedTensor> quantized(const WeightTensor& tensor, const Coding& coding,
+                                  GroupParameters parameters, ClipRatios ratios,
+                                  const Executor& executor, const TaskControl& control) {
+  const Codec& codec = coding.codec;
+  QuantizedTensor result{coding.spec, {}, std::move(parameters), std::move(ratios)};
   const bool manyLevels = codec.codebook != nullptr && codec.codebook->levels.size() > 16;
-  if (codec.hasZeroPoint() || manyLevels) {
-    auto codes = codesOf<std::uint8_t>(tensor, codec, *parameters, executor, control);
+  const auto encode = [&]<typename Code>(Code) -> Status {
+    auto codes = codesOf<Code>(tensor, codec, result.parameters, executor, control);
     if (!codes) return codes.error();
     result.codes = std::move(*codes);
-  } else {
-    auto codes = codesOf<std::int8_t>(tensor, codec, *parameters, executor, control);
-    if (!codes) return codes.error();
-    result.codes = std::move(*codes);
-  }
-  result.parameters = std::move(*parameters);
+    return ok();
+  };
+  const Status status =
+      codec.hasZeroPoint() || manyLevels ? encode(std::uint8_t{}) : encode(std::int8_t{});
+  if (!status) return status.error();
   return result;
 }
 

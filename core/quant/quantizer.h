@@ -12,7 +12,7 @@
 #include "core/kernels/kernels.h"
 #include "core/metrics/error_metrics.h"
 #include "core/parallel/executor.h"
-#include "core/quant/quant_spec.h"
+#include "core/quant/coding.h"
 #include "core/tensor/weight_tensor.h"
 
 namespace quantoscope {
@@ -57,17 +57,14 @@ struct QuantizedTensor {
   ClipRatios ratios;
 };
 
-/// The number format of a valid spec on this tensor: codecOf, and for nvfp4 the tensor scale of the
-/// largest |weight|, in a pass of its own. A clip ratio does not change that scale.
-Result<Codec> tensorCodec(const WeightTensor& tensor, const QuantSpec& spec,
-                          const Executor& executor, const TaskControl& control = {});
+// All functions below take the coding of the tensor that they are given.
 
 /// The parameters of every group. With ClipPolicy::Kind::Optimal they are `ratios.optimal`, or
 /// where that is absent those with the least error (see OptimalScaleFinder), weighted by
 /// `importance` (one a column, or empty), which matters to nothing else here; then double-quantized
 /// if so wished. DoesNotFit where a group's scale is no usable float32 number (weights so large or
 /// so small that it overflows or vanishes), naming the group.
-Result<GroupParameters> groupParametersOf(const WeightTensor& tensor, const QuantSpec& spec,
+Result<GroupParameters> groupParametersOf(const WeightTensor& tensor, const Coding& coding,
                                           const ClipRatios& ratios, const Executor& executor,
                                           const TaskControl& control = {},
                                           std::span<const float> importance = {});
@@ -80,12 +77,12 @@ void dequantizeRows(const Codec& codec, const GroupParameters& parameters, Matri
 /// several threads; those of one block (see RowBlocks) in order and on one thread.
 using DequantizedBlock =
     std::function<void(std::size_t block, std::size_t firstRow, MatrixView w, const float* y)>;
-Status forEachDequantizedBlock(const WeightTensor& tensor, const QuantSpec& spec,
+Status forEachDequantizedBlock(const WeightTensor& tensor, const Coding& coding,
                                const GroupParameters& parameters, const Executor& executor,
                                const TaskControl& control, const DequantizedBlock& work);
 
 /// Error sums of the whole tensor, the same bits for any number of threads.
-Result<ErrorSums> errorSumsOf(const WeightTensor& tensor, const QuantSpec& spec,
+Result<ErrorSums> errorSumsOf(const WeightTensor& tensor, const Coding& coding,
                               const GroupParameters& parameters, const Executor& executor,
                               const TaskControl& control = {});
 
@@ -95,20 +92,26 @@ struct MeasuredQuantization {
   ErrorSums sums;
 };
 
-/// Both, in one pass over the weights where the scales are not quantized themselves: the bits of
+/// Both, in one pass over the weights where Coding::scalesStandAlone(): the bits of
 /// groupParametersOf and errorSumsOf.
-Result<MeasuredQuantization> measureQuantization(const WeightTensor& tensor, const QuantSpec& spec,
+Result<MeasuredQuantization> measureQuantization(const WeightTensor& tensor, const Coding& coding,
                                                  const ClipRatios& ratios, const Executor& executor,
                                                  const TaskControl& control = {});
 
+/// The same for weights that nobody surveyed, at ratios that are known without a search, in the
+/// same single pass: NotFinite where they contain NaN or Inf. `coding` must stand alone.
+Result<MeasuredQuantization> surveyAndMeasure(const WeightTensor& tensor, const Coding& coding,
+                                              const ClipRatios& ratios, const Executor& executor,
+                                              const TaskControl& control = {});
+
 /// The dequantized tensor.
-Result<Matrix> dequantized(const WeightTensor& tensor, const QuantSpec& spec,
+Result<Matrix> dequantized(const WeightTensor& tensor, const Coding& coding,
                            const GroupParameters& parameters, const Executor& executor,
                            const TaskControl& control = {});
 
-/// The codes with their parameters.
-Result<QuantizedTensor> quantized(const WeightTensor& tensor, const QuantSpec& spec,
-                                  const ClipRatios& ratios, const Executor& executor,
-                                  const TaskControl& control = {});
+/// The codes that `parameters` give, which groupParametersOf found at `ratios`, with both.
+Result<QuantizedTensor> quantized(const WeightTensor& tensor, const Coding& coding,
+                                  GroupParameters parameters, ClipRatios ratios,
+                                  const Executor& executor, const TaskControl& control = {});
 
 }  // namespace quantoscope

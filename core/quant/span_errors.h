@@ -9,7 +9,7 @@
 namespace quantoscope {
 
 /// Parameters of a tensor's groups, not found yet.
-GroupParameters emptyParameters(const Codec& codec, const GroupLayout& layout);
+GroupParameters emptyParameters(const Coding& coding);
 
 /// Leaves those of a span's groups in `parameters`.
 void findParameters(const Codec& codec, const ClipRatios& ratios, const WeightSpan& span,
@@ -21,11 +21,8 @@ bool usableParameters(const Codec& codec, const GroupParameters& parameters,
 
 /// DoesNotFit where a scale or a zero point cannot be used, naming the first; see
 /// groupParametersOf.
-Status checkUsable(const WeightTensor& tensor, const QuantSpec& spec, const Codec& codec,
+Status checkUsable(const WeightTensor& tensor, const Coding& coding,
                    const GroupParameters& parameters);
-
-/// Whether a group's parameters follow from its weights and a clip ratio alone.
-bool scalesStandAlone(const QuantSpec& spec, const Codec& codec);
 
 /// The error sums of one block, span after span.
 struct BlockErrors {

@@ -29,12 +29,6 @@ Matrix floatsOf(WeightView weight) {
   return Matrix(weight.rows(), weight.cols(), {values.begin(), values.end()});
 }
 
-Status checkFinite(const WeightTensor& tensor, const Executor& executor) {
-  auto health = healthOf(tensor, executor);
-  if (!health) return health.error();
-  return health->finite() ? ok() : Status(notFiniteError(tensor.info().name, *health));
-}
-
 /// A number format by its name; a codebook of one's own has none.
 Result<Dtype> dtypeOf(std::string_view text) {
   const auto dtype = parseDtype(text);
@@ -101,23 +95,26 @@ Result<WeightOnlyResult> quantizeWith(const QuantSpec& spec, WeightView weight, 
                                       bool returnInt, const Executor& executor) {
   if (weight.rows() == 0 || weight.cols() == 0) return WeightOnlyResult{};
   const WeightTensor tensor = borrowed(weight, name);
-  if (auto status = checkFinite(tensor, executor); !status) return status.error();
+  const auto survey = surveyFinite(tensor, executor);
+  if (!survey) return survey.error();
+  const Coding coding = codingOf(tensor, spec, *survey);
   const bool clipped = spec.clip.kind == ClipPolicy::Kind::Ratio;
   const ClipRatios ratios = ClipRatios::whole(clipped ? spec.clip.ratio : 1);
-  auto parameters = groupParametersOf(tensor, spec, ratios, executor);
+  auto parameters = groupParametersOf(tensor, coding, ratios, executor);
   if (!parameters) return parameters.error();
 
   WeightOnlyResult result;
   if (returnInt) {
-    auto codes = quantized(tensor, spec, ratios, executor);
+    auto codes = quantized(tensor, coding, std::move(*parameters), ratios, executor);
     if (!codes) return codes.error();
     result.values = floatsFromCodes(codes->codes, weight.rows(), weight.cols());
+    *parameters = std::move(codes->parameters);
   } else {
-    auto values = dequantized(tensor, spec, *parameters, executor);
+    auto values = dequantized(tensor, coding, *parameters, executor);
     if (!values) return values.error();
     result.values = std::move(*values);
   }
-  const GroupLayout& layout = parameters->layout;
+  const GroupLayout& layout = coding.layout;
   result.scale = perGroup(layout, parameters->decoding());
   if (!parameters->zeroPoint.empty()) {
     result.zeroPoint = perGroup(layout, std::move(parameters->zeroPoint));
@@ -142,7 +139,7 @@ Result<WeightOnlyResult> quantize4bitWithScale(WeightView tensor, const QuantSpe
   const GroupLayout layout = GroupLayout::of(tensor.rows(), tensor.cols(), -1);
   if (auto status = checkScaleShape("scale", scale, layout); !status) return status.error();
   const WeightTensor weights = borrowed(tensor, "tensor");
-  if (auto status = checkFinite(weights, Executor(1)); !status) return status.error();
+  if (auto survey = surveyFinite(weights, Executor(1)); !survey) return survey.error();
   const Codec codec = codecOf(spec);
   const kernels::BlockShape shape{tensor.rows(), tensor.cols(), layout.groupSize};
   std::vector<float> scratch;
@@ -231,8 +228,9 @@ Result<ClipCurve> search_clip(WeightView m, int bits, long long group_size, std:
 Result<ClipCurve> search_clip(WeightView m, const QuantSpec& spec, const Executor& executor) {
   if (auto status = spec.validate(); !status) return status.error();
   const WeightTensor tensor = borrowed(m, "m");
-  if (auto status = checkFinite(tensor, executor); !status) return status.error();
-  return clipCurveOf(tensor, spec, executor);
+  const auto survey = surveyFinite(tensor, executor);
+  if (!survey) return survey.error();
+  return clipCurveOf(tensor, codingOf(tensor, spec, *survey), executor);
 }
 
 Result<Matrix> quant_weight_w_scale(WeightView weight, const Matrix& scale,
@@ -252,7 +250,7 @@ Result<Matrix> quant_weight_w_scale(WeightView weight, const Matrix& scale,
     if (auto status = checkScaleShape("zero point", *zp, layout); !status) return status.error();
   }
   const WeightTensor tensor = borrowed(weight, "weight");
-  if (auto status = checkFinite(tensor, Executor(1)); !status) return status.error();
+  if (auto survey = surveyFinite(tensor, Executor(1)); !survey) return survey.error();
 
   const Codec codec = codecOf(spec);
   Matrix codes(weight.rows(), weight.cols());

@@ -18,15 +18,15 @@ struct Errors {
 
 class WeightedSearch {
  public:
-  WeightedSearch(const WeightTensor& tensor, const QuantSpec& spec,
+  WeightedSearch(const WeightTensor& tensor, const Coding& coding,
                  std::span<const float> importance, const Executor& executor,
                  const TaskControl& control)
       : tensor_(tensor),
-        spec_(spec),
+        coding_(coding),
         importance_(importance),
         executor_(executor),
         control_(control),
-        ratios_(spec.grid.ratios()) {
+        ratios_(coding.spec.grid.ratios()) {
     for (const float h : importance) importanceSum_ += h;
   }
 
@@ -34,30 +34,29 @@ class WeightedSearch {
     auto found = curve();
     if (!found) return found.error();
     ClipChoice choice{ClipRatios::whole(found->bestRatio()), std::move(*found), {}};
-    if (spec_.clip.kind == ClipPolicy::Kind::SearchTensor) return choice;
+    if (coding_.spec.clip.kind == ClipPolicy::Kind::SearchTensor) return choice;
     if (auto status = chooseParts(choice); !status) return status.error();
     return choice;
   }
 
  private:
   /// Calls use(block, first row, weights, values) at one ratio.
-  Status evaluate(const QuantSpec& spec, double ratio, const DequantizedBlock& use) const {
+  Status evaluate(const Coding& coding, double ratio, const DequantizedBlock& use) const {
     const auto parameters =
-        groupParametersOf(tensor_, spec, ClipRatios::whole(ratio), executor_, control_);
+        groupParametersOf(tensor_, coding, ClipRatios::whole(ratio), executor_, control_);
     if (!parameters) return parameters.error();
-    return forEachDequantizedBlock(tensor_, spec, *parameters, executor_, control_, use);
+    return forEachDequantizedBlock(tensor_, coding, *parameters, executor_, control_, use);
   }
 
   Result<Errors> errorsAt(double ratio) const {
-    const GroupLayout layout = layoutOf(spec_, tensor_.rows(), tensor_.cols());
     struct Part {
       kernels::ErrorLanes::Lanes plain{};
       double weighted = 0;
     };
     std::vector<Part> parts(RowBlocks::of(tensor_.rows(), tensor_.cols()).count());
     const Status status =
-        evaluate(spec_, ratio, [&](std::size_t b, std::size_t, MatrixView w, const float* y) {
-          const kernels::BlockShape shape{w.rows, w.cols, layout.groupSize};
+        evaluate(coding_, ratio, [&](std::size_t b, std::size_t, MatrixView w, const float* y) {
+          const kernels::BlockShape shape{w.rows, w.cols, coding_.layout.groupSize};
           kernels::activeKernels().addSquaredErrors(shape, w.data, y, parts[b].plain);
           parts[b].weighted += kernels::weightedSquaredError(shape, w.data, y, importance_.data());
         });
@@ -93,10 +92,9 @@ class WeightedSearch {
 
   /// The best ratio of each row or group, on plain scales.
   Status chooseParts(ClipChoice& choice) const {
-    QuantSpec plain = spec_;
-    plain.doubleQuant.reset();
-    const bool rows = spec_.clip.kind == ClipPolicy::Kind::SearchRows;
-    GroupLayout layout = layoutOf(spec_, tensor_.rows(), tensor_.cols());
+    const Coding plain = coding_.onPlainScales();
+    const bool rows = coding_.spec.clip.kind == ClipPolicy::Kind::SearchRows;
+    GroupLayout layout = coding_.layout;
     if (rows) layout.groupSize = layout.cols;  // a row's error is that of one group
     struct Best {
       double error = std::numeric_limits<double>::infinity();
@@ -132,7 +130,7 @@ class WeightedSearch {
   }
 
   const WeightTensor& tensor_;
-  const QuantSpec& spec_;
+  const Coding& coding_;
   const std::span<const float> importance_;
   const Executor& executor_;
   const TaskControl& control_;
@@ -165,10 +163,10 @@ Status checkImportance(const WeightTensor& tensor, std::span<const float> import
              : Status(badImportance(tensor, "of 0 everywhere", "at least one weight above 0"));
 }
 
-Result<ClipChoice> weightedClipSearch(const WeightTensor& tensor, const QuantSpec& spec,
+Result<ClipChoice> weightedClipSearch(const WeightTensor& tensor, const Coding& coding,
                                       std::span<const float> importance, const Executor& executor,
                                       const TaskControl& control) {
-  return WeightedSearch(tensor, spec, importance, executor, control).run();
+  return WeightedSearch(tensor, coding, importance, executor, control).run();
 }
 
 }  // namespace quantoscope

@@ -28,38 +28,36 @@ Result<WeightSurvey> surveyOf(const WeightTensor& tensor, const Executor& execut
                               const TaskControl& control) {
   const RowBlocks blocks = RowBlocks::of(tensor.rows(), tensor.cols());
   std::vector<kernels::Summary> parts(blocks.count());
-  const auto block = [&](std::size_t b, std::vector<float>& scratch) {
-    return tensor.block(blocks.first(b), blocks.size(b), scratch);
-  };
   const Status status = executor.forEachBlock(
       blocks.count(),
       [&](std::size_t b) {
         SharedBuffers<RowBuffer>::Lease scratch;
-        const auto values = block(b, scratch->values).all();
+        const auto values = tensor.block(blocks.first(b), blocks.size(b), scratch->values).all();
         kernels::activeKernels().summarize(values.data(), values.size(), parts[b]);
       },
       control);
   if (!status) return status.error();
 
   WeightSurvey survey;
+  survey.health = healthFrom(tensor, parts);
   kernels::Summary extent;
-  for (std::size_t b = 0; b < parts.size(); ++b) {
-    const kernels::Summary& part = parts[b];
-    survey.health.nan += part.nan;
-    survey.health.inf += part.inf;
-    survey.health.zero += part.zero;
-    survey.health.subnormal += part.subnormal;
+  for (const kernels::Summary& part : parts) {
     extent.min = std::min(extent.min, part.min);
     extent.max = std::max(extent.max, part.max);
     survey.sum += kernels::ErrorLanes::total(part.sum);
-    if (!survey.health.firstNonFinite && part.nan + part.inf > 0) {
-      std::vector<float> scratch;
-      survey.health.firstNonFinite = firstNonFinite(block(b, scratch), blocks.first(b));
-    }
   }
   if (extent.min <= extent.max) {
     survey.min = extent.min;
     survey.max = extent.max;
+  }
+  return survey;
+}
+
+Result<WeightSurvey> surveyFinite(const WeightTensor& tensor, const Executor& executor,
+                                  const TaskControl& control) {
+  auto survey = surveyOf(tensor, executor, control);
+  if (survey && !survey->health.finite()) {
+    return notFiniteError(tensor.info().name, survey->health);
   }
   return survey;
 }
@@ -69,6 +67,24 @@ Result<TensorHealth> healthOf(const WeightTensor& tensor, const Executor& execut
   auto survey = surveyOf(tensor, executor, control);
   if (!survey) return survey.error();
   return survey->health;
+}
+
+TensorHealth healthFrom(const WeightTensor& tensor, std::span<const kernels::Summary> parts) {
+  const RowBlocks blocks = RowBlocks::of(tensor.rows(), tensor.cols());
+  TensorHealth health;
+  for (std::size_t b = 0; b < parts.size(); ++b) {
+    const kernels::Summary& part = parts[b];
+    health.nan += part.nan;
+    health.inf += part.inf;
+    health.zero += part.zero;
+    health.subnormal += part.subnormal;
+    if (!health.firstNonFinite && part.nan + part.inf > 0) {
+      std::vector<float> scratch;
+      health.firstNonFinite =
+          firstNonFinite(tensor.block(blocks.first(b), blocks.size(b), scratch), blocks.first(b));
+    }
+  }
+  return health;
 }
 
 Error notFiniteError(const std::string& tensor, const TensorHealth& health) {

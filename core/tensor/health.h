@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "core/base/result.h"
+#include "core/kernels/kernels.h"
 #include "core/parallel/executor.h"
 #include "core/tensor/weight_tensor.h"
 
@@ -40,9 +42,18 @@ struct WeightSurvey {
 Result<WeightSurvey> surveyOf(const WeightTensor& tensor, const Executor& executor,
                               const TaskControl& control = {});
 
+/// The survey of weights that are to be quantized. NotFinite where an element is NaN or Inf, with
+/// the message of notFiniteError().
+Result<WeightSurvey> surveyFinite(const WeightTensor& tensor, const Executor& executor,
+                                  const TaskControl& control = {});
+
 /// The health alone.
 Result<TensorHealth> healthOf(const WeightTensor& tensor, const Executor& executor,
                               const TaskControl& control = {});
+
+/// The health from summaries of the tensor's blocks (see RowBlocks), for passes that summarize
+/// while they do something else. Reads the first block that holds NaN or Inf, if any does.
+TensorHealth healthFrom(const WeightTensor& tensor, std::span<const kernels::Summary> blocks);
 
 /// The error with which a tensor that is not finite is refused: its name, the counts, the first
 /// position.

@@ -12,6 +12,7 @@
 #include "core/metrics/metrics_json.h"
 #include "core/quant/clip_search.h"
 #include "tests/support/hdf5_reader.h"
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 #include "tests/ui/desk.h"
 #include "ui/models/comparison_model.h"
@@ -120,10 +121,10 @@ void MetricPlacesTest::valuesFollowTheDefinitions() {
   QuantSpec spec;
   spec.bits = 3;
   spec.groupSize = 8;
-  const auto parameters = groupParametersOf(tensor, spec, ClipRatios{}, Executor(1));
+  const auto parameters = groupParametersOf(tensor, coded(tensor, spec), ClipRatios{}, Executor(1));
   QVERIFY(parameters);
-  const auto values = dequantized(tensor, spec, *parameters, Executor(1));
-  const auto sums = errorSumsOf(tensor, spec, *parameters, Executor(1));
+  const auto values = dequantized(tensor, coded(tensor, spec), *parameters, Executor(1));
+  const auto sums = errorSumsOf(tensor, coded(tensor, spec), *parameters, Executor(1));
   QVERIFY(values && sums);
   const ErrorMetrics metrics = ErrorMetrics::from(*sums);
   const auto expected = byDefinition(weights, values->values);

@@ -15,6 +15,7 @@
 #include "core/kernels/kernels.h"
 #include "core/quant/error_histogram.h"
 #include "core/quant/fast_search.h"
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 
 namespace {
@@ -109,7 +110,7 @@ void search(benchmark::State& state, const std::string& dtype, long long groupSi
   QuantSpec spec = specOf(dtype, groupSize);
   spec.clip.kind = kind;
   for (auto _ : state) {
-    auto choice = chooseClip(weights(), spec, executor);
+    auto choice = chooseClip(weights(), coded(weights(), spec), executor);
     benchmark::DoNotOptimize(choice);
   }
   report(state, weights().elements());
@@ -119,7 +120,8 @@ void errorSums(benchmark::State& state) {
   const Executor executor(static_cast<int>(state.range(0)));
   const QuantSpec spec = specOf("4", 128);
   for (auto _ : state) {
-    auto measured = measureQuantization(weights(), spec, ClipRatios::whole(1), executor);
+    auto measured =
+        measureQuantization(weights(), coded(weights(), spec), ClipRatios::whole(1), executor);
     benchmark::DoNotOptimize(measured);
   }
   report(state, weights().elements());
@@ -130,7 +132,8 @@ void errorHistogram(benchmark::State& state) {
   const Executor executor(static_cast<int>(state.range(0)));
   const QuantSpec spec = specOf("4", 128);
   for (auto _ : state) {
-    auto counted = countQuantizationErrors(weights(), spec, ClipRatios::whole(1), 512, executor);
+    auto counted = countQuantizationErrors(weights(), coded(weights(), spec), ClipRatios::whole(1),
+                                           512, executor);
     benchmark::DoNotOptimize(counted);
   }
   report(state, weights().elements());
@@ -141,7 +144,7 @@ void quantize(benchmark::State& state) {
   const Executor executor(static_cast<int>(state.range(0)));
   const QuantSpec spec = specOf("4", 128);
   for (auto _ : state) {
-    auto codes = quantized(weights(), spec, ClipRatios::whole(1), executor);
+    auto codes = quantizedAt(weights(), spec, ClipRatios::whole(1), executor);
     benchmark::DoNotOptimize(codes);
   }
   report(state, weights().elements());

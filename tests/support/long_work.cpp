@@ -6,6 +6,7 @@
 #include "core/engine/win_rate.h"
 #include "core/quant/quantizer.h"
 #include "core/tensor/group_layout.h"
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 
 namespace quantoscope::test {
@@ -157,7 +158,7 @@ std::vector<LongWork> longWork(const Tensor& tensor, const Tensor& longRows) {
                  2 * blocksOf(tensor)});
   all.push_back({"quantize",
                  [=](const TaskControl& control) {
-                   return statusOf(quantized(*tensor, {}, {}, Executor(1), control));
+                   return statusOf(quantizedAt(*tensor, {}, {}, Executor(1), control));
                  },
                  2 * piecesOf(tensor)});
   return all;

@@ -37,9 +37,10 @@ struct Curve : Desk {
     QuantSpec spec = session->spec();
     spec.clip = {kind, 1.0};
     spec.grid = grid;
-    auto choice = *chooseClip(*tensor, spec, Executor(1));
-    const auto parameters = groupParametersOf(*tensor, spec, choice.ratios, Executor(1));
-    const auto sums = errorSumsOf(*tensor, spec, *parameters, Executor(1));
+    auto choice = *chooseClip(*tensor, coded(*tensor, spec), Executor(1));
+    const auto parameters =
+        groupParametersOf(*tensor, coded(*tensor, spec), choice.ratios, Executor(1));
+    const auto sums = errorSumsOf(*tensor, coded(*tensor, spec), *parameters, Executor(1));
     return {std::move(choice), ErrorMetrics::from(*sums).mse};
   }
   int column(const char* name) const {
@@ -201,3 +202,4 @@ void ClipCurveTest::theUnitIsTurnedByKey() {
 
 QTEST_MAIN(quantoscope::ui::ClipCurveTest)
 #include "clip_curve_test.moc"
+#include "tests/support/quantizing.h"

@@ -338,7 +338,7 @@ void ComparisonTest::codebooksOfOneNameAreToldApart() {
   for (const Pin& pin : desk.pins()->pins()) {
     QVERIFY(reports->of(pin));
     QCOMPARE(reports->of(pin)->result->spec, pin.spec);
-    QCOMPARE(reports->of(pin)->result->metrics->mse, pin.measure->mse);
+    QCOMPARE(reports->of(pin)->result->metrics->mse, pin.measure->metrics.mse);
   }
   // The present settings are the second pin's; then those of another name's worth of levels.
   const auto* headToHead = desk.window->findChild<HeadToHead*>();

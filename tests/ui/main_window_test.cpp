@@ -26,6 +26,7 @@
 
 #include "core/base/text.h"
 #include "core/exporting/plan_file.h"
+#include "core/exporting/registry.h"
 #include "tests/ui/desk.h"
 #include "ui/models/comparison_model.h"
 #include "ui/models/group_model.h"
@@ -739,7 +740,7 @@ void MainWindowTest::plansAreExportedAndReadBack() {
   QCOMPARE(plan->sourceSha256.size(), 64u);
 
   const QString config = desk.directory.filePath(QStringLiteral("rtn.json"));
-  desk.window->exportNeuralCompressor(config);
+  desk.session->exportModel(**findExportFormat("inc-config"), config, {});
   QTRY_COMPARE(exported.size(), 2);
   QVERIFY(contentOf(config).contains(QStringLiteral("\"rtn\"")));
 
@@ -773,7 +774,7 @@ void MainWindowTest::quantizedTensorsAreExported() {
   desk.open();
   QSignalSpy exported(desk.session.get(), &Session::exported);
   const QString path = desk.directory.filePath(QStringLiteral("quantized.h5"));
-  desk.session->exportQuantized(path, {.allTensors = true, .dequantized = true});
+  desk.session->exportModel(**findExportFormat("native"), path, {.dequantized = true});
   QTRY_COMPARE_WITH_TIMEOUT(exported.size(), 1, 20000);
   QVERIFY(QFileInfo(path).size() > 1000);
 }

@@ -101,7 +101,7 @@ void ModelsTest::measurementsFillIn() {
   for (const int row : {0, 1, 3}) {
     const QModelIndex sqnr = model.index(row, TensorListModel::Sqnr);
     QCOMPARE(sqnr.data(TensorListModel::SortRole).toDouble(),
-             session->overview(static_cast<std::size_t>(row)).measure->metrics->sqnrDb);
+             session->overview(static_cast<std::size_t>(row)).measure->metrics.sqnrDb);
     QVERIFY(!sqnr.data().toString().isEmpty());
     QVERIFY(!sqnr.data(Qt::ForegroundRole).isValid());
   }

@@ -9,6 +9,7 @@
 #include <QtWidgets/QTableView>
 
 #include "core/engine/detail.h"
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 #include "ui/plots/clip_curve_plot.h"
 #include "ui/plots/code_use_plot.h"
@@ -44,8 +45,8 @@ const Answers& answers() {
     more.tensor = request.tensor;
     more.spec = spec;
     found.detail = *analyseDetail(more, Executor(1));
-    found.curve =
-        std::make_shared<const ClipCurve>(*clipCurveOf(*request.tensor, spec, Executor(1)));
+    found.curve = std::make_shared<const ClipCurve>(
+        *clipCurveOf(*request.tensor, coded(*request.tensor, spec), Executor(1)));
     return found;
   }();
   return made;

@@ -12,6 +12,7 @@
 #include <QtWidgets/QApplication>
 
 #include "core/engine/detail.h"
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 #include "tests/support/topic.h"
 #include "ui/plots/clip_curve_plot.h"
@@ -64,7 +65,8 @@ std::shared_ptr<const ClipCurve> smallCurve() {
     QuantSpec spec;
     spec.groupSize = 128;
     spec.grid = {1.0, 0.5, 101};
-    const Result<ClipCurve> made = clipCurveOf(test::normalTensor(64, 256, 5), spec, Executor(1));
+    const Result<ClipCurve> made = clipCurveOf(
+        test::normalTensor(64, 256, 5), coded(test::normalTensor(64, 256, 5), spec), Executor(1));
     return made ? std::make_shared<const ClipCurve>(*made) : nullptr;
   }();
   return curve;
@@ -885,7 +887,8 @@ void PlotsTest::curveWithoutMuchToGainSaysSo() {
   QuantSpec spec;
   spec.groupSize = 8;
   spec.grid = {1.0, 0.5, 101};
-  const Result<ClipCurve> curve = clipCurveOf(test::normalTensor(32, 64, 5), spec, Executor(1));
+  const Result<ClipCurve> curve = clipCurveOf(
+      test::normalTensor(32, 64, 5), coded(test::normalTensor(32, 64, 5), spec), Executor(1));
   QVERIFY(curve);
   ClipCurvePlot plot;
   plot.setCurve(std::make_shared<const ClipCurve>(*curve), RatioGrid{});

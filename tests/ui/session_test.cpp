@@ -13,6 +13,7 @@
 
 #include "core/exporting/plan_file.h"
 #include "tests/support/fake_source.h"
+#include "tests/support/quantizing.h"
 #include "ui/session/presets.h"
 #include "ui/session/settings.h"
 
@@ -205,7 +206,7 @@ void SessionTest::theCurveContainsTheReferenceGridExactly() {
   bench.open();
   QTRY_VERIFY(bench.session->curve());
   const auto tensor = bench.model->load(bench.model->tensors()[1], Orientation::Auto, {});
-  const auto searched = clipCurveOf(*tensor, QuantSpec{}, Executor(1));
+  const auto searched = clipCurveOf(*tensor, coded(*tensor, QuantSpec{}), Executor(1));
   QCOMPARE(bench.session->bestRatio().value(), searched->bestRatio());
 }
 
@@ -238,7 +239,7 @@ void SessionTest::codebooksOfOneNameHaveAnswersOfTheirOwn() {
     QCOMPARE(session.detail()->report.metrics.mse, session.result()->metrics->mse);
     const auto tensor = bench.model->load(bench.model->tensors()[1], Orientation::Auto, {});
     QCOMPARE(session.curve()->mse,
-             wideClipCurveOf(*tensor, spec, Session::kCurveGrid, Executor(1))->mse);
+             wideClipCurveOf(*tensor, coded(*tensor, spec), Session::kCurveGrid, Executor(1))->mse);
   };
   useLevels({-1, 0, 0.5, 1});
   useLevels({-1, -0.25, 0.25, 1});
@@ -502,22 +503,22 @@ void SessionTest::theOverviewFillsInForEveryTensor() {
     AnalysisRequest request;
     request.tensor = std::make_shared<WeightTensor>(*tensor);
     const auto expected = analyse(request, Executor(1));
-    QCOMPARE(bench.session->overview(i).measure->metrics->sqnrDb, (*expected)->metrics->sqnrDb);
+    QCOMPARE(bench.session->overview(i).measure->metrics.sqnrDb, (*expected)->metrics->sqnrDb);
     QCOMPARE(bench.session->overview(i).measure->bestRatio.value(),
-             clipCurveOf(*tensor, QuantSpec{}, Executor(1))->bestRatio());
+             clipCurveOf(*tensor, coded(*tensor, QuantSpec{}), Executor(1))->bestRatio());
   }
 }
 
 void SessionTest::theOverviewFollowsTheDefault() {
   Bench bench(true);
   bench.open();
-  const double before = bench.session->overview(3).measure->metrics->sqnrDb;
+  const double before = bench.session->overview(3).measure->metrics.sqnrDb;
   bench.editBits(8);
   bench.session->applyToAll();
   QVERIFY(!bench.session->overview(3).settled);
   QTRY_VERIFY(bench.session->settled());
   QVERIFY(bench.session->overview(3).settled);
-  QVERIFY(bench.session->overview(3).measure->metrics->sqnrDb > before + 20);
+  QVERIFY(bench.session->overview(3).measure->metrics.sqnrDb > before + 20);
 }
 
 void SessionTest::loadsNeverOverlap() {
@@ -637,7 +638,7 @@ void SessionTest::aTensorThatIsNotFiniteHasNoMetrics() {
   QCOMPARE(bench.session->result()->health.nan, 1u);
   QVERIFY(!bench.session->curve());
   QVERIFY(bench.session->overview(4).settled);
-  QVERIFY(!bench.session->overview(4).measure->finite);
+  QVERIFY(!bench.session->overview(4).finite);
 }
 
 void SessionTest::theGroupIsShownAsChosen() {

@@ -54,12 +54,6 @@ void MainWindow::exportPlan(const QString& path) {
   session_->startExport(tr("Plan"), path, planExport(path.toStdString(), session_->plan()));
 }
 
-void MainWindow::exportNeuralCompressor(const QString& path) {
-  session_->startExport(
-      tr("neural-compressor configuration"), path,
-      neuralCompressorExport(path.toStdString(), session_->plan(), session_->tensors()));
-}
-
 void MainWindow::exportMetrics(const QString& path) {
   session_->startExport(tr("Metrics table"), path,
                         textExport(path.toStdString(), csvText({"metric", "value", "unit"},
@@ -83,16 +77,16 @@ void MainWindow::exportOverview(const QString& path) {
     if (!info.quantizable) continue;
     const TensorOverview& known = session_->overview(i);
     // Numbers of a spec that has changed since would stand beside the wrong one.
-    const TensorMeasure measure =
-        known.settled ? known.measure.value_or(TensorMeasure{}) : TensorMeasure{};
+    const auto& measure = known.settled ? known.measure : std::nullopt;
+    const auto metrics = measure ? std::optional(measure->metrics) : std::nullopt;
     const QuantSpec spec = session_->specOf(info);
     std::vector<std::string> row = {
         info.name,  std::to_string(info.rows),  std::to_string(info.cols),
         info.dtype, std::to_string(info.bytes), describe(spec)};
-    appendNumbers(row, first, measure.metrics);
-    row.push_back(numberOrEmpty(measure.bestRatio));
+    appendNumbers(row, first, metrics);
+    row.push_back(numberOrEmpty(measure ? measure->bestRatio : std::nullopt));
     row.push_back(formatNumber(storageCostOf(spec, info.rows, info.cols).bitsPerWeight()));
-    appendNumbers(row, last, measure.metrics);
+    appendNumbers(row, last, metrics);
     rows.push_back(std::move(row));
   }
   session_->startExport(tr("Overview"), path,

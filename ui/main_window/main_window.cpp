@@ -304,7 +304,7 @@ void MainWindow::showCurve() {
     // A sample's mean of w^2 would be near, but not what the error belongs to.
     const SharedResult result = session_->result();
     if (session_->resultIsCurrent() && !result->preview) {
-      signal_ = {asked, WeightFacts::from(result->statistics, std::nullopt).meanSquare};
+      signal_ = {asked, TensorTraits::from(result->statistics, std::nullopt).meanSquare};
     }
     const double signal = signal_.first == asked ? signal_.second : 0;
     if (signal == 0 && curve_->measure() == ClipCurvePlot::Measure::Sqnr) return;

@@ -72,7 +72,6 @@ class MainWindow : public QMainWindow {
 
   // What the export menu does once a path is chosen.
   void exportPlan(const QString& path);
-  void exportNeuralCompressor(const QString& path);
   void exportMetrics(const QString& path);
   void exportOverview(const QString& path);
   /// The suffix tells the format.

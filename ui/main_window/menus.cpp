@@ -8,6 +8,7 @@
 #include <QToolBar>
 #include <QToolButton>
 
+#include "core/exporting/registry.h"
 #include "ui/main_window/about_dialog.h"
 #include "ui/main_window/action_icon.h"
 #include "ui/main_window/main_window.h"
@@ -183,7 +184,6 @@ void MainWindow::createExportMenu() {
   exportMenu_ = menuBar()->addMenu(tr("E&xport"));
   const QStringList json = {tr("JSON (*.json)")};
   const QStringList csv = {tr("CSV table (*.csv)")};
-  const QStringList native = {tr("Quantoscope HDF5 (*.h5)")};
   const auto add = [this](QMenu* menu, const QString& text, const QKeySequence& shortcut,
                           const QString& nameEnd, const QStringList& filters, const QString& suffix,
                           std::function<void(const QString&)> exportTo) {
@@ -195,19 +195,24 @@ void MainWindow::createExportMenu() {
   };
   add(exportMenu_, tr("Tuning &Plan…"), QKeySequence(Qt::CTRL | Qt::Key_E), QStringLiteral("-plan"),
       json, QStringLiteral("json"), [this](const QString& path) { exportPlan(path); });
-  add(exportMenu_, tr("&neural-compressor Configuration…"), {}, QStringLiteral("-rtn"), json,
-      QStringLiteral("json"), [this](const QString& path) { exportNeuralCompressor(path); });
-  exportMenu_->addSeparator();
-  add(exportMenu_, tr("Quantized &Tensor…"), {}, QStringLiteral("-tensor-quantized"), native,
-      QStringLiteral("h5"), [this](const QString& path) {
-        session_->exportQuantized(
-            path, {.allTensors = false, .dequantized = dequantizedAction_->isChecked()});
-      });
-  add(exportMenu_, tr("&All Quantized Tensors…"), {}, QStringLiteral("-quantized"), native,
-      QStringLiteral("h5"), [this](const QString& path) {
-        session_->exportQuantized(
-            path, {.allTensors = true, .dequantized = dequantizedAction_->isChecked()});
-      });
+  for (const ExportFormat& format : exportFormats()) {
+    const QString title = QString::fromUtf8(format.title);
+    const QString suffix = QString::fromUtf8(format.suffix);
+    const auto offer = [&](const QString& text, const QString& nameEnd, bool allTensors) {
+      add(exportMenu_, text, {}, nameEnd, {title + QStringLiteral(" (*%1)").arg(suffix)},
+          suffix.mid(1), [this, &format, allTensors](const QString& path) {
+            session_->exportModel(
+                format, path,
+                {.allTensors = allTensors, .dequantized = dequantizedAction_->isChecked()});
+          });
+    };
+    if (format.content == ExportContent::Plan) {
+      offer(tr("%1…").arg(title), QLatin1Char('-') + QString::fromUtf8(format.id), true);
+      continue;
+    }
+    offer(tr("This Tensor as %1…").arg(title), QStringLiteral("-tensor-quantized"), false);
+    offer(tr("All Tensors as %1…").arg(title), QStringLiteral("-quantized"), true);
+  }
   dequantizedAction_ = exportMenu_->addAction(tr("&Include Dequantized Weights"));
   dequantizedAction_->setCheckable(true);
   dequantizedAction_->setToolTip(tr("Also store float32 weights as they are decoded"));

@@ -30,10 +30,10 @@ void add(ModelTotals& totals, const Session& session, std::size_t row) {
   totals.storedBytes += info.bytes;
   totals.quantizedBits += storageCostOf(session.specOf(info), info.rows, info.cols).totalBits();
   const TensorOverview& known = session.overview(row);
-  if (!known.settled || !known.measure || !known.measure->metrics || !known.weights) return;
+  if (!known.settled || !known.measure || !known.weights) return;
   ++totals.measured;
   totals.signal += static_cast<double>(weights) * known.weights->meanSquare;
-  totals.noise += static_cast<double>(weights) * known.measure->metrics->mse;
+  totals.noise += static_cast<double>(weights) * known.measure->metrics.mse;
 }
 
 }  // namespace

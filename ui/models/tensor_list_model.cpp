@@ -25,8 +25,8 @@ QString text(const std::string& utf8) {
 
 /// As it is shown.
 std::optional<double> shownIn(const TensorOverview& known, const MetricRow& metric) {
-  if (!known.measure || !known.measure->metrics) return std::nullopt;
-  return metric.shown(metric.of(*known.measure->metrics));
+  if (!known.measure) return std::nullopt;
+  return metric.shown(metric.of(known.measure->metrics));
 }
 
 /// The metrics by column; null for other columns.
@@ -83,7 +83,7 @@ QVariant numberOrNothing(const std::optional<double>& value) {
 
 /// In place of a number that is not there.
 QString absenceText(const TensorOverview& known) {
-  if (known.measure && !known.measure->finite) return QStringLiteral("not finite");
+  if (!known.finite) return QStringLiteral("not finite");
   return known.settled ? QStringLiteral("–") : QString();
 }
 

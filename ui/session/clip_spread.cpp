@@ -4,7 +4,7 @@
 #include <numeric>
 #include <utility>
 
-#include "core/metrics/error_metrics.h"
+#include "core/engine/ratio_search.h"
 
 namespace quantoscope::ui {
 
@@ -24,20 +24,16 @@ Result<SharedClipSpread> clipSpreadOf(const WeightTensor& tensor, const QuantSpe
   QuantSpec searched = spec;
   searched.clip = {kind, 1.0};
   searched.grid = window;
-  auto choice = chooseClip(tensor, searched, executor, control);
-  if (!choice) return choice.error();
-  const auto parameters = groupParametersOf(tensor, searched, choice->ratios, executor, control);
-  if (!parameters) return parameters.error();
-  const auto sums = errorSumsOf(tensor, searched, *parameters, executor, control);
-  if (!sums) return sums.error();
+  auto search = searchRatios(tensor, searched, executor, control);
+  if (!search) return search.error();
   auto found = std::make_shared<ClipSpread>();
   found->kind = kind;
   found->window = window;
   found->ratios = window.ratios();
-  found->counts = std::move(choice->ratioCounts);
-  found->mse = ErrorMetrics::from(*sums).mse;
-  found->unclippedMse = choice->curve.unclippedMse;
-  found->wholeMse = choice->curve.bestMse();
+  found->counts = std::move(search->choice.ratioCounts);
+  found->mse = search->metrics.mse;
+  found->unclippedMse = search->choice.curve.unclippedMse;
+  found->wholeMse = search->choice.curve.bestMse();
   return SharedClipSpread(std::move(found));
 }
 

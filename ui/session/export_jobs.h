@@ -2,15 +2,12 @@
 #pragma once
 
 #include <functional>
-#include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "core/io/tensor_source.h"
+#include "core/model/export_model.h"
 #include "core/parallel/executor.h"
 #include "core/quant/tuning_plan.h"
-#include "ui/session/io_queue.h"
 
 namespace quantoscope::ui {
 
@@ -27,21 +24,8 @@ ExportJob textExport(std::string path, std::string content);
 /// The plan with the fingerprint of its source file, which is read for it.
 ExportJob planExport(std::string path, TuningPlan plan);
 
-/// neural-compressor's configuration of the plan.
-ExportJob neuralCompressorExport(std::string path, TuningPlan plan,
-                                 std::vector<TensorInfo> tensors);
-
-/// What quantizedExport works on.
-struct QuantizedExport {
-  std::string path;
-  SharedSource source;
-  std::vector<TensorInfo> tensors;                  ///< those to write; all quantizable
-  TuningPlan plan;                                  ///< the spec of each
-  std::map<std::string, Orientation> orientations;  ///< of tensors that are read otherwise
-  bool withDequantized = false;
-};
-
-/// Quantizes tensors one after the other into a native file.
-ExportJob quantizedExport(QuantizedExport what, std::shared_ptr<IoQueue> queue, Executor executor);
+/// A model in one of the formats of core/exporting/registry.h.
+ExportJob modelExport(std::string path, const ExportFormat& format, ModelJob job,
+                      QuantizeOptions options, Executor executor);
 
 }  // namespace quantoscope::ui

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/engine/ratio_search.h"
+
 namespace quantoscope::ui {
 
 namespace {
@@ -35,8 +37,7 @@ Result<Answer> answerTo(const std::shared_ptr<const WeightTensor>& tensor, const
   auto detail = analyseDetail(more, executor, control);
   if (!detail) return detail.error();
   if (!curve) {
-    auto found =
-        wideClipCurveOf(*tensor, withoutClip(spec), Session::kCurveGrid, executor, control);
+    auto found = searchCurve(*tensor, withoutClip(spec), executor, control, Session::kCurveGrid);
     // Some specs have no curve; their other answers stand.
     if (!found && found.error().code == ErrorCode::Cancelled) return found.error();
     if (found) curve = std::make_shared<const ClipCurve>(std::move(*found));

@@ -9,6 +9,7 @@
 
 #include "core/io/model_file.h"
 #include "ui/session/guarded.h"
+#include "ui/session/queued_loader.h"
 #include "ui/session/session_state.h"
 
 namespace quantoscope::ui {
@@ -462,7 +463,7 @@ TuningPlan Session::plan() const {
     const TensorOverview& known = file()->overview[static_cast<std::size_t>(index)];
     if (!known.settled || !known.measure) continue;
     choice.metrics = known.measure->metrics;
-    choice.bitsPerWeight = known.measure->bitsPerWeight;
+    choice.bitsPerWeight = known.measure->storage.bitsPerWeight();
     if (choice.spec.clip.kind == ClipPolicy::Kind::SearchTensor) {
       choice.clipRatio = known.measure->clipRatio;
     }
@@ -609,18 +610,24 @@ void Session::takeExport(const QString& what, const QString& path, ExportResult 
   Q_EMIT activityChanged();
 }
 
-void Session::exportQuantized(const QString& path, const QuantizedChoice& choice) {
+void Session::exportModel(const ExportFormat& format, const QString& path,
+                          const ExportChoice& choice) {
   if (file() == nullptr) return;
-  QuantizedExport what{path.toStdString(), file()->source,       {},
-                       file()->plan,       file()->orientations, choice.dequantized};
+  ModelJob job;
+  job.file = file()->source->path();
+  job.plan = file()->plan;
+  job.load = queuedLoader(file()->source, file()->orientations, io_);
   if (choice.allTensors) {
-    std::copy_if(tensors().begin(), tensors().end(), std::back_inserter(what.tensors),
+    std::copy_if(tensors().begin(), tensors().end(), std::back_inserter(job.tensors),
                  [](const TensorInfo& info) { return info.quantizable; });
   } else if (const TensorInfo* info = currentInfo()) {
-    what.tensors.push_back(*info);
+    job.tensors.push_back(*info);
   }
-  const QString name = choice.allTensors ? tr("all quantized tensors") : tr("quantized tensor");
-  startExport(name, path, quantizedExport(std::move(what), io_, exactExecutor_));
+  const QString title = QString::fromUtf8(format.title);
+  const bool whole = format.content == ExportContent::Plan || choice.allTensors;
+  startExport(whole ? title : tr("%1 of one tensor").arg(title), path,
+              modelExport(path.toStdString(), format, std::move(job), {choice.dequantized},
+                          exactExecutor_));
 }
 
 }  // namespace quantoscope::ui

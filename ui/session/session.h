@@ -22,6 +22,7 @@
 #include "core/engine/question.h"
 #include "core/engine/selected_weights.h"
 #include "core/io/tensor_source.h"
+#include "core/model/measure_model.h"
 #include "core/parallel/executor.h"
 #include "core/quant/tuning_plan.h"
 #include "ui/session/background_job.h"
@@ -29,7 +30,6 @@
 #include "ui/session/export_jobs.h"
 #include "ui/session/io_queue.h"
 #include "ui/session/outbox.h"
-#include "ui/session/tensor_measure.h"
 
 namespace quantoscope::ui {
 
@@ -37,8 +37,9 @@ using SharedCurve = std::shared_ptr<const ClipCurve>;
 
 /// What is known of a tensor without its being shown.
 struct TensorOverview {
-  std::optional<TensorMeasure> measure;
-  std::optional<WeightFacts> weights;  ///< whatever the spec; absent until they are known
+  std::optional<TensorMeasurement> measure;
+  bool finite = true;                   ///< with false there is no measure
+  std::optional<TensorTraits> weights;  ///< whatever the spec; absent until they are known
   bool settled = false;  ///< `measure` belongs to the tensor's present spec, or cannot be had
   QString problem;       ///< why it cannot be had
 };
@@ -258,14 +259,14 @@ class Session : public QObject {
   /// Runs the job on a thread of its own, one at a time; ends with exported or failed. `what` is a
   /// noun to be shown: "Plan", `path` what it writes.
   void startExport(const QString& what, const QString& path, ExportJob job);
-  /// What exportQuantized() writes.
-  struct QuantizedChoice {
-    bool allTensors = false;   ///< else the current one
+  /// What exportModel() writes.
+  struct ExportChoice {
+    bool allTensors = true;    ///< else the current one
     bool dequantized = false;  ///< the decoded weights as well
   };
-  /// Quantized tensors of the current file with their specs as a native file; those that cannot be
-  /// quantized are left out.
-  void exportQuantized(const QString& path, const QuantizedChoice& choice);
+  /// The current file's choices, or its tensors quantized by them, in a format of the table of
+  /// export formats; tensors that cannot be quantized are left out.
+  void exportModel(const ExportFormat& format, const QString& path, const ExportChoice& choice);
 
  Q_SIGNALS:
   void filesChanged();  ///< openFiles()

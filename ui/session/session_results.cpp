@@ -1,10 +1,14 @@
 // The session's answers: the analysis, the clip curve and the overview of all tensors.
 #include <algorithm>
 #include <chrono>
+#include <string>
+#include <unordered_set>
 #include <utility>
 
 #include "core/engine/preview.h"
+#include "core/engine/ratio_search.h"
 #include "ui/session/guarded.h"
+#include "ui/session/queued_loader.h"
 #include "ui/session/session_state.h"
 
 namespace quantoscope::ui {
@@ -125,24 +129,21 @@ void Session::adoptResult(SharedResult result) {
   // An answer that is already overtaken says nothing about the present spec.
   if (index < 0 || !resultIsCurrent()) return;
   TensorOverview& known = file()->overview[static_cast<std::size_t>(index)];
-  TensorMeasure measure;
-  measure.finite = result_->health.finite();
-  measure.bitsPerWeight = result_->storage.bitsPerWeight();
-  if (known.measure) measure.bestRatio = known.measure->bestRatio;
-  measure.metrics = result_->metrics;
-  if (result_->metrics && result_->clip.ratios.granularity == ClipRatios::Granularity::Tensor) {
-    measure.clipRatio = result_->clip.ratios.values.front();
-  }
+  known.finite = result_->health.finite();
+  const std::optional<double> bestKnown = known.measure ? known.measure->bestRatio : std::nullopt;
   // The curve's grid contains the default grid, so its optimum there is the one a search finds.
   const bool curveTells = curve() && result_->spec.grid == RatioGrid{};
-  if (curveTells) measure.bestRatio = bestRatio();
-  if (const SharedDetail report = detail()) {
-    known.weights = WeightFacts::from(result_->statistics, report->report.outliers.count);
-  } else if (!measure.finite) {
-    known.weights = WeightFacts::from(result_->statistics, std::nullopt);
+  known.measure.reset();
+  if (known.finite) {
+    known.measure = TensorMeasurement::from(*result_);
+    known.measure->bestRatio = curveTells ? bestRatio() : bestKnown;
   }
-  known.measure = measure;
-  if ((curveTells && known.weights) || !measure.finite) {
+  if (const SharedDetail report = detail()) {
+    known.weights = TensorTraits::from(result_->statistics, report->report.outliers.count);
+  } else if (!known.finite) {
+    known.weights = TensorTraits::from(result_->statistics, std::nullopt);
+  }
+  if ((curveTells && known.weights) || !known.finite) {
     file()->settle(static_cast<std::size_t>(index));
   } else {
     file()->unsettle(static_cast<std::size_t>(index));
@@ -288,7 +289,7 @@ bool Session::startCurve() {
   backgroundLane_->submit([asked = *asked, tensor = tensor_, executor = patientExecutor_,
                            cancel = backgroundCancel_, outbox = outbox_](const CancelToken&) {
     auto found = guarded(asked.tensor, [&] {
-      return wideClipCurveOf(*tensor, asked.spec, kCurveGrid, executor, {cancel, {}});
+      return searchCurve(*tensor, asked.spec, executor, {cancel, {}}, kCurveGrid);
     });
     outbox->post(
         [asked, found = std::move(found)](Session& session) { session.takeCurve(asked, found); });
@@ -313,46 +314,38 @@ void Session::takeCurve(const Question& asked, Result<ClipCurve> found) {
   Q_EMIT activityChanged();
 }
 
-void Session::Survey::answer(const Result<WeightTensor>& loaded, const Executor& executor,
-                             const TaskControl& control) {
-  found =
-      loaded ? measure(*loaded, spec, executor, control) : Result<TensorMeasure>(loaded.error());
-  if (!found || weights) return;
-  if (const auto facts = weightFacts(*loaded, executor, control)) {
-    weights = *facts;
-  } else {
-    found = facts.error();
-  }
-}
-
 bool Session::startMeasure() {
   OpenFile& shown = *file();
   if (!environment_.overview || shown.measured == shown.measurable) return false;
   const auto& all = tensors();
+  ModelJob job;
+  job.plan = shown.plan;
+  job.load = queuedLoader(shown.source, shown.orientations, io_);
   std::vector<Survey> wanted;
+  std::unordered_set<std::string> withoutTraits;
   for (std::size_t i = 0; i < all.size() && wanted.size() < kMostInReport; ++i) {
     if (!all[i].quantizable || shown.overview[i].settled) continue;
-    wanted.push_back(
-        {static_cast<int>(i), specOf(all[i]), orientationOf(all[i]), shown.overview[i].weights});
+    wanted.push_back({static_cast<int>(i), orientationOf(all[i])});
+    job.tensors.push_back(all[i]);
+    if (!shown.overview[i].weights) withoutTraits.insert(all[i].name);
   }
+  MeasureModelOptions options;
+  options.bestRatio = true;
+  options.traits = [withoutTraits = std::move(withoutTraits)](const TensorInfo& info) {
+    return withoutTraits.contains(info.name);
+  };
   background_ = Activity::Kind::Surveying;
-  backgroundLane_->submit([fileId = shown.id, wanted = std::move(wanted), source = shown.source,
-                           queue = io_, executor = patientExecutor_, cancel = backgroundCancel_,
-                           outbox = outbox_](const CancelToken&) {
-    const TaskControl control{cancel, {}};
+  backgroundLane_->submit([fileId = shown.id, wanted = std::move(wanted), job = std::move(job),
+                           options = std::move(options), executor = patientExecutor_,
+                           cancel = backgroundCancel_, outbox = outbox_](const CancelToken&) {
     const auto begin = std::chrono::steady_clock::now();
     std::vector<Survey> surveyed = wanted;
     std::size_t done = 0;
-    while (done < surveyed.size()) {
-      Survey& survey = surveyed[done++];
-      const TensorInfo& info = source->tensors()[static_cast<std::size_t>(survey.tensor)];
-      const Status answered = guarded(info.name, [&] {
-        survey.answer(queue->load(source, info, control, survey.orientation), executor, control);
-        return ok();
-      });
-      if (!answered) survey.found = answered.error();
-      if (cancel.cancelled() || std::chrono::steady_clock::now() - begin > kReportEvery) break;
-    }
+    const TakeMeasurement take = [&](ModelMeasurement&& line) {
+      surveyed[done++].line = std::move(line);
+      return std::chrono::steady_clock::now() - begin <= kReportEvery;
+    };
+    const auto status = measureModel(job, options, take, executor, {cancel});
     surveyed.resize(done);
     outbox->post([fileId, surveyed = std::move(surveyed)](Session& session) {
       session.takeMeasures(fileId, surveyed);
@@ -367,20 +360,21 @@ void Session::takeMeasures(std::uint64_t fileId, const std::vector<Survey>& surv
   int first = -1;
   int last = -1;
   for (const Survey& survey : surveyed) {
-    const bool cancelledOnly = !survey.found && isCancelled(survey.found.error());
-    if (owner == nullptr || cancelledOnly) continue;
+    if (owner == nullptr) break;
     const auto index = static_cast<std::size_t>(survey.tensor);
     const std::string& name = owner->source->tensors()[index].name;
-    const bool overtaken = !(owner->plan.specFor(name) == survey.spec) ||
+    const bool overtaken = !(owner->plan.specFor(name) == survey.line.spec) ||
                            owner->orientationOf(name) != survey.orientation;
     if (overtaken) continue;
     TensorOverview& known = owner->overview[index];
-    if (survey.weights) known.weights = survey.weights;
+    const auto& measured = survey.line.measured;
+    if (survey.line.traits) known.weights = survey.line.traits;
+    known.finite = measured || measured.error().code != ErrorCode::NotFinite;
     known.measure.reset();
-    if (survey.found) {
-      known.measure = *survey.found;
-    } else {
-      known.problem = text(survey.found.error().message);
+    if (measured) {
+      known.measure = *measured;
+    } else if (known.finite) {
+      known.problem = text(measured.error().message);
     }
     owner->settle(index);
     if (first < 0) first = survey.tensor;

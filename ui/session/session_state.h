@@ -67,13 +67,8 @@ struct Session::OpenFile {
 /// What a tensor of the overview was measured with, and what that led to.
 struct Session::Survey {
   int tensor = 0;
-  QuantSpec spec;
   Orientation orientation = Orientation::Auto;
-  std::optional<WeightFacts> weights;  ///< asked for where they are absent
-  Result<TensorMeasure> found = Error{};
-
-  void answer(const Result<WeightTensor>& loaded, const Executor& executor,
-              const TaskControl& control);
+  ModelMeasurement line = {};
 };
 
 struct Session::ProgressCell {

@@ -161,21 +161,21 @@ void setSpecAttributes(H5::H5Object& group, const QuantSpec& spec) {
   }
 }
 
-class Writer : public NativeFileWriter {
+class NativeSink : public TensorSink {
  public:
-  Writer(std::unique_ptr<PendingFile> pending, const NativeFileSource& source)
+  NativeSink(std::unique_ptr<PendingFile> pending, const ModelHeader& header)
       : pending_(std::move(pending)),
         file_(std::make_unique<H5::H5File>(pending_->temporaryPath(), H5F_ACC_TRUNC)) {
     H5::Group root = file_->openGroup("/");
     setAttribute(root, "format", "quantoscope");
     setNumber<std::int64_t>(root, "format_version", kFormatVersion);
     setAttribute(root, "generator", "Quantoscope " QUANTOSCOPE_VERSION);
-    setAttribute(root, "source_file", source.file);
-    setAttribute(root, "source_sha256", source.sha256);
+    setAttribute(root, "source_file", header.sourceFile);
+    setAttribute(root, "source_sha256", header.sourceSha256);
     file_->createGroup("/tensors");
   }
 
-  ~Writer() override {
+  ~NativeSink() override {
     const Hdf5Lock lock;
     if (!file_) return;
     try {
@@ -184,7 +184,7 @@ class Writer : public NativeFileWriter {
     }
   }
 
-  Status add(const NativeTensor& tensor) override {
+  Status add(const ExportTensor& tensor) override {
     return guarded([&] {
       reserved_ += bytesOf(tensor);
       if (auto status = pending_->reserve(reserved_); !status) return status;
@@ -193,22 +193,19 @@ class Writer : public NativeFileWriter {
     });
   }
 
-  Status commit() override {
+  Result<FinishedFile> finish() override {
     auto status = guarded([&] {
       file_->flush(H5F_SCOPE_GLOBAL);
       close();
-      return verify();
+      return ok();
     });
-    if (!status) return status;
-    return pending_->commit();
+    if (!status) return status.error();
+    return FinishedFile{pending_->temporaryPath(), std::move(written_)};
   }
 
- private:
-  struct Written {
-    std::string path;
-    std::string sha256;
-  };
+  Status commit() override { return pending_->commit(); }
 
+ private:
   template <typename Work>
   Status guarded(Work work) {
     auto status = atHdf5Border(pending_->path(), work);
@@ -226,7 +223,7 @@ class Writer : public NativeFileWriter {
   }
 
   /// What a tensor takes in the file, its groups and attributes generously counted.
-  static std::uint64_t bytesOf(const NativeTensor& tensor) {
+  static std::uint64_t bytesOf(const ExportTensor& tensor) {
     const GroupLayout& layout = tensor.quantized.parameters.layout;
     const std::uint64_t codes =
         std::visit([](const auto& values) { return values.size() * sizeof(values[0]); },
@@ -237,7 +234,7 @@ class Writer : public NativeFileWriter {
     return kOverhead + codes + perGroup * layout.groups() + values;
   }
 
-  void write(const NativeTensor& tensor) {
+  void write(const ExportTensor& tensor) {
     const std::string path = groupPathOf(tensor.info.name);
     H5::Group group = createGroups(path);
     const GroupParameters& parameters = tensor.quantized.parameters;
@@ -312,45 +309,42 @@ class Writer : public NativeFileWriter {
   void writeArray(const std::string& path, const Extents& extents, const std::vector<T>& values) {
     file_->createDataSet(path, Hdf5Types<T>::file(), spaceOf(extents))
         .write(values.data(), Hdf5Types<T>::memory());
-    written_.push_back({path, sha256OfBytes(values.data(), values.size() * sizeof(T))});
-  }
-
-  /// Reads every array back from the closed file and compares its bytes.
-  Status verify() const {
-    const H5::H5File file(pending_->temporaryPath(), H5F_ACC_RDONLY);
-    for (const Written& array : written_) {
-      const H5::DataSet dataset = file.openDataSet(array.path);
-      const H5::DataType type = dataset.getDataType();
-      std::vector<char> bytes(
-          static_cast<std::size_t>(dataset.getSpace().getSimpleExtentNpoints()) * type.getSize());
-      dataset.read(bytes.data(), type);
-      if (sha256OfBytes(bytes.data(), bytes.size()) != array.sha256) {
-        return Error{ErrorCode::OutputFailed, pending_->path() + ": " + array.path +
-                                                  " read back differs from what was written"};
-      }
-    }
-    return ok();
+    written_.push_back({path.substr(1), sha256OfBytes(values.data(), values.size() * sizeof(T))});
   }
 
   std::unique_ptr<PendingFile> pending_;
   std::unique_ptr<H5::H5File> file_;    ///< null once closed
   std::uint64_t reserved_ = kOverhead;  ///< bytes set aside on the disk so far
-  std::vector<Written> written_;
+  std::vector<WrittenArray> written_;
 };
 
-}  // namespace
+Findings checkNothing(const ModelHeader&) {
+  return {};
+}
 
-Result<std::unique_ptr<NativeFileWriter>> NativeFileWriter::create(const std::string& path,
-                                                                   const NativeFileSource& source) {
+Result<std::unique_ptr<TensorSink>> createNative(const std::string& path,
+                                                 const ModelHeader& header) {
   // Created here first: HDF5's own words for a folder that is missing or read-only are a riddle.
   auto pending = std::make_unique<PendingFile>(path);
   if (auto status = pending->create(); !status) return status.error();
   if (auto status = pending->reserve(kOverhead); !status) return status.error();
-  auto writer = atHdf5Border(path, [&]() -> Result<std::unique_ptr<NativeFileWriter>> {
-    return std::unique_ptr<NativeFileWriter>(std::make_unique<Writer>(std::move(pending), source));
+  auto sink = atHdf5Border(path, [&]() -> Result<std::unique_ptr<TensorSink>> {
+    return std::unique_ptr<TensorSink>(std::make_unique<NativeSink>(std::move(pending), header));
   });
-  if (!writer) return Error{ErrorCode::OutputFailed, writer.error().message};
-  return writer;
+  if (!sink) return Error{ErrorCode::OutputFailed, sink.error().message};
+  return sink;
+}
+
+}  // namespace
+
+ExportFormat nativeFormat() {
+  return {"native",
+          "Quantoscope HDF5",
+          ".h5",
+          "Codes, scales and zero points as plain HDF5 arrays, for h5py and for Quantoscope",
+          ExportContent::Tensors,
+          checkNothing,
+          createNative};
 }
 
 }  // namespace quantoscope

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/file_output.h"
 #include "core/base/text.h"
 
 namespace quantoscope {
@@ -64,41 +65,100 @@ std::string lossOf(const QuantSpec& spec) {
   return "";
 }
 
-void addNote(ExportNotes& notes, const std::string& what, const QuantSpec& spec) {
-  const std::string loss = lossOf(spec);
-  if (!loss.empty()) notes.lines.push_back(what + ": " + loss);
+void addFindings(Findings& findings, const std::string& subject, const QuantSpec& spec) {
+  const auto note = [&](const std::string& text) {
+    findings.push_back({Finding::Severity::Note, subject, text});
+  };
   const NumberFormat& format = formatOf(spec.dtype);
+  if (const std::string loss = lossOf(spec); !loss.empty()) note(loss);
   if (format.origin == FormatOrigin::Elsewhere) {
-    notes.lines.push_back(what + ": neural-compressor has no dtype " + format.name);
+    note(std::string("neural-compressor has no dtype ") + format.name);
   }
-  if (spec.halfRange) notes.lines.push_back(what + ": RTNConfig has no half range");
+  if (spec.halfRange) note("RTNConfig has no half range");
   if (*format.caution != '\0') {
-    notes.lines.push_back(what + ": " + format.name + " is " + format.caution);
+    note(std::string(format.name) + " is " + format.caution);
   }
+}
+
+/// Calls use(info, spec) for the tensors whose chosen spec differs from the default.
+template <typename Use>
+void forEachOwnSpec(const ModelHeader& header, Use use) {
+  for (const TensorInfo& info : header.tensors) {
+    const auto chosen = header.plan.tensors.find(info.name);
+    if (chosen == header.plan.tensors.end()) continue;
+    if (chosen->second.spec != header.plan.defaultSpec) use(info, chosen->second.spec);
+  }
+}
+
+/// Whether a module is an output head, which RTNConfig leaves in float unless it is told.
+bool isHead(const std::string& module) {
+  for (const std::string head : {"lm_head", "output_layer", "embed_out"}) {
+    if (module == head || module.ends_with('.' + head)) return true;
+  }
+  return false;
+}
+
+/// The configuration as a file that is written when it is finished.
+class ConfigSink : public TensorSink {
+ public:
+  ConfigSink(std::unique_ptr<PendingFile> pending, const ModelHeader& header)
+      : pending_(std::move(pending)), text_(neuralCompressorConfig(header).text() + "\n") {}
+
+  Status add(const ExportTensor& tensor) override {
+    return Error{ErrorCode::InvalidArgument,
+                 tensor.info.name + ": a configuration holds no tensors"};
+  }
+  Result<FinishedFile> finish() override {
+    if (auto status = pending_->write(text_); !status) return status.error();
+    return FinishedFile{pending_->temporaryPath(), {}};
+  }
+  Status commit() override { return pending_->commit(); }
+
+ private:
+  std::unique_ptr<PendingFile> pending_;
+  std::string text_;
+};
+
+Result<std::unique_ptr<TensorSink>> createConfig(const std::string& path,
+                                                 const ModelHeader& header) {
+  auto pending = std::make_unique<PendingFile>(path);
+  if (auto status = pending->create(); !status) return status.error();
+  return std::unique_ptr<TensorSink>(std::make_unique<ConfigSink>(std::move(pending), header));
 }
 
 }  // namespace
 
-Json neuralCompressorConfig(const TuningPlan& plan, const std::vector<TensorInfo>& tensors,
-                            ExportNotes& notes) {
-  addNote(notes, "default", plan.defaultSpec);
+Json neuralCompressorConfig(const ModelHeader& header) {
   bool quantizesHead = false;
-  Json local = Json::object();
-  for (const TensorInfo& info : tensors) {
-    if (!info.quantizable) continue;
-    const std::string module = moduleOf(info.name);
-    for (const char* head : {"lm_head", "output_layer", "embed_out"}) {
-      if (module == head || module.ends_with(std::string(".") + head)) quantizesHead = true;
-    }
-    const auto chosen = plan.tensors.find(info.name);
-    if (chosen == plan.tensors.end() || chosen->second.spec == plan.defaultSpec) continue;
-    local.set(anchoredPattern(module), configOf(chosen->second.spec));
-    addNote(notes, info.name, chosen->second.spec);
+  for (const TensorInfo& info : header.tensors) {
+    quantizesHead = quantizesHead || isHead(moduleOf(info.name));
   }
-  Json global = configOf(plan.defaultSpec);
-  // Without it the reader leaves the output head in float.
+  Json local = Json::object();
+  forEachOwnSpec(header, [&](const TensorInfo& info, const QuantSpec& spec) {
+    local.set(anchoredPattern(moduleOf(info.name)), configOf(spec));
+  });
+  Json global = configOf(header.plan.defaultSpec);
   if (quantizesHead) global.set("quant_lm_head", true);
   return Json::object({{"rtn", Json::object({{"global", global}, {"local", local}})}});
+}
+
+Findings neuralCompressorFindings(const ModelHeader& header) {
+  Findings findings;
+  addFindings(findings, "default", header.plan.defaultSpec);
+  forEachOwnSpec(header, [&](const TensorInfo& info, const QuantSpec& spec) {
+    addFindings(findings, info.name, spec);
+  });
+  return findings;
+}
+
+ExportFormat neuralCompressorFormat() {
+  return {"inc-config",
+          "neural-compressor configuration",
+          ".json",
+          "Bits, groups and schemes for neural-compressor's RTN, which quantizes by itself",
+          ExportContent::Plan,
+          neuralCompressorFindings,
+          createConfig};
 }
 
 }  // namespace quantoscope

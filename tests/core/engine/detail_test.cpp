@@ -10,6 +10,7 @@
 
 #include <QtTest>
 
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 
 using namespace quantoscope;
@@ -218,7 +219,8 @@ std::vector<bool> clippedOf(const QuantSpec& spec, const Naive& naive,
 
 Naive naiveOf(const DetailRequest& request, const GroupParameters& parameters) {
   const Executor one(1);
-  const auto y = dequantized(*request.tensor, request.spec, parameters, one);
+  const auto y =
+      dequantized(*request.tensor, coded(*request.tensor, request.spec), parameters, one);
   std::vector<float> scratch;
   const auto w = request.tensor->block(0, request.tensor->rows(), scratch).all();
   return {request.tensor->rows(),
@@ -284,8 +286,9 @@ void checkDetail(const WeightTensor& tensor, const QuantSpec& spec) {
   request.sizes = smallSizes();
   const auto detail = analyseDetail(request, Executor(2));
   QVERIFY(detail);
-  const auto choice = chooseClip(tensor, spec, Executor(1));
-  const auto parameters = groupParametersOf(tensor, spec, choice->ratios, Executor(1));
+  const auto choice = chooseClip(tensor, coded(tensor, spec), Executor(1));
+  const auto parameters =
+      groupParametersOf(tensor, coded(tensor, spec), choice->ratios, Executor(1));
   Naive naive = naiveOf(request, *parameters);
   naive.clipped = clippedOf(spec, naive, *parameters);
   checkReport((*detail)->report, naive);
@@ -550,10 +553,11 @@ class DetailTest : public QObject {
   void aDequantizedTensorComparesLikeItsSpec() {
     DetailRequest detail;
     detail.tensor = shared(normalTensor(90, 70, 12));
-    const auto y = dequantized(
-        *detail.tensor, detail.spec,
-        *groupParametersOf(*detail.tensor, detail.spec, ClipRatios::whole(1), Executor(1)),
-        Executor(1));
+    const auto y =
+        dequantized(*detail.tensor, coded(*detail.tensor, detail.spec),
+                    *groupParametersOf(*detail.tensor, coded(*detail.tensor, detail.spec),
+                                       ClipRatios::whole(1), Executor(1)),
+                    Executor(1));
     ComparisonRequest request;
     request.original = detail.tensor;
     request.other = shared(tensorOf(90, 70, y->values));

@@ -7,6 +7,7 @@
 #include <QtTest>
 
 #include "core/metrics/percentiles.h"
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 
 using namespace quantoscope;
@@ -107,8 +108,9 @@ class PartTest : public QObject {
     using Kind = TensorPart::Kind;
     for (const QuantSpec& spec : specs()) {
       const SharedResult known = answer(spec);
-      const auto parameters = groupParametersOf(*tensor_, spec, known->clip.ratios, Executor(1));
-      const Matrix y = *dequantized(*tensor_, spec, *parameters, Executor(1));
+      const auto parameters =
+          groupParametersOf(*tensor_, coded(*tensor_, spec), known->clip.ratios, Executor(1));
+      const Matrix y = *dequantized(*tensor_, coded(*tensor_, spec), *parameters, Executor(1));
       const std::size_t last = layoutOf(spec, kRows, kCols).groupsPerRow() - 1;
       for (const TensorPart& part :
            {TensorPart{Kind::Row, 0, 0}, TensorPart{Kind::Row, kRows - 1, 0},

@@ -6,6 +6,7 @@
 #include <QtTest>
 
 #include "core/engine/detail.h"
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 
 using namespace quantoscope;
@@ -80,9 +81,10 @@ class PreviewTest : public QObject {
   void positionsAreThoseOfTheTensor() {
     const auto request = requestFor(normalTensor(300, 640, 2));
     const auto found = preview(request, Executor(2), {}, 4000);
-    const auto parameters =
-        groupParametersOf(*request.tensor, request.spec, ClipRatios::whole(1), Executor(1));
-    const auto y = dequantized(*request.tensor, request.spec, *parameters, Executor(1));
+    const auto parameters = groupParametersOf(*request.tensor, coded(*request.tensor, request.spec),
+                                              ClipRatios::whole(1), Executor(1));
+    const auto y = dequantized(*request.tensor, coded(*request.tensor, request.spec), *parameters,
+                               Executor(1));
     const Position at = (*found)->metrics->maxAbsErrorAt;
     QCOMPARE(double{std::fabs(weightAt(*request.tensor, at) - y->row(at.row)[at.col])},
              (*found)->metrics->maxAbsError);

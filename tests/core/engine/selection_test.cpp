@@ -10,6 +10,7 @@
 #include "core/engine/selected_weights.h"
 #include "core/quant/clip_search.h"
 #include "core/quant/quantizer.h"
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 #include "tests/support/weight_patterns.h"
 
@@ -47,8 +48,9 @@ struct Case {
   }
 
   void collectFacts(const QuantSpec& spec) {
-    const auto parameters = groupParametersOf(*tensor, spec, result->clip.ratios, Executor(1));
-    const auto values = dequantized(*tensor, spec, *parameters, Executor(1));
+    const auto parameters =
+        groupParametersOf(*tensor, coded(*tensor, spec), result->clip.ratios, Executor(1));
+    const auto values = dequantized(*tensor, coded(*tensor, spec), *parameters, Executor(1));
     const Codec codec = codecOf(spec);
     layout = parameters->layout;
     std::vector<float> scratch;

@@ -9,6 +9,7 @@
 #include "core/engine/detail.h"
 #include "core/quant/clip_search.h"
 #include "core/quant/quantizer.h"
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 
 using namespace quantoscope;
@@ -36,9 +37,10 @@ WinRateRequest requestFor(WeightTensor tensor, const QuantSpec& first, const Qua
 }
 
 Matrix decoded(const WeightTensor& tensor, const QuantSpec& spec) {
-  const auto choice = chooseClip(tensor, spec, Executor(1));
-  const auto parameters = groupParametersOf(tensor, spec, choice->ratios, Executor(1));
-  return *dequantized(tensor, spec, *parameters, Executor(1));
+  const auto choice = chooseClip(tensor, coded(tensor, spec), Executor(1));
+  const auto parameters =
+      groupParametersOf(tensor, coded(tensor, spec), choice->ratios, Executor(1));
+  return *dequantized(tensor, coded(tensor, spec), *parameters, Executor(1));
 }
 
 /// Counted with nothing shared with the function under test but the quantizer.

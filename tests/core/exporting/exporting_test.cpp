@@ -10,6 +10,7 @@
 #include "core/exporting/plan_file.h"
 #include "core/quant/clip_search.h"
 #include "tests/support/hdf5_reader.h"
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 
 using namespace quantoscope;
@@ -28,13 +29,14 @@ TensorInfo infoOf(const std::string& name) {
 
 NativeTensor nativeOf(const WeightTensor& tensor, const QuantSpec& spec) {
   const Executor executor(1);
-  const auto choice = chooseClip(tensor, spec, executor);
+  const auto choice = chooseClip(tensor, coded(tensor, spec), executor);
   NativeTensor native;
   native.info = tensor.info();
-  native.quantized = *quantized(tensor, spec, choice->ratios, executor);
-  native.dequantized = *dequantized(tensor, spec, native.quantized.parameters, executor);
-  native.metrics =
-      ErrorMetrics::from(*errorSumsOf(tensor, spec, native.quantized.parameters, executor));
+  native.quantized = *quantizedAt(tensor, spec, choice->ratios, executor);
+  native.dequantized =
+      *dequantized(tensor, coded(tensor, spec), native.quantized.parameters, executor);
+  native.metrics = ErrorMetrics::from(
+      *errorSumsOf(tensor, coded(tensor, spec), native.quantized.parameters, executor));
   native.storage = storageCostOf(spec, tensor.rows(), tensor.cols());
   return native;
 }

@@ -8,6 +8,7 @@
 #include "core/engine/detail.h"
 #include "core/engine/win_rate.h"
 #include "core/quant/quantizer.h"
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 
 using namespace quantoscope;
@@ -81,7 +82,7 @@ std::vector<Job> jobs() {
        }},
       {"quantize",
        [](const auto& tensor, const Executor& executor) {
-         return quantized(*tensor, {}, {}, executor).hasValue();
+         return quantizedAt(*tensor, {}, {}, executor).hasValue();
        }},
   };
 }

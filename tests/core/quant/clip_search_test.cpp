@@ -4,6 +4,7 @@
 
 #include <QtTest>
 
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 
 using namespace quantoscope;
@@ -18,8 +19,8 @@ const Executor& two() {
 
 /// The error with ratios chosen by the caller, by the way that inspect takes.
 double mseWith(const WeightTensor& tensor, const QuantSpec& spec, const ClipRatios& ratios) {
-  const auto parameters = groupParametersOf(tensor, spec, ratios, two());
-  return ErrorMetrics::from(*errorSumsOf(tensor, spec, *parameters, two())).mse;
+  const auto parameters = groupParametersOf(tensor, coded(tensor, spec), ratios, two());
+  return ErrorMetrics::from(*errorSumsOf(tensor, coded(tensor, spec), *parameters, two())).mse;
 }
 
 QuantSpec searching(ClipPolicy::Kind kind) {
@@ -39,7 +40,7 @@ class ClipSearchTest : public QObject {
     for (const bool twice : {false, true}) {
       QuantSpec spec = searching(ClipPolicy::Kind::SearchTensor);
       if (twice) spec.doubleQuant = DoubleQuant{};
-      const auto choice = chooseClip(tensor, spec, two());
+      const auto choice = chooseClip(tensor, coded(tensor, spec), two());
       QVERIFY(choice);
       const ClipCurve& curve = choice->curve;
       QCOMPARE(curve.bestMse(), mseWith(tensor, spec, ClipRatios::whole(curve.bestRatio())));
@@ -58,7 +59,8 @@ class ClipSearchTest : public QObject {
   void theFirstOfEqualsWins() {
     // All weights 0: every ratio has the same error.
     const WeightTensor tensor = tensorOf(2, 64, std::vector<float>(128));
-    const auto choice = chooseClip(tensor, searching(ClipPolicy::Kind::SearchTensor), two());
+    const auto choice =
+        chooseClip(tensor, coded(tensor, searching(ClipPolicy::Kind::SearchTensor)), two());
     QCOMPARE(choice->curve.best, std::size_t{0});
     QCOMPARE(choice->curve.gainDb(), 0.0);
     QVERIFY(!choice->curve.atEdge());
@@ -70,7 +72,7 @@ class ClipSearchTest : public QObject {
     for (const auto kind : {ClipPolicy::Kind::SearchTensor, ClipPolicy::Kind::SearchRows,
                             ClipPolicy::Kind::SearchGroups}) {
       const QuantSpec spec = searching(kind);
-      const auto choice = chooseClip(tensor, spec, two());
+      const auto choice = chooseClip(tensor, coded(tensor, spec), two());
       const double mse = mseWith(tensor, spec, choice->ratios);
       if (kind != ClipPolicy::Kind::SearchTensor) QVERIFY(mse < last);
       last = mse;
@@ -80,12 +82,14 @@ class ClipSearchTest : public QObject {
   void aRowsRatioIsThatRowsOwnOptimum() {
     const auto values = normalValues(5 * 96, 33);
     const auto whole =
-        chooseClip(tensorOf(5, 96, values), searching(ClipPolicy::Kind::SearchRows), two());
+        chooseClip(tensorOf(5, 96, values),
+                   coded(tensorOf(5, 96, values), searching(ClipPolicy::Kind::SearchRows)), two());
     for (std::size_t r = 0; r < 5; ++r) {
       const std::vector<float> row(values.begin() + static_cast<std::ptrdiff_t>(r * 96),
                                    values.begin() + static_cast<std::ptrdiff_t>((r + 1) * 96));
       const auto alone =
-          chooseClip(tensorOf(1, 96, row), searching(ClipPolicy::Kind::SearchTensor), two());
+          chooseClip(tensorOf(1, 96, row),
+                     coded(tensorOf(1, 96, row), searching(ClipPolicy::Kind::SearchTensor)), two());
       QCOMPARE(whole->ratios.values[r], alone->curve.bestRatio());
     }
     std::uint64_t counted = 0;
@@ -95,12 +99,14 @@ class ClipSearchTest : public QObject {
 
   void aGroupsRatioIsThatGroupsOwnOptimum() {
     const auto values = normalValues(3 * 70, 34);
-    const auto whole =
-        chooseClip(tensorOf(3, 70, values), searching(ClipPolicy::Kind::SearchGroups), two());
+    const auto whole = chooseClip(
+        tensorOf(3, 70, values),
+        coded(tensorOf(3, 70, values), searching(ClipPolicy::Kind::SearchGroups)), two());
     QCOMPARE(whole->ratios.values.size(), std::size_t{9});
     const std::vector<float> tail(values.begin() + 2 * 70 + 64, values.end());
     const auto alone =
-        chooseClip(tensorOf(1, 6, tail), searching(ClipPolicy::Kind::SearchTensor), two());
+        chooseClip(tensorOf(1, 6, tail),
+                   coded(tensorOf(1, 6, tail), searching(ClipPolicy::Kind::SearchTensor)), two());
     QCOMPARE(whole->ratios.values[8], alone->curve.bestRatio());
   }
 
@@ -112,7 +118,8 @@ class ClipSearchTest : public QObject {
     spec.groupSize = -1;
     spec.bits = 2;
     spec.grid = {1, 0.95, 11};
-    const auto choice = chooseClip(tensorOf(1, 256, values), spec, two());
+    const auto choice =
+        chooseClip(tensorOf(1, 256, values), coded(tensorOf(1, 256, values), spec), two());
     QCOMPARE(choice->curve.best, choice->curve.ratios.size() - 1);
     QVERIFY(choice->curve.atEdge());
   }
@@ -121,7 +128,7 @@ class ClipSearchTest : public QObject {
     const WeightTensor tensor = normalTensor(50, 64, 36);
     QuantSpec spec = searching(ClipPolicy::Kind::SearchTensor);
     spec.grid = {0.9, 0.6, 7};
-    const auto choice = chooseClip(tensor, spec, two());
+    const auto choice = chooseClip(tensor, coded(tensor, spec), two());
     QCOMPARE(choice->curve.ratios.size(), std::size_t{7});
     QCOMPARE(choice->curve.ratios.front(), 0.9);
     QCOMPARE(choice->curve.unclippedMse, mseWith(tensor, spec, ClipRatios::whole(1)));

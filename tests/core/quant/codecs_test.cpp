@@ -12,6 +12,7 @@
 #include "core/quant/error_histogram.h"
 #include "core/quant/storage_cost.h"
 #include "core/quant/weight_only.h"
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 
 using namespace quantoscope;
@@ -94,8 +95,8 @@ int codeAt(const QuantizedTensor& tensor, std::size_t i) {
 /// One row's codes and parameters at clip ratio 1.
 QuantizedTensor rowOf(const QuantSpec& spec, std::vector<float> weights, double ratio = 1) {
   const std::size_t cols = weights.size();
-  return *quantized(tensorOf(1, cols, std::move(weights)), spec, ClipRatios::whole(ratio),
-                    Executor(1));
+  return *quantizedAt(tensorOf(1, cols, std::move(weights)), spec, ClipRatios::whole(ratio),
+                      Executor(1));
 }
 
 const std::vector<double> kIq4Nl = {-127, -104, -83, -65, -49, -35, -22, -10,
@@ -261,8 +262,9 @@ class CodecsTest : public QObject {
     // The tensor scale spans all rows and is no affair of the clip ratio; tiny blocks keep 2^-9.
     std::vector<float> two(32, 1e-9f);
     two[31] = 1.0f;
-    const auto parameters = groupParametersOf(tensorOf(2, 16, two), specOf(Dtype::Nvfp4),
-                                              ClipRatios::whole(0.5), Executor(1));
+    const auto parameters =
+        groupParametersOf(tensorOf(2, 16, two), coded(tensorOf(2, 16, two), specOf(Dtype::Nvfp4)),
+                          ClipRatios::whole(0.5), Executor(1));
     QVERIFY(parameters);
     QCOMPARE(parameters->tensorScale, 1.0f / 2688);
     QCOMPARE(parameters->scale[0], std::ldexp(1.0f, -9) * (1.0f / 2688));
@@ -347,16 +349,17 @@ class CodecsTest : public QObject {
         const Iq4Nl wanted(w, kCols, ratio);
         for (const int threads : {1, 3}) {
           const Executor executor(threads);
-          const auto stored = quantized(tensor, spec, ClipRatios::whole(ratio), executor);
+          const auto stored = quantizedAt(tensor, spec, ClipRatios::whole(ratio), executor);
           QVERIFY(stored);
           QCOMPARE(stored->parameters.scale, wanted.scales);
           for (std::size_t i = 0; i < w.size(); ++i) QCOMPARE(codeAt(*stored, i), wanted.codes[i]);
-          QCOMPARE(dequantized(tensor, spec, stored->parameters, executor)->values, wanted.values);
+          QCOMPARE(dequantized(tensor, coded(tensor, spec), stored->parameters, executor)->values,
+                   wanted.values);
           const auto measured =
-              measureQuantization(tensor, spec, ClipRatios::whole(ratio), executor);
+              measureQuantization(tensor, coded(tensor, spec), ClipRatios::whole(ratio), executor);
           const double mse = ErrorMetrics::from(measured->sums).mse;
-          const auto counted =
-              countQuantizationErrors(tensor, spec, ClipRatios::whole(ratio), 64, executor);
+          const auto counted = countQuantizationErrors(tensor, coded(tensor, spec),
+                                                       ClipRatios::whole(ratio), 64, executor);
           QCOMPARE(counted->parameters.scale, wanted.scales);
           QVERIFY(std::fabs(mse - wanted.mse) <= 1e-12 * wanted.mse);
         }
@@ -379,12 +382,13 @@ class CodecsTest : public QObject {
     for (const ClipPolicy::Kind kind : {SearchTensor, SearchRows, SearchGroups}) {
       spec.clip.kind = kind;
       for (const int threads : {1, 3}) {
-        const auto choice = chooseClip(tensor, spec, Executor(threads));
+        const auto choice = chooseClip(tensor, coded(tensor, spec), Executor(threads));
         QVERIFY(choice);
         for (std::size_t i = 0; i < ratios.size(); ++i) {
           QVERIFY(std::fabs(choice->curve.mse[i] - mse[i]) <= 1e-12 * mse[i]);
         }
-        const auto found = measureQuantization(tensor, spec, choice->ratios, Executor(threads));
+        const auto found =
+            measureQuantization(tensor, coded(tensor, spec), choice->ratios, Executor(threads));
         QVERIFY(ErrorMetrics::from(found->sums).mse <= best * (1 + 1e-12));
       }
     }
@@ -401,12 +405,13 @@ class CodecsTest : public QObject {
              result.error().message.ends_with("ordinary float16 numbers");
     };
     const WeightTensor tensor = tensorOf(1, 64, w);
-    QVERIFY(refused(quantized(tensor, spec, ClipRatios::whole(1), Executor(1))));
-    QVERIFY(refused(measureQuantization(tensor, spec, ClipRatios::whole(1), Executor(1))));
+    QVERIFY(refused(quantizedAt(tensor, spec, ClipRatios::whole(1), Executor(1))));
+    QVERIFY(refused(
+        measureQuantization(tensor, coded(tensor, spec), ClipRatios::whole(1), Executor(1))));
     w[40] *= 2;  // too large at every ratio of the grid
-    QVERIFY(refused(clipCurveOf(tensorOf(1, 64, w), spec, Executor(1))));
+    QVERIFY(refused(clipCurveOf(tensorOf(1, 64, w), coded(tensorOf(1, 64, w), spec), Executor(1))));
     w[40] = 65504 * 127.0f;
-    QVERIFY(quantized(tensorOf(1, 64, w), spec, ClipRatios::whole(1), Executor(1)));
+    QVERIFY(quantizedAt(tensorOf(1, 64, w), spec, ClipRatios::whole(1), Executor(1)));
   }
 
   void halfRangeSpansTheLargestMagnitudeWithHalfTheSteps() {
@@ -426,9 +431,9 @@ class CodecsTest : public QObject {
   void codesDecodeToTheDequantizedValues() {
     const WeightTensor tensor = normalTensor(9, 70, 41);
     for (const QuantSpec& spec : newFormats()) {
-      const auto stored = quantized(tensor, spec, ClipRatios::whole(0.95), Executor(2));
+      const auto stored = quantizedAt(tensor, spec, ClipRatios::whole(0.95), Executor(2));
       QVERIFY2(stored, describe(spec).c_str());
-      const Matrix y = *dequantized(tensor, spec, stored->parameters, Executor(1));
+      const Matrix y = *dequantized(tensor, coded(tensor, spec), stored->parameters, Executor(1));
       const Codec codec = codecOf(spec);
       const GroupLayout& layout = stored->parameters.layout;
       for (std::size_t i = 0; i < tensor.elements(); ++i) {
@@ -454,8 +459,9 @@ class CodecsTest : public QObject {
     std::vector<float> scratch;
     const auto w = tensor.block(0, 6, scratch).all();
     for (const QuantSpec& spec : newFormats()) {
-      const auto parameters = groupParametersOf(tensor, spec, ClipRatios::whole(1), Executor(1));
-      const Matrix y = *dequantized(tensor, spec, *parameters, Executor(1));
+      const auto parameters =
+          groupParametersOf(tensor, coded(tensor, spec), ClipRatios::whole(1), Executor(1));
+      const Matrix y = *dequantized(tensor, coded(tensor, spec), *parameters, Executor(1));
       const Codec codec = codecOf(spec);
       if (codec.codebook == nullptr) continue;
       for (std::size_t i = 0; i < w.size(); ++i) {
@@ -475,9 +481,9 @@ class CodecsTest : public QObject {
         QuantSpec{}.withDtype(Dtype::Codebook, *makeNamedCodebook("no zero", {-2, -1, 1, 3})));
     for (const QuantSpec& spec : specs) {
       const WeightTensor zeros = tensorOf(2, 32, std::vector<float>(64));
-      const auto stored = quantized(zeros, spec, ClipRatios::whole(1), Executor(1));
+      const auto stored = quantizedAt(zeros, spec, ClipRatios::whole(1), Executor(1));
       QVERIFY2(stored, describe(spec).c_str());
-      const Matrix y = *dequantized(zeros, spec, stored->parameters, Executor(1));
+      const Matrix y = *dequantized(zeros, coded(zeros, spec), stored->parameters, Executor(1));
       for (const float value : y.values) QVERIFY(value == 0);
     }
     QCOMPARE(codeAt(rowOf(specs.back(), {0, 0}), 0), 1);  // -1, the lower of the two nearest to 0
@@ -487,15 +493,17 @@ class CodecsTest : public QObject {
     const WeightTensor tensor = normalTensor(8, 96, 43);
     for (QuantSpec spec : newFormats()) {
       spec.clip.kind = ClipPolicy::Kind::SearchGroups;
-      const auto choice = chooseClip(tensor, spec, Executor(2));
+      const auto choice = chooseClip(tensor, coded(tensor, spec), Executor(2));
       QVERIFY(choice);
-      const auto parameters = groupParametersOf(tensor, spec, choice->ratios, Executor(1));
-      const auto sums = errorSumsOf(tensor, spec, *parameters, Executor(1));
+      const auto parameters =
+          groupParametersOf(tensor, coded(tensor, spec), choice->ratios, Executor(1));
+      const auto sums = errorSumsOf(tensor, coded(tensor, spec), *parameters, Executor(1));
       QVERIFY(ErrorMetrics::from(*sums).mse <= choice->curve.bestMse() * (1 + 1e-12));
       const auto whole = groupParametersOf(
-          tensor, spec, ClipRatios::whole(choice->curve.bestRatio()), Executor(1));
-      QCOMPARE(ErrorMetrics::from(*errorSumsOf(tensor, spec, *whole, Executor(1))).mse,
-               choice->curve.bestMse());
+          tensor, coded(tensor, spec), ClipRatios::whole(choice->curve.bestRatio()), Executor(1));
+      QCOMPARE(
+          ErrorMetrics::from(*errorSumsOf(tensor, coded(tensor, spec), *whole, Executor(1))).mse,
+          choice->curve.bestMse());
     }
   }
 
@@ -503,9 +511,9 @@ class CodecsTest : public QObject {
     const Matrix w(6, 96, normalValues(6 * 96, 44));
     const WeightTensor tensor = tensorOf(6, 96, w.values);
     for (const QuantSpec& spec : newFormats()) {
-      const auto parameters = groupParametersOf(tensor, spec, {}, Executor(1));
-      const Matrix y = *dequantized(tensor, spec, *parameters, Executor(1));
-      const auto codes = quantized(tensor, spec, {}, Executor(1));
+      const auto parameters = groupParametersOf(tensor, coded(tensor, spec), {}, Executor(1));
+      const Matrix y = *dequantized(tensor, coded(tensor, spec), *parameters, Executor(1));
+      const auto codes = quantizedAt(tensor, spec, {}, Executor(1));
       const auto values = quant_tensor(w.view(), spec);
       const auto integers = quant_tensor(w.view(), spec, true);
       QVERIFY(values && integers);
@@ -517,7 +525,8 @@ class CodecsTest : public QObject {
       const auto given = quant_weight_w_scale(w.view(), values->scale, std::nullopt, spec);
       QVERIFY(given);
       if (spec.isFloat()) QCOMPARE(given->values, integers->values.values);
-      QCOMPARE(search_clip(w.view(), spec)->mse, clipCurveOf(tensor, spec, Executor(1))->mse);
+      QCOMPARE(search_clip(w.view(), spec)->mse,
+               clipCurveOf(tensor, coded(tensor, spec), Executor(1))->mse);
       if (!spec.isFloat() || spec.dtype == Dtype::Codebook) continue;  // have no name
 
       const std::string name = nameOf(spec.dtype);

@@ -8,6 +8,7 @@
 
 #include <QtTest>
 
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 #include "tests/support/weight_patterns.h"
 
@@ -105,8 +106,9 @@ class ErrorHistogramTest : public QObject {
       const std::size_t bins = engine() % 2 == 0 ? 512 : 1 + engine() % 3000;
       QVERIFY(kernels::useKernels(tables[engine() % tables.size()]->name));
       const Executor executor(static_cast<int>(1 + seed % 3));
-      const auto counted = countQuantizationErrors(tensor, spec, ratios, bins, executor);
-      const auto measured = measureQuantization(tensor, spec, ratios, executor);
+      const auto counted =
+          countQuantizationErrors(tensor, coded(tensor, spec), ratios, bins, executor);
+      const auto measured = measureQuantization(tensor, coded(tensor, spec), ratios, executor);
       const QByteArray where = "seed " + QByteArray::number(seed) + ", " +
                                patternNames()[pattern].c_str() + ", " + describe(spec).c_str() +
                                ", " + kernels::activeKernels().name;
@@ -118,7 +120,7 @@ class ErrorHistogramTest : public QObject {
       const double range = measured->sums.maxAbsError;
       if (!std::isfinite(range)) continue;
       QVERIFY2(counted->histogram.hi == range && counted->histogram.lo == -range, where);
-      const auto values = dequantized(tensor, spec, measured->parameters, executor);
+      const auto values = dequantized(tensor, coded(tensor, spec), measured->parameters, executor);
       QVERIFY2(counted->histogram.counts == countsOf(tensor, *values, range, bins), where);
       ++compared;
     }
@@ -134,9 +136,10 @@ class ErrorHistogramTest : public QObject {
     const WeightTensor tensor = tensorOf(3, 64, values);
     const QuantSpec spec;
     const ClipRatios whole = ClipRatios::whole(1);
-    const auto parameters = groupParametersOf(tensor, spec, whole, Executor(2));
-    const auto measured = measureQuantization(tensor, spec, whole, Executor(2));
-    const auto counted = countQuantizationErrors(tensor, spec, whole, 512, Executor(2));
+    const auto parameters = groupParametersOf(tensor, coded(tensor, spec), whole, Executor(2));
+    const auto measured = measureQuantization(tensor, coded(tensor, spec), whole, Executor(2));
+    const auto counted =
+        countQuantizationErrors(tensor, coded(tensor, spec), whole, 512, Executor(2));
     QVERIFY(!parameters && !measured && !counted);
     QVERIFY(parameters.error().message.find("row 1, group 1") != std::string::npos);
     QCOMPARE(measured.error().message, parameters.error().message);

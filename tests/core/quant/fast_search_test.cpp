@@ -6,6 +6,7 @@
 
 #include "core/quant/clip_search.h"
 #include "core/quant/exact_error.h"
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 #include "tests/support/weight_patterns.h"
 
@@ -85,7 +86,7 @@ class FastSearchTest : public QObject {
       const WeightTensor tensor =
           tensorOf(rows, cols, patternValues(pattern, rows, cols, layout.groupSize, seed));
       QVERIFY(kernels::useKernels(tables[engine() % (tables.size() - 1)]->name));
-      const auto choice = chooseClip(tensor, spec, Executor(1));
+      const auto choice = chooseClip(tensor, coded(tensor, spec), Executor(1));
       QVERIFY(choice);
       const Exact exact = exactSearch(tensor, spec);
       const QByteArray where = "seed " + QByteArray::number(seed) + ", " +
@@ -120,9 +121,9 @@ class FastSearchTest : public QObject {
         spec.clip.kind = kind;
         const char* table = tables[seed % (tables.size() - 1)]->name;
         QVERIFY(kernels::useKernels(table));
-        const auto fast = chooseClip(tensor, spec, Executor(2));
+        const auto fast = chooseClip(tensor, coded(tensor, spec), Executor(2));
         QVERIFY(kernels::useKernels("scalar"));  // has no fast way
-        const auto exact = chooseClip(tensor, spec, Executor(2));
+        const auto exact = chooseClip(tensor, coded(tensor, spec), Executor(2));
         const QByteArray where = "seed " + QByteArray::number(seed) + " " +
                                  patternNames()[pattern].c_str() + " " + describe(spec).c_str() +
                                  " " + table;
@@ -144,8 +145,8 @@ class FastSearchTest : public QObject {
     QuantSpec spec;
     spec.bits = 2;
     spec.groupSize = -1;
-    const auto wide = wideClipCurveOf(tensor, spec, {1, 0.5, 101}, Executor(2));
-    const auto inner = clipCurveOf(tensor, spec, Executor(2));
+    const auto wide = wideClipCurveOf(tensor, coded(tensor, spec), {1, 0.5, 101}, Executor(2));
+    const auto inner = clipCurveOf(tensor, coded(tensor, spec), Executor(2));
     QVERIFY(wide->best >= 40);
     QCOMPARE(wide->mse.size(), std::size_t{101});
     const auto best = std::min_element(wide->mse.begin(), wide->mse.begin() + 40);
@@ -163,7 +164,7 @@ class FastSearchTest : public QObject {
     const WeightTensor tensor = tensorOf(300, 128, values);
     QuantSpec spec;
     spec.clip.kind = ClipPolicy::Kind::SearchTensor;
-    const auto choice = chooseClip(tensor, spec, Executor(1));
+    const auto choice = chooseClip(tensor, coded(tensor, spec), Executor(1));
     const Exact exact = exactSearch(tensor, spec);
     QCOMPARE(choice->curve.best, exact.best);
     for (std::size_t i = 0; i < exact.mse.size(); ++i) {

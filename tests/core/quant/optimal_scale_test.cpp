@@ -14,6 +14,7 @@
 #include "core/quant/clip_search.h"
 #include "core/quant/double_quant.h"
 #include "core/quant/scale_sweep.h"
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 
 using namespace quantoscope;
@@ -478,9 +479,10 @@ class OptimalScaleTest : public QObject {
     for (QuantSpec spec : {integers(4, Scheme::Asym), integers(3, Scheme::Sym, true),
                            QuantSpec{}.withDtype(Dtype::Nvfp4)}) {
       spec.clip.kind = ClipPolicy::Kind::Optimal;
-      const auto choice = chooseClip(tensor, spec, Executor(3), {}, importance);
+      const auto choice = chooseClip(tensor, coded(tensor, spec), Executor(3), {}, importance);
       QVERIFY(choice);
-      const auto parameters = groupParametersOf(tensor, spec, choice->ratios, Executor(1));
+      const auto parameters =
+          groupParametersOf(tensor, coded(tensor, spec), choice->ratios, Executor(1));
       const auto codec = tensorCodec(tensor, spec, Executor(1));
       const GroupLayout& layout = parameters->layout;
       QCOMPARE(choice->ratios.values.size(), layout.groups());
@@ -494,7 +496,7 @@ class OptimalScaleTest : public QObject {
         if (codec->hasZeroPoint()) QCOMPARE(parameters->zeroPoint[g], alone.zeroPoint);
         QVERIFY(choice->ratios.values[g] > 0.3 && choice->ratios.values[g] < 2.5);
       }
-      const auto stored = quantized(tensor, spec, choice->ratios, Executor(2));
+      const auto stored = quantizedAt(tensor, spec, choice->ratios, Executor(2));
       QCOMPARE(stored->parameters.scale, parameters->scale);
     }
   }
@@ -503,9 +505,11 @@ class OptimalScaleTest : public QObject {
     const WeightTensor tensor = normalTensor(40, 128, 79);
     const auto mse = [&](QuantSpec spec, ClipPolicy::Kind kind) {
       spec.clip.kind = kind;
-      const auto choice = chooseClip(tensor, spec, Executor(2));
-      const auto parameters = groupParametersOf(tensor, spec, choice->ratios, Executor(1));
-      return ErrorMetrics::from(*errorSumsOf(tensor, spec, *parameters, Executor(1))).mse;
+      const auto choice = chooseClip(tensor, coded(tensor, spec), Executor(2));
+      const auto parameters =
+          groupParametersOf(tensor, coded(tensor, spec), choice->ratios, Executor(1));
+      return ErrorMetrics::from(*errorSumsOf(tensor, coded(tensor, spec), *parameters, Executor(1)))
+          .mse;
     };
     for (const QuantSpec& spec : formats()) {
       QVERIFY(mse(spec, ClipPolicy::Kind::Optimal) < mse(spec, ClipPolicy::Kind::SearchGroups));
@@ -516,10 +520,10 @@ class OptimalScaleTest : public QObject {
     const WeightTensor tensor = normalTensor(20, 64, 80);
     QuantSpec spec = integers(4, Scheme::Asym);
     spec.clip.kind = ClipPolicy::Kind::Optimal;
-    const auto plain = groupParametersOf(tensor, spec, {}, Executor(1));
+    const auto plain = groupParametersOf(tensor, coded(tensor, spec), {}, Executor(1));
     spec.doubleQuant = DoubleQuant{};
-    const auto choice = chooseClip(tensor, spec, Executor(1));
-    const auto twice = groupParametersOf(tensor, spec, choice->ratios, Executor(1));
+    const auto choice = chooseClip(tensor, coded(tensor, spec), Executor(1));
+    const auto twice = groupParametersOf(tensor, coded(tensor, spec), choice->ratios, Executor(1));
     QCOMPARE(twice->scale, plain->scale);
     QCOMPARE(twice->decodeScale, doubleQuantized(plain->scale, *spec.doubleQuant));
   }
@@ -533,10 +537,11 @@ class OptimalScaleTest : public QObject {
                             ClipPolicy::Kind::SearchGroups, ClipPolicy::Kind::Optimal}) {
       QuantSpec spec = integers(3, Scheme::Asym);
       spec.clip.kind = kind;
-      const auto choice = chooseClip(tensor, spec, Executor(2), {}, importance);
+      const auto choice = chooseClip(tensor, coded(tensor, spec), Executor(2), {}, importance);
       QVERIFY(choice);
-      const auto parameters = groupParametersOf(tensor, spec, choice->ratios, Executor(1));
-      const Matrix y = *dequantized(tensor, spec, *parameters, Executor(1));
+      const auto parameters =
+          groupParametersOf(tensor, coded(tensor, spec), choice->ratios, Executor(1));
+      const Matrix y = *dequantized(tensor, coded(tensor, spec), *parameters, Executor(1));
       std::vector<float> scratch;
       const double error = kernels::weightedSquaredError(
           {12, 96, 32}, tensor.block(0, 12, scratch).data, y.values.data(), importance.data());
@@ -550,22 +555,23 @@ class OptimalScaleTest : public QObject {
         for (const double other : curve.weightedMse) {
           QVERIFY(other >= curve.weightedMse[curve.best]);
         }
-        const auto unweighted = chooseClip(tensor, spec, Executor(2));
+        const auto unweighted = chooseClip(tensor, coded(tensor, spec), Executor(2));
         QCOMPARE(curve.mse, unweighted->curve.mse);
       }
     }
     const std::vector<float> equal(96, 2.0f);
     QuantSpec spec = integers(4, Scheme::Sym);
     spec.clip.kind = ClipPolicy::Kind::SearchGroups;
-    QCOMPARE(chooseClip(tensor, spec, Executor(1), {}, equal)->ratios.values,
-             chooseClip(tensor, spec, Executor(1))->ratios.values);
+    QCOMPARE(chooseClip(tensor, coded(tensor, spec), Executor(1), {}, equal)->ratios.values,
+             chooseClip(tensor, coded(tensor, spec), Executor(1))->ratios.values);
   }
 
   void importanceThatDoesNotFitIsRefused() {
     const WeightTensor tensor = normalTensor(2, 8, 82);
     std::vector<float> importance(8, 1.0f);
     const auto refused = [&](const char* what) {
-      const auto choice = chooseClip(tensor, integers(4, Scheme::Sym), Executor(1), {}, importance);
+      const auto choice =
+          chooseClip(tensor, coded(tensor, integers(4, Scheme::Sym)), Executor(1), {}, importance);
       return !choice && choice.error().code == ErrorCode::DoesNotFit &&
              choice.error().message.find(what) != std::string::npos;
     };

@@ -8,6 +8,7 @@
 
 #include "core/base/half.h"
 #include "core/quant/weight_only.h"
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 
 using namespace quantoscope;
@@ -47,9 +48,9 @@ std::vector<QuantSpec> someSpecs() {
 
 Matrix dequantizedOf(const WeightTensor& tensor, const QuantSpec& spec, int threads = 1) {
   const Executor executor(threads);
-  const auto choice = chooseClip(tensor, spec, executor);
-  const auto parameters = groupParametersOf(tensor, spec, choice->ratios, executor);
-  return *dequantized(tensor, spec, *parameters, executor);
+  const auto choice = chooseClip(tensor, coded(tensor, spec), executor);
+  const auto parameters = groupParametersOf(tensor, coded(tensor, spec), choice->ratios, executor);
+  return *dequantized(tensor, coded(tensor, spec), *parameters, executor);
 }
 
 bool sameBits(const std::vector<float>& a, const std::vector<float>& b) {
@@ -91,9 +92,9 @@ class PropertiesTest : public QObject {
       for (const double ratio : {1.0, 0.9, 0.7}) {
         spec.clip = ClipPolicy::fixed(ratio);
         const auto parameters =
-            groupParametersOf(tensor, spec, ClipRatios::whole(ratio), Executor(1));
+            groupParametersOf(tensor, coded(tensor, spec), ClipRatios::whole(ratio), Executor(1));
         QVERIFY(parameters);
-        const Matrix y = *dequantized(tensor, spec, *parameters, Executor(1));
+        const Matrix y = *dequantized(tensor, coded(tensor, spec), *parameters, Executor(1));
         const Codec codec = codecOf(spec);
         for (std::size_t i = 0; i < y.values.size(); ++i) {
           const std::size_t g = i / w.cols * parameters->layout.groupsPerRow() +
@@ -159,9 +160,9 @@ class PropertiesTest : public QObject {
     for (QuantSpec spec : someSpecs()) {
       for (const bool twice : {false, true}) {
         spec.doubleQuant = twice ? std::optional<DoubleQuant>(DoubleQuant{}) : std::nullopt;
-        const auto codes = quantized(tensor, spec, ClipRatios::whole(1), Executor(1));
+        const auto codes = quantizedAt(tensor, spec, ClipRatios::whole(1), Executor(1));
         QVERIFY(codes);
-        const Matrix y = *dequantized(tensor, spec, codes->parameters, Executor(1));
+        const Matrix y = *dequantized(tensor, coded(tensor, spec), codes->parameters, Executor(1));
         for (std::size_t r = 0; r < 25; ++r) {
           for (std::size_t c = 0; c < 70; ++c) QCOMPARE(decoded(*codes, r, c), y.row(r)[c]);
         }
@@ -175,9 +176,9 @@ class PropertiesTest : public QObject {
       for (const auto kind : {ClipPolicy::Kind::SearchTensor, ClipPolicy::Kind::SearchRows,
                               ClipPolicy::Kind::SearchGroups}) {
         spec.clip.kind = kind;
-        const auto one = chooseClip(tensor, spec, Executor(1));
+        const auto one = chooseClip(tensor, coded(tensor, spec), Executor(1));
         for (const int threads : {2, 3}) {
-          const auto several = chooseClip(tensor, spec, Executor(threads));
+          const auto several = chooseClip(tensor, coded(tensor, spec), Executor(threads));
           QCOMPARE(several->curve.mse, one->curve.mse);
           QCOMPARE(several->ratios.values, one->ratios.values);
           QCOMPARE(several->ratioCounts, one->ratioCounts);
@@ -312,7 +313,8 @@ class PropertiesTest : public QObject {
     control.cancel.cancel();
     QuantSpec spec;
     spec.clip.kind = ClipPolicy::Kind::SearchTensor;
-    const auto choice = chooseClip(normalTensor(100, 100, 21), spec, Executor(2), control);
+    const auto choice = chooseClip(normalTensor(100, 100, 21),
+                                   coded(normalTensor(100, 100, 21), spec), Executor(2), control);
     QVERIFY(!choice);
     QCOMPARE(choice.error().code, ErrorCode::Cancelled);
   }

@@ -11,6 +11,7 @@
 #include "core/quant/clip_search.h"
 #include "core/quant/exact_error.h"
 #include "core/quant/weight_only.h"
+#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 
 using namespace quantoscope;
@@ -87,7 +88,7 @@ class TrapsTest : public QObject {
     const Plain plain = plainSearch(tensor, spec);
     for (const QByteArray& table : tables()) {
       QVERIFY(kernels::useKernels(table.constData()));
-      const auto curve = clipCurveOf(tensor, spec, Executor(2));
+      const auto curve = clipCurveOf(tensor, coded(tensor, spec), Executor(2));
       QVERIFY2(curve, curve ? "" : curve.error().message.c_str());
       const QByteArray where = table + ", " + describe(spec).c_str();
       const double elements = static_cast<double>(tensor.elements());
@@ -152,10 +153,11 @@ class TrapsTest : public QObject {
       QuantSpec fine = spec;
       fine.clip.kind = kind;
       QVERIFY(kernels::useKernels("scalar"));  // searches exactly throughout
-      const auto wanted = chooseClip(tensor, fine, Executor(2));
+      const auto wanted = chooseClip(tensor, coded(tensor, fine), Executor(2));
       for (const QByteArray& table : tables()) {
         QVERIFY(kernels::useKernels(table.constData()));
-        QCOMPARE(chooseClip(tensor, fine, Executor(2))->ratios.values, wanted->ratios.values);
+        QCOMPARE(chooseClip(tensor, coded(tensor, fine), Executor(2))->ratios.values,
+                 wanted->ratios.values);
       }
     }
   }
@@ -215,15 +217,15 @@ class TrapsTest : public QObject {
       }
       for (const QByteArray& table : tables()) {
         QVERIFY(kernels::useKernels(table.constData()));
-        const auto curve = clipCurveOf(tensor, spec, Executor(1));
+        const auto curve = clipCurveOf(tensor, coded(tensor, spec), Executor(1));
         QVERIFY(curve);
         QCOMPARE(curve->best, best);
         for (const auto kind : {ClipPolicy::Kind::SearchRows, ClipPolicy::Kind::SearchGroups}) {
           QuantSpec fine = spec;
           fine.clip.kind = kind;
-          const auto choice = chooseClip(tensor, fine, Executor(1));
+          const auto choice = chooseClip(tensor, coded(tensor, fine), Executor(1));
           QVERIFY(choice);
-          QVERIFY(groupParametersOf(tensor, fine, choice->ratios, Executor(1)));
+          QVERIFY(groupParametersOf(tensor, coded(tensor, fine), choice->ratios, Executor(1)));
         }
       }
     }
@@ -237,7 +239,8 @@ class TrapsTest : public QObject {
                             ClipPolicy::Kind::SearchGroups}) {
       QuantSpec spec = integers(4, 32, Scheme::Asym);
       spec.clip.kind = kind;
-      const auto choice = chooseClip(tensorOf(300, 128, values), spec, Executor(2));
+      const auto choice = chooseClip(tensorOf(300, 128, values),
+                                     coded(tensorOf(300, 128, values), spec), Executor(2));
       QVERIFY(!choice);
       QCOMPARE(choice.error().code, ErrorCode::DoesNotFit);
       QVERIFY2(choice.error().message.find("row 200, group 1") != std::string::npos,
@@ -256,8 +259,8 @@ class TrapsTest : public QObject {
         codingIsRight(values, {2, cols, layout.groupSize}, codecOf(spec), 1);
         for (const QByteArray& table : tables()) {
           QVERIFY(kernels::useKernels(table.constData()));
-          const auto parameters =
-              groupParametersOf(tensorOf(2, cols, values), spec, {}, Executor(1));
+          const auto parameters = groupParametersOf(
+              tensorOf(2, cols, values), coded(tensorOf(2, cols, values), spec), {}, Executor(1));
           for (const float scale : parameters->scale) QCOMPARE(scale, 0.75f / 8);
         }
       }
@@ -383,9 +386,9 @@ class TrapsTest : public QObject {
     const WeightTensor tensor = tensorOf(300, 128, scaled(normalValues(300 * 128, 15), 1e-20f));
     const WeightTensor same = tensorOf(300, 128, normalValues(300 * 128, 15));
     QuantSpec spec = integers(3, 128, Scheme::Asym);
-    const auto tiny = clipCurveOf(tensor, spec, Executor(1));
+    const auto tiny = clipCurveOf(tensor, coded(tensor, spec), Executor(1));
     QVERIFY(tiny->best > 0);
-    QCOMPARE(tiny->best, clipCurveOf(same, spec, Executor(1))->best);
+    QCOMPARE(tiny->best, clipCurveOf(same, coded(same, spec), Executor(1))->best);
   }
 
   void noTableIsThatOfSsse3() {  // Highway 1.0.3 has a wrong IfNegativeThenElse there
@@ -403,9 +406,9 @@ class TrapsTest : public QObject {
     for (const QByteArray& table : tables()) {
       QVERIFY(kernels::useKernels(table.constData()));
       for (const QuantSpec& spec : specs) {
-        const auto one = clipCurveOf(tensor, spec, Executor(1));
+        const auto one = clipCurveOf(tensor, coded(tensor, spec), Executor(1));
         for (const int threads : {2, 3}) {
-          const auto several = clipCurveOf(tensor, spec, Executor(threads));
+          const auto several = clipCurveOf(tensor, coded(tensor, spec), Executor(threads));
           QCOMPARE(several->mse, one->mse);
           QCOMPARE(several->unclippedMse, one->unclippedMse);
           QCOMPARE(several->best, one->best);

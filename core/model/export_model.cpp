@@ -1,0 +1,132 @@
+#include "core/model/export_model.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "core/base/sha256.h"
+#include "core/io/container/array_box.h"
+#include "core/io/reader/remote_container.h"
+
+namespace quantoscope {
+
+namespace {
+
+/// How much of an array is in memory at a time when it is read back.
+constexpr std::size_t kBoxBytes = std::size_t{8} << 20;
+
+Result<std::string> fingerprintOf(const ModelJob& job, const CancelToken& cancel) {
+  if (!job.sourceSha256.empty()) return job.sourceSha256;
+  return sha256OfFile(job.file, [&cancel] { return cancel.cancelled(); });
+}
+
+/// DoesNotFit with the first refusal, and how many more there are.
+Status refusalOf(const ExportFormat& format, const Findings& findings) {
+  const auto refuses = [](const Finding& finding) {
+    return finding.severity == Finding::Severity::Refusal;
+  };
+  const auto first = std::find_if(findings.begin(), findings.end(), refuses);
+  if (first == findings.end()) return ok();
+  const auto all = std::count_if(findings.begin(), findings.end(), refuses);
+  std::string message = first->line();
+  if (all > 1) message += "; " + std::to_string(all - 1) + " more of the kind";
+  return Error{ErrorCode::DoesNotFit, message + " (" + format.title + ")"};
+}
+
+Status addTensors(const ModelJob& job, TensorSink& sink, const QuantizeOptions& options,
+                  ExportReport& report, const Executor& executor, const ModelControl& control) {
+  const TakeTensor take = [&](ExportTensor&& made) {
+    report.tensors.push_back({made.info.name, made.quantized.spec, *made.metrics, *made.storage});
+    return sink.add(made);
+  };
+  return quantizeModel(job, options, take, executor, control);
+}
+
+const StoredArray* findArray(const StoredFile& contents, const std::string& path) {
+  for (const StoredArray& array : contents.arrays) {
+    if (array.path == path) return &array;
+  }
+  return nullptr;
+}
+
+/// The digest of an array's elements as they are stored.
+Result<std::string> digestOf(const Container& container, const StoredArray& array,
+                             const CancelToken& cancel) {
+  const auto element = container.elementOf(array.path);
+  if (!element) return element.error();
+  Box whole;
+  whole.count.assign(array.shape.begin(), array.shape.end());
+  whole.start.assign(whole.count.size(), 0);
+  const std::size_t target = kBoxBytes / std::max<std::size_t>(1, element->bytes);
+  Sha256 digest;
+  std::vector<std::byte> bytes;
+  for (const Box& box : cutIntoBoxes(whole, container.chunkOf(array.path), target)) {
+    bytes.resize(box.elements() * element->bytes);
+    if (auto status = container.read(array.path, box, bytes.data(), {cancel, {}}); !status) {
+      return status.error();
+    }
+    digest.add(bytes.data(), bytes.size());
+  }
+  return digest.text();
+}
+
+}  // namespace
+
+Status verifyExport(const FinishedFile& file, const std::string& path, const CancelToken& cancel) {
+  if (file.arrays.empty()) return ok();
+  const auto failed = [&path](const std::string& what) {
+    return Error{ErrorCode::OutputFailed, path + ": " + what};
+  };
+  OpenOptions options;
+  options.control.cancel = cancel;
+  const auto container = openRemoteContainer(file.path, options);
+  if (!container) return failed("cannot be read back: " + container.error().message);
+  for (const WrittenArray& written : file.arrays) {
+    const StoredArray* array = findArray((*container)->contents(), written.path);
+    if (array == nullptr) return failed(written.path + " is missing when it is read back");
+    const auto digest = digestOf(**container, *array, cancel);
+    if (cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
+    if (!digest) return failed("cannot be read back: " + digest.error().message);
+    if (*digest != written.sha256) {
+      return failed(written.path + " read back differs from what was written");
+    }
+  }
+  return ok();
+}
+
+Status writeExport(const ExportFormat& format, const ModelHeader& header, const std::string& path,
+                   const std::function<Status(TensorSink&)>& fill, const CancelToken& cancel) {
+  auto sink = format.create(path, header);
+  if (!sink) return sink.error();
+  if (auto status = fill(**sink); !status) return status;
+  const auto finished = (*sink)->finish();
+  if (!finished) return finished.error();
+  if (auto status = verifyExport(*finished, path, cancel); !status) return status;
+  if (cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
+  return (*sink)->commit();
+}
+
+Result<ExportReport> exportModel(const ModelJob& job, const ExportFormat& format,
+                                 const std::string& path, const QuantizeOptions& options,
+                                 const Executor& executor, const ModelControl& control) {
+  ModelHeader header{job.file, {}, job.tensors, job.plan};
+  ExportReport report;
+  report.findings = format.check(header);
+  if (auto status = refusalOf(format, report.findings); !status) return status.error();
+  if (format.content == ExportContent::Tensors) {
+    auto sha256 = fingerprintOf(job, control.cancel);
+    if (!sha256) return sha256.error();
+    header.sourceSha256 = std::move(*sha256);
+  }
+
+  const auto fill = [&](TensorSink& sink) {
+    if (format.content == ExportContent::Plan) return ok();
+    return addTensors(job, sink, options, report, executor, control);
+  };
+  if (auto status = writeExport(format, header, path, fill, control.cancel); !status) {
+    return status.error();
+  }
+  return report;
+}
+
+}  // namespace quantoscope

@@ -1,0 +1,102 @@
+#include "core/model/measure_tensor.h"
+
+#include "core/base/memory_border.h"
+#include "core/metrics/weight_outliers.h"
+
+namespace quantoscope {
+
+namespace {
+
+std::optional<double> wholeRatioOf(const ClipRatios& ratios) {
+  if (ratios.granularity != ClipRatios::Granularity::Tensor) return std::nullopt;
+  return ratios.values.front();
+}
+
+/// The ratios of a policy that looks at no weights.
+std::optional<ClipRatios> givenRatios(const ClipPolicy& policy) {
+  if (policy.kind == ClipPolicy::Kind::None) return ClipRatios::whole(1);
+  if (policy.kind == ClipPolicy::Kind::Ratio) return ClipRatios::whole(policy.ratio);
+  return std::nullopt;
+}
+
+Result<TensorMeasurement> measure(const WeightTensor& tensor, const QuantSpec& spec,
+                                  const Executor& executor, const TaskControl& control,
+                                  const MeasureOptions& options) {
+  TensorMeasurement found;
+  found.storage = storageCostOf(spec, tensor.rows(), tensor.cols());
+  Coding coding{spec, codecOf(spec), layoutOf(spec, tensor.rows(), tensor.cols())};
+  const auto given = givenRatios(spec.clip);
+  if (given && coding.scalesStandAlone() && !options.bestRatio && options.importance.empty()) {
+    auto measured = surveyAndMeasure(tensor, coding, *given, executor, control);
+    if (!measured) return measured.error();
+    found.metrics = ErrorMetrics::from(measured->sums);
+    found.clipRatio = wholeRatioOf(*given);
+    return found;
+  }
+
+  const auto survey = surveyFinite(tensor, executor, control);
+  if (!survey) return survey.error();
+  coding = codingOf(tensor, spec, *survey);
+  auto choice = chooseClip(tensor, coding, executor, control, options.importance);
+  if (!choice) return choice.error();
+  auto measured = measureQuantization(tensor, coding, choice->ratios, executor, control);
+  if (!measured) return measured.error();
+  found.metrics = ErrorMetrics::from(measured->sums);
+  found.clipRatio = wholeRatioOf(choice->ratios);
+  if (choice->curve.ratios.empty() && options.bestRatio) {
+    auto curve = clipCurveOf(tensor, coding, executor, control);
+    if (!curve) return curve.error();
+    choice->curve = std::move(*curve);
+  }
+  if (!choice->curve.ratios.empty()) found.bestRatio = choice->curve.bestRatio();
+  return found;
+}
+
+Result<TensorTraits> traits(const WeightTensor& tensor, const Executor& executor,
+                            const TaskControl& control) {
+  const auto summary = summaryOf(tensor, executor, control);
+  if (!summary) return summary.error();
+  if (!summary->survey.health.finite()) {
+    return TensorTraits::from(summary->statistics, std::nullopt);
+  }
+  const auto outliers = channelOutliersOf(tensor, 0, executor, control);
+  if (!outliers) return outliers.error();
+  return TensorTraits::from(summary->statistics, outliers->count);
+}
+
+}  // namespace
+
+TensorMeasurement TensorMeasurement::from(const AnalysisResult& result) {
+  TensorMeasurement found;
+  found.metrics = *result.metrics;
+  found.storage = result.storage;
+  found.clipRatio = wholeRatioOf(result.clip.ratios);
+  if (!result.clip.curve.ratios.empty()) found.bestRatio = result.clip.curve.bestRatio();
+  return found;
+}
+
+Result<TensorMeasurement> measureTensor(const WeightTensor& tensor, const QuantSpec& spec,
+                                        const Executor& executor, const TaskControl& control,
+                                        const MeasureOptions& options) {
+  if (auto status = spec.validate(); !status) return status.error();
+  auto found = withinMemory(tensor.info().name,
+                            [&] { return measure(tensor, spec, executor, control, options); });
+  if (auto status = tensor.intact(); !status) return status.error();
+  return found;
+}
+
+TensorTraits TensorTraits::from(const WeightStatistics& statistics,
+                                std::optional<std::uint64_t> outliers) {
+  TensorTraits traits;
+  traits.kurtosis = statistics.kurtosis;
+  traits.meanSquare = statistics.mean * statistics.mean + statistics.std * statistics.std;
+  traits.outliers = outliers;
+  return traits;
+}
+
+Result<TensorTraits> traitsOf(const WeightTensor& tensor, const Executor& executor,
+                              const TaskControl& control) {
+  return withinMemory(tensor.info().name, [&] { return traits(tensor, executor, control); });
+}
+
+}  // namespace quantoscope

@@ -1,0 +1,54 @@
+#include "core/model/model_job.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace quantoscope {
+
+ModelJob ModelJob::of(const SharedSource& source, const QuantSpec& spec, Orientation orientation) {
+  ModelJob job;
+  job.file = source->path();
+  std::copy_if(source->tensors().begin(), source->tensors().end(), std::back_inserter(job.tensors),
+               [](const TensorInfo& info) { return info.quantizable; });
+  job.plan.sourceFile = job.file;
+  job.plan.defaultSpec = spec;
+  job.load = [source, orientation](const TensorInfo& info,
+                                   const TaskControl& control) -> Result<SharedTensor> {
+    auto tensor = source->load(info, orientation, control);
+    if (!tensor) return tensor.error();
+    return std::make_shared<const WeightTensor>(std::move(*tensor));
+  };
+  return job;
+}
+
+Result<std::vector<TensorInfo>> chooseTensors(const TensorSource& source,
+                                              const std::vector<std::string>& names) {
+  std::vector<TensorInfo> chosen;
+  for (const std::string& name : names) {
+    auto info = findTensor(source, name);
+    if (!info) return info.error();
+    for (const TensorInfo& earlier : chosen) {
+      if (earlier.name == info->name) {
+        return Error{ErrorCode::InvalidArgument, name + ": named twice"};
+      }
+    }
+    chosen.push_back(std::move(*info));
+  }
+  if (!names.empty()) return chosen;
+  std::copy_if(source.tensors().begin(), source.tensors().end(), std::back_inserter(chosen),
+               [](const TensorInfo& info) { return info.quantizable; });
+  if (!chosen.empty()) return chosen;
+  return Error{ErrorCode::DoesNotFit,
+               source.path() + ": nothing in it can be quantized; list --all shows why"};
+}
+
+TaskControl controlOf(const ModelControl& control, const ModelJob& job, std::size_t index) {
+  TaskControl handed{control.cancel, {}};
+  if (control.progressOf) {
+    handed.progress = control.progressOf(job.tensors[index], index, job.tensors.size());
+  }
+  return handed;
+}
+
+}  // namespace quantoscope

@@ -1,0 +1,56 @@
+// Which tensors of a model are worked on, and how each is read and quantized.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/io/tensor_source.h"
+#include "core/metrics/channels.h"
+#include "core/quant/tuning_plan.h"
+
+namespace quantoscope {
+
+using SharedTensor = std::shared_ptr<const WeightTensor>;
+using SharedImportance = std::shared_ptr<const Importance>;
+
+/// Reads one tensor of the model, oriented as its reader wants it. Errors name file and tensor.
+/// Called by one thread at a time.
+using TensorLoader = std::function<Result<SharedTensor>(const TensorInfo&, const TaskControl&)>;
+
+/// The importance of a tensor's input channels, or null where all count the same.
+using ImportanceLoader = std::function<Result<SharedImportance>(const WeightTensor&)>;
+
+/// Work on a model: a value that owns what it needs.
+struct ModelJob {
+  std::string file;                 ///< the source, as it is named in what is written
+  std::string sourceSha256 = {};    ///< of the source, where it is known already
+  std::vector<TensorInfo> tensors;  ///< those to work on, quantizable, in their order
+  TuningPlan plan;                  ///< the spec of each: TuningPlan::specFor
+  TensorLoader load;
+  ImportanceLoader importance = {};  ///< absent: all channels count the same
+
+  /// All tensors of `source`, read by it in one orientation, under one spec.
+  static ModelJob of(const SharedSource& source, const QuantSpec& spec,
+                     Orientation orientation = Orientation::Auto);
+};
+
+/// The quantizable tensors of a source; or those with these names, in the order of the names.
+/// Errors: NotFound; InvalidArgument for a name twice; DoesNotFit where nothing can be quantized.
+Result<std::vector<TensorInfo>> chooseTensors(const TensorSource& source,
+                                              const std::vector<std::string>& names = {});
+
+/// How work on a model is watched and stopped from outside.
+struct ModelControl {
+  CancelToken cancel;
+  /// Called before work on each tensor begins; what it returns is told of the progress there, and
+  /// may be empty. Absent: nobody watches.
+  std::function<ProgressSink(const TensorInfo& tensor, std::size_t index, std::size_t count)>
+      progressOf = {};
+};
+
+/// What is handed down for the tensor at `index`.
+TaskControl controlOf(const ModelControl& control, const ModelJob& job, std::size_t index);
+
+}  // namespace quantoscope

@@ -1,0 +1,42 @@
+// A specification resolved for one tensor.
+#pragma once
+
+#include "core/base/result.h"
+#include "core/kernels/codec.h"
+#include "core/parallel/executor.h"
+#include "core/quant/quant_spec.h"
+#include "core/tensor/group_layout.h"
+#include "core/tensor/health.h"
+#include "core/tensor/weight_tensor.h"
+
+namespace quantoscope {
+
+/// A valid spec with what follows from it for one tensor: resolved once by codingOf() and handed
+/// down to every function that quantizes, so that none of them resolves it again. A value; copies
+/// are independent and keep a user's own codebook alive.
+struct Coding {
+  QuantSpec spec;
+  Codec codec;  ///< its tensorScale is the tensor's own; a codebook of one's own belongs to `spec`
+  GroupLayout layout;
+
+  /// The same with another clip policy, which neither format nor groups depend on.
+  Coding withClip(ClipPolicy policy) const;
+  /// The same with another grid of clip ratios.
+  Coding withGrid(const RatioGrid& grid) const;
+  /// The same without quantization of the scales.
+  Coding onPlainScales() const;
+
+  /// Whether a group's parameters follow from its weights and a clip ratio alone: not with double
+  /// quantization, the optimal policy, or a scale that all groups share.
+  bool scalesStandAlone() const;
+};
+
+/// Resolves a valid spec. Formats with one scale a tensor (nvfp4) take it from the largest
+/// |weight|, in a pass of its own; a clip ratio does not change that scale. Errors: Cancelled.
+Result<Coding> codingOf(const WeightTensor& tensor, const QuantSpec& spec, const Executor& executor,
+                        const TaskControl& control = {});
+
+/// The same, with no pass, for finite weights that were surveyed already.
+Coding codingOf(const WeightTensor& tensor, const QuantSpec& spec, const WeightSurvey& survey);
+
+}  // namespace quantoscope
