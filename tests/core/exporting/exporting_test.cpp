@@ -8,9 +8,8 @@
 #include "core/exporting/formats/native_file.h"
 #include "core/exporting/formats/neural_compressor_config.h"
 #include "core/exporting/plan_file.h"
-#include "core/quant/clip_search.h"
+#include "core/model/export_model.h"
 #include "tests/support/hdf5_reader.h"
-#include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
 
 using namespace quantoscope;
@@ -27,18 +26,22 @@ TensorInfo infoOf(const std::string& name) {
   return info;
 }
 
-NativeTensor nativeOf(const WeightTensor& tensor, const QuantSpec& spec) {
-  const Executor executor(1);
-  const auto choice = chooseClip(tensor, coded(tensor, spec), executor);
-  NativeTensor native;
-  native.info = tensor.info();
-  native.quantized = *quantizedAt(tensor, spec, choice->ratios, executor);
-  native.dequantized =
-      *dequantized(tensor, coded(tensor, spec), native.quantized.parameters, executor);
-  native.metrics = ErrorMetrics::from(
-      *errorSumsOf(tensor, coded(tensor, spec), native.quantized.parameters, executor));
-  native.storage = storageCostOf(spec, tensor.rows(), tensor.cols());
-  return native;
+ExportTensor made(const WeightTensor& tensor, const QuantSpec& spec) {
+  return *quantizeTensor(tensor, spec, {.withDequantized = true}, Executor(1));
+}
+
+/// Writes a native file of these tensors.
+void writeNative(const std::string& path, const std::vector<ExportTensor>& tensors) {
+  ModelHeader header{"model.h5", "abc", {}, {}};
+  for (const ExportTensor& tensor : tensors) header.tensors.push_back(tensor.info);
+  const auto add = [&](TensorSink& sink) {
+    for (const ExportTensor& tensor : tensors) {
+      if (auto status = sink.add(tensor); !status) return status;
+    }
+    return ok();
+  };
+  const Status status = writeExport(nativeFormat(), header, path, add);
+  QVERIFY2(status, status ? "" : status.error().message.c_str());
 }
 
 }  // namespace
@@ -154,12 +157,13 @@ class ExportingTest : public QObject {
     TensorPlan same;
     same.spec = plan.defaultSpec;
     plan.tensors["model/layers/4/mlp/up_proj/weight"] = same;
-    ExportNotes notes;
-    const Json config = neuralCompressorConfig(
-        plan,
+    const ModelHeader header{
+        "",
+        "",
         {infoOf("model.layers.3.mlp.down_proj.weight"), infoOf("model/layers/4/mlp/up_proj/weight"),
          infoOf("lm_head.weight")},
-        notes);
+        plan};
+    const Json config = neuralCompressorConfig(header);
     const Json* rtn = config.find("rtn");
     QCOMPARE(rtn->find("global")->find("group_size")->asNumber(0), 128.0);
     QVERIFY(*rtn->find("global")->find("quant_lm_head")->asBool());
@@ -168,8 +172,10 @@ class ExportingTest : public QObject {
     QCOMPARE(local[0].first, std::string("^model\\.layers\\.3\\.mlp\\.down_proj$"));
     QCOMPARE(local[0].second.find("bits")->asNumber(0), 8.0);
     QVERIFY(*local[0].second.find("use_sym")->asBool());
-    QCOMPARE(notes.lines.size(), std::size_t{1});
-    QVERIFY(notes.lines[0].find("0.9") != std::string::npos);
+    const Findings findings = neuralCompressorFindings(header);
+    QCOMPARE(findings.size(), std::size_t{1});
+    QCOMPARE(findings[0].subject, std::string("model.layers.3.mlp.down_proj.weight"));
+    QVERIFY(findings[0].text.find("0.9") != std::string::npos);
   }
 
   void nativeFilesHoldWhatTheContractSays() {
@@ -177,13 +183,8 @@ class ExportingTest : public QObject {
     QuantSpec spec;
     spec.clip.kind = ClipPolicy::Kind::SearchGroups;
     spec.doubleQuant = DoubleQuant{};
-    const NativeTensor native = nativeOf(tensor, spec);
-    auto writer = NativeFileWriter::create(path("x.h5"), {"model.h5", "abc"});
-    QVERIFY(writer);
-    QVERIFY((*writer)->add(native));
-    QVERIFY(!QFile::exists(folder_.filePath("x.h5")));
-    QVERIFY((*writer)->commit());
-    writer = Error{};
+    const ExportTensor native = made(tensor, spec);
+    writeNative(path("x.h5"), {native});
     QCOMPARE(filesInFolder(), 1);
 
     const std::string file = path("x.h5");
@@ -223,9 +224,7 @@ class ExportingTest : public QObject {
   void codebooksComeWithTheirTables() {
     QuantSpec spec;
     spec.dtype = Dtype::Nf4;
-    auto writer = NativeFileWriter::create(path("n.h5"), {});
-    QVERIFY((*writer)->add(nativeOf(tensorOf(2, 32, normalValues(64, 52), "w"), spec)));
-    QVERIFY((*writer)->commit());
+    writeNative(path("n.h5"), {made(tensorOf(2, 32, normalValues(64, 52), "w"), spec)});
     const auto codes = readArray(path("n.h5"), "/tensors/w/codes");
     const auto levels = readArray(path("n.h5"), "/tensors/w/codebook");
     const auto names = readArray(path("n.h5"), "/tensors/w/codebook_codes");
@@ -254,11 +253,9 @@ class ExportingTest : public QObject {
         }
       }
     }
-    NativeTensor native = nativeOf(WeightTensor(info, oriented), QuantSpec{});
+    ExportTensor native = made(WeightTensor(info, oriented), QuantSpec{});
     native.dequantized = Matrix(4, 6, oriented);
-    auto writer = NativeFileWriter::create(path("t.h5"), {});
-    QVERIFY((*writer)->add(native));
-    QVERIFY((*writer)->commit());
+    writeNative(path("t.h5"), {native});
     const auto stored = readArray(path("t.h5"), "/tensors/conv/kernel:0/dequantized");
     QCOMPARE(stored->shape, (std::vector<std::size_t>{2, 3, 4}));
     QCOMPARE(stored->values[1 * 12 + 2 * 4 + 3], 123.0);
@@ -267,21 +264,19 @@ class ExportingTest : public QObject {
   }
 
   void namesThatHdf5CannotHoldAreEscaped() {
-    auto writer = NativeFileWriter::create(path("e.h5"), {});
-    QVERIFY((*writer)->add(nativeOf(tensorOf(1, 4, {1, 2, 3, 4}, "a//../b"), QuantSpec{})));
-    QVERIFY((*writer)->commit());
+    writeNative(path("e.h5"), {made(tensorOf(1, 4, {1, 2, 3, 4}, "a//../b"), QuantSpec{})});
     QCOMPARE(*readAttribute(path("e.h5"), "/tensors/a/%/%2E%2E/b", "source_name"),
              std::string("a//../b"));
   }
 
   void withoutACommitNothingIsLeft() {
     {
-      auto writer = NativeFileWriter::create(path("gone.h5"), {});
-      QVERIFY((*writer)->add(nativeOf(normalTensor(4, 32, 53), QuantSpec{})));
+      auto sink = nativeFormat().create(path("gone.h5"), {});
+      QVERIFY((*sink)->add(made(normalTensor(4, 32, 53), QuantSpec{})));
       QCOMPARE(filesInFolder(), 1);
     }
     QCOMPARE(filesInFolder(), 0);
-    const auto refused = NativeFileWriter::create(path("no/folder.h5"), {});
+    const auto refused = nativeFormat().create(path("no/folder.h5"), {});
     QCOMPARE(refused.error().code, ErrorCode::OutputFailed);
   }
 };
