@@ -40,7 +40,7 @@ class WorkerSlots {
     std::size_t used = used_.load(std::memory_order_relaxed);
     while (used <= own && !used_.compare_exchange_weak(used, own + 1, std::memory_order_relaxed)) {
     }
-    for (auto& slot : lines_[own].slots) {
+    for (auto& slot : lines_[own].places) {
       T* none = nullptr;
       if (slot.load(std::memory_order_relaxed) != nullptr) continue;
       if (slot.compare_exchange_strong(none, item.get(), std::memory_order_release,
@@ -56,7 +56,7 @@ class WorkerSlots {
   template <typename Fn>
   void forEach(Fn fn) const {
     for (const Line& line : lines_) {
-      for (const auto& slot : line.slots) {
+      for (const auto& slot : line.places) {
         if (T* item = slot.load(std::memory_order_acquire)) fn(*item);
       }
     }
@@ -66,11 +66,11 @@ class WorkerSlots {
  private:
   /// One thread's. More than one slot, for passes within passes and for threads that share a line.
   struct alignas(64) Line {
-    std::array<std::atomic<T*>, 64 / sizeof(std::atomic<T*>)> slots{};
+    std::array<std::atomic<T*>, 64 / sizeof(std::atomic<T*>)> places{};
   };
 
   static std::unique_ptr<T> takeFrom(Line& line) {
-    for (auto& slot : line.slots) {
+    for (auto& slot : line.places) {
       if (slot.load(std::memory_order_relaxed) == nullptr) continue;
       if (T* item = slot.exchange(nullptr, std::memory_order_acquire)) {
         return std::unique_ptr<T>(item);

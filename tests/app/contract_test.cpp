@@ -156,9 +156,9 @@ class ContractTest : public QObject {
   void completionOffersWhatScalesMayBe() {
     QVERIFY(completed({"inspect", "file", "--double-quant-dtype", ""}).contains("nf4"));
     for (const QString& dtype : completed({"inspect", "file", "--double-quant-dtype", ""})) {
-      const Run run =
-          ::run({"inspect", "/nonexistent", "tensor", "--double-quant", "--double-quant-dtype",
-                 dtype, "--double-quant-bits", dtype == "int" ? "8" : "4"});
+      const Run tried =
+          run({"inspect", "/nonexistent", "tensor", "--double-quant", "--double-quant-dtype", dtype,
+               "--double-quant-bits", dtype == "int" ? "8" : "4"});
       QVERIFY2(tried.status == kUnreadable, qPrintable(tried.err));
     }
     QCOMPARE(completed({"inspect", "file", "--double-quant-scheme", ""}),

@@ -1,4 +1,7 @@
 // Every row of the table of metrics, in every place that reads the table.
+#include <map>
+#include <set>
+
 #include <QAction>
 #include <QProcess>
 #include <QTableView>
@@ -8,7 +11,7 @@
 #include "core/base/json.h"
 #include "core/base/text.h"
 #include "core/exporting/plan_file.h"
-#include "core/io/registry.h"
+#include "core/io/tensor_source.h"
 #include "core/metrics/metrics_json.h"
 #include "core/quant/clip_search.h"
 #include "tests/support/hdf5_reader.h"
@@ -101,7 +104,7 @@ void MetricPlacesTest::initTestCase() {
 void MetricPlacesTest::rowsDifferInWhatNamesThem() {
   std::set<std::string> names;
   for (const MetricRow& row : kMetrics) {
-    for (const std::string name :
+    for (const std::string& name :
          {std::string("key ") + row.key, std::string("label ") + row.label,
           std::string("title ") + row.title, std::string("heading ") + row.heading,
           std::string("field ") + row.filterField}) {
@@ -121,10 +124,11 @@ void MetricPlacesTest::valuesFollowTheDefinitions() {
   QuantSpec spec;
   spec.bits = 3;
   spec.groupSize = 8;
-  const auto parameters = groupParametersOf(tensor, coded(tensor, spec), ClipRatios{}, Executor(1));
+  const auto parameters =
+      groupParametersOf(tensor, test::coded(tensor, spec), ClipRatios{}, Executor(1));
   QVERIFY(parameters);
-  const auto values = dequantized(tensor, coded(tensor, spec), *parameters, Executor(1));
-  const auto sums = errorSumsOf(tensor, coded(tensor, spec), *parameters, Executor(1));
+  const auto values = dequantized(tensor, test::coded(tensor, spec), *parameters, Executor(1));
+  const auto sums = errorSumsOf(tensor, test::coded(tensor, spec), *parameters, Executor(1));
   QVERIFY(values && sums);
   const ErrorMetrics metrics = ErrorMetrics::from(*sums);
   const auto expected = byDefinition(weights, values->values);

@@ -21,6 +21,7 @@
 namespace {
 
 using namespace quantoscope;
+using namespace quantoscope::test;
 
 std::size_t rows() {
   const char* chosen = std::getenv("QUANTOSCOPE_BENCH_ROWS");

@@ -6,6 +6,7 @@
 #include <QtTest>
 
 #include "core/metrics/error_metrics.h"
+#include "tests/support/quantizing.h"
 #include "tests/ui/desk.h"
 #include "ui/plots/clip_curve_plot.h"
 
@@ -37,10 +38,10 @@ struct Curve : Desk {
     QuantSpec spec = session->spec();
     spec.clip = {kind, 1.0};
     spec.grid = grid;
-    auto choice = *chooseClip(*tensor, coded(*tensor, spec), Executor(1));
+    auto choice = *chooseClip(*tensor, test::coded(*tensor, spec), Executor(1));
     const auto parameters =
-        groupParametersOf(*tensor, coded(*tensor, spec), choice.ratios, Executor(1));
-    const auto sums = errorSumsOf(*tensor, coded(*tensor, spec), *parameters, Executor(1));
+        groupParametersOf(*tensor, test::coded(*tensor, spec), choice.ratios, Executor(1));
+    const auto sums = errorSumsOf(*tensor, test::coded(*tensor, spec), *parameters, Executor(1));
     return {std::move(choice), ErrorMetrics::from(*sums).mse};
   }
   int column(const char* name) const {

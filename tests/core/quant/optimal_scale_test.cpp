@@ -483,17 +483,17 @@ class OptimalScaleTest : public QObject {
       QVERIFY(choice);
       const auto parameters =
           groupParametersOf(tensor, coded(tensor, spec), choice->ratios, Executor(1));
-      const auto codec = tensorCodec(tensor, spec, Executor(1));
+      const Codec codec = coded(tensor, spec).codec;
       const GroupLayout& layout = parameters->layout;
       QCOMPARE(choice->ratios.values.size(), layout.groups());
       for (std::size_t g = 0; g < layout.groups(); ++g) {
         const std::size_t begin = layout.begin(g % layout.groupsPerRow());
         const std::size_t length = layout.length(g % layout.groupsPerRow());
         const auto alone =
-            optimalScale(*codec, w.row(g / layout.groupsPerRow()).subspan(begin, length),
+            optimalScale(codec, w.row(g / layout.groupsPerRow()).subspan(begin, length),
                          std::span(importance).subspan(begin, length));
         QCOMPARE(parameters->scale[g], alone.scale);
-        if (codec->hasZeroPoint()) QCOMPARE(parameters->zeroPoint[g], alone.zeroPoint);
+        if (codec.hasZeroPoint()) QCOMPARE(parameters->zeroPoint[g], alone.zeroPoint);
         QVERIFY(choice->ratios.values[g] > 0.3 && choice->ratios.values[g] < 2.5);
       }
       const auto stored = quantizedAt(tensor, spec, choice->ratios, Executor(2));

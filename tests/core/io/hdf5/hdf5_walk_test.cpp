@@ -4,7 +4,7 @@
 #include <QTemporaryDir>
 #include <QtTest>
 
-#include "core/io/registry.h"
+#include "core/io/tensor_source.h"
 #include "tests/core/io/hdf5_fixture.h"
 
 using namespace quantoscope;
