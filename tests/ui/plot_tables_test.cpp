@@ -46,7 +46,7 @@ const Answers& answers() {
     more.spec = spec;
     found.detail = *analyseDetail(more, Executor(1));
     found.curve = std::make_shared<const ClipCurve>(
-        *clipCurveOf(*request.tensor, coded(*request.tensor, spec), Executor(1)));
+        *clipCurveOf(*request.tensor, test::coded(*request.tensor, spec), Executor(1)));
     return found;
   }();
   return made;

@@ -65,8 +65,9 @@ std::shared_ptr<const ClipCurve> smallCurve() {
     QuantSpec spec;
     spec.groupSize = 128;
     spec.grid = {1.0, 0.5, 101};
-    const Result<ClipCurve> made = clipCurveOf(
-        test::normalTensor(64, 256, 5), coded(test::normalTensor(64, 256, 5), spec), Executor(1));
+    const Result<ClipCurve> made =
+        clipCurveOf(test::normalTensor(64, 256, 5),
+                    test::coded(test::normalTensor(64, 256, 5), spec), Executor(1));
     return made ? std::make_shared<const ClipCurve>(*made) : nullptr;
   }();
   return curve;
@@ -888,7 +889,7 @@ void PlotsTest::curveWithoutMuchToGainSaysSo() {
   spec.groupSize = 8;
   spec.grid = {1.0, 0.5, 101};
   const Result<ClipCurve> curve = clipCurveOf(
-      test::normalTensor(32, 64, 5), coded(test::normalTensor(32, 64, 5), spec), Executor(1));
+      test::normalTensor(32, 64, 5), test::coded(test::normalTensor(32, 64, 5), spec), Executor(1));
   QVERIFY(curve);
   ClipCurvePlot plot;
   plot.setCurve(std::make_shared<const ClipCurve>(*curve), RatioGrid{});

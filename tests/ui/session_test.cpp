@@ -206,7 +206,7 @@ void SessionTest::theCurveContainsTheReferenceGridExactly() {
   bench.open();
   QTRY_VERIFY(bench.session->curve());
   const auto tensor = bench.model->load(bench.model->tensors()[1], Orientation::Auto, {});
-  const auto searched = clipCurveOf(*tensor, coded(*tensor, QuantSpec{}), Executor(1));
+  const auto searched = clipCurveOf(*tensor, test::coded(*tensor, QuantSpec{}), Executor(1));
   QCOMPARE(bench.session->bestRatio().value(), searched->bestRatio());
 }
 
@@ -239,7 +239,8 @@ void SessionTest::codebooksOfOneNameHaveAnswersOfTheirOwn() {
     QCOMPARE(session.detail()->report.metrics.mse, session.result()->metrics->mse);
     const auto tensor = bench.model->load(bench.model->tensors()[1], Orientation::Auto, {});
     QCOMPARE(session.curve()->mse,
-             wideClipCurveOf(*tensor, coded(*tensor, spec), Session::kCurveGrid, Executor(1))->mse);
+             wideClipCurveOf(*tensor, test::coded(*tensor, spec), Session::kCurveGrid, Executor(1))
+                 ->mse);
   };
   useLevels({-1, 0, 0.5, 1});
   useLevels({-1, -0.25, 0.25, 1});
@@ -505,7 +506,7 @@ void SessionTest::theOverviewFillsInForEveryTensor() {
     const auto expected = analyse(request, Executor(1));
     QCOMPARE(bench.session->overview(i).measure->metrics.sqnrDb, (*expected)->metrics->sqnrDb);
     QCOMPARE(bench.session->overview(i).measure->bestRatio.value(),
-             clipCurveOf(*tensor, coded(*tensor, QuantSpec{}), Executor(1))->bestRatio());
+             clipCurveOf(*tensor, test::coded(*tensor, QuantSpec{}), Executor(1))->bestRatio());
   }
 }
 
