@@ -56,7 +56,7 @@ Json overviewJson(const ModelMeasurement& line) {
 }
 
 Status printWorstCurve(const ModelJob& job, const ModelMeasurement& worst, const Context& context) {
-  const auto tensor = job.load(worst.info, {});
+  const auto tensor = job.load(worst.info, context.control("reading " + worst.info.name));
   if (!tensor) return tensor.error();
   auto curve = searchCurve(**tensor, worst.spec, context.executor(), context.control("searching"));
   context.clearProgress();

@@ -16,6 +16,7 @@ constexpr float kE2m1Largest = 6;
 }  // namespace
 
 float e8m0Scale(float amax, float maxLevel) {
+  if (!std::isfinite(amax)) return amax;  // what is no number has no exponent
   if (amax == 0) return std::ldexp(1.0f, -kE8m0Largest);
   const int exponent = std::ilogb(amax) - std::ilogb(maxLevel);
   return std::ldexp(1.0f, std::clamp(exponent, -kE8m0Largest, kE8m0Largest));

@@ -49,8 +49,8 @@ using ValuesOf = std::function<const float*(std::size_t firstRow, MatrixView wei
 
 struct ErrorReportRequest {
   ValuesOf values;
-  GroupLayout layout;            ///< of the weights; what the map and the worst groups count in
-  std::optional<CodedGroups> coding;  ///< adds `split`, `codes` and `distributions`
+  GroupLayout layout;  ///< of the weights; what the map and the worst groups count in
+  std::optional<CodedGroups> coding;       ///< adds `split`, `codes` and `distributions`
   const Importance* importance = nullptr;  ///< adds `weightedMse`
   ReportSizes sizes;
 };

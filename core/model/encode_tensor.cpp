@@ -65,7 +65,7 @@ Result<ExportTensor> encode(const WeightTensor& tensor, const QuantSpec& spec, M
                             std::optional<Matrix> zeroPoint) {
   std::vector<float> scratch;
   const MatrixView weights = tensor.block(0, tensor.rows(), scratch);
-  auto codes = quant_weight_w_scale(weights, scale, zeroPoint, spec.groupSize, nameOf(spec.dtype));
+  auto codes = quant_weight_w_scale(weights, scale, zeroPoint, spec);
   if (!codes) {
     return Error{codes.error().code, tensor.info().name + ": " + codes.error().message};
   }
@@ -76,8 +76,13 @@ Result<ExportTensor> encode(const WeightTensor& tensor, const QuantSpec& spec, M
   made.quantized.parameters.layout = layoutOf(spec, tensor.rows(), tensor.cols());
   made.quantized.parameters.scale = std::move(scale.values);
   if (zeroPoint) made.quantized.parameters.zeroPoint = std::move(zeroPoint->values);
-  if (spec.isFloat()) {
-    made.quantized.codes = std::vector<std::int8_t>(codes->values.begin(), codes->values.end());
+  if (const Codebook* codebook = codecOf(spec).codebook) {
+    const auto& values = codes->values;
+    if (codebook->levels.size() > 16) {
+      made.quantized.codes = std::vector<std::uint8_t>(values.begin(), values.end());
+    } else {
+      made.quantized.codes = std::vector<std::int8_t>(values.begin(), values.end());
+    }
     return made;
   }
   auto integers = integerCodes(*codes, tensor.info().name);

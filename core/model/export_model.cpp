@@ -60,7 +60,10 @@ Result<std::string> digestOf(const Container& container, const StoredArray& arra
   const std::size_t target = kBoxBytes / std::max<std::size_t>(1, element->bytes);
   Sha256 digest;
   std::vector<std::byte> bytes;
-  for (const Box& box : cutIntoBoxes(whole, container.chunkOf(array.path), target)) {
+  // Whole trailing axes, so that the boxes follow each other as the elements do.
+  std::vector<std::size_t> unit = whole.count;
+  if (!unit.empty()) unit.front() = 1;
+  for (const Box& box : cutIntoBoxes(whole, unit, target)) {
     bytes.resize(box.elements() * element->bytes);
     if (auto status = container.read(array.path, box, bytes.data(), {cancel, {}}); !status) {
       return status.error();
@@ -87,7 +90,7 @@ Status verifyExport(const FinishedFile& file, const std::string& path, const Can
     const auto digest = digestOf(**container, *array, cancel);
     if (cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
     if (!digest) return failed("cannot be read back: " + digest.error().message);
-    if (*digest != written.sha256) {
+    if (digest->empty() || *digest != written.sha256) {
       return failed(written.path + " read back differs from what was written");
     }
   }

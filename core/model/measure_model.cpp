@@ -44,7 +44,6 @@ Status measureModel(const ModelJob& job, const MeasureModelOptions& options,
       if (options.traits && options.traits(line.info)) {
         auto traits = traitsOf(**tensor, executor, handed);
         if (traits) line.traits = *traits;
-        if (!traits && line.measured) line.measured = traits.error();
       }
     }
     if (!line.measured && isCancelled(line.measured.error())) return line.measured.error();

@@ -1,6 +1,7 @@
 #include "core/model/measure_tensor.h"
 
 #include "core/base/memory_border.h"
+#include "core/engine/measured_choice.h"
 #include "core/metrics/weight_outliers.h"
 
 namespace quantoscope {
@@ -19,36 +20,43 @@ std::optional<ClipRatios> givenRatios(const ClipPolicy& policy) {
   return std::nullopt;
 }
 
+/// Whether one pass tells everything: nothing to search, and no scale that needs all weights.
+bool measuredInOnePass(const QuantSpec& spec, const MeasureOptions& options) {
+  return givenRatios(spec.clip) && standsAlone(spec) && !options.bestRatio &&
+         options.importance.empty();
+}
+
+Result<TensorMeasurement> measureAtOnce(const WeightTensor& tensor, const QuantSpec& spec,
+                                        const Executor& executor, const TaskControl& control) {
+  const ClipRatios ratios = *givenRatios(spec.clip);
+  const auto coding = codingOf(tensor, spec, executor, control);
+  if (!coding) return coding.error();
+  const auto measured = surveyAndMeasure(tensor, *coding, ratios, executor, control);
+  if (!measured) return measured.error();
+  TensorMeasurement found;
+  found.metrics = ErrorMetrics::from(measured->sums);
+  found.clipRatio = wholeRatioOf(ratios);
+  return found;
+}
+
 Result<TensorMeasurement> measure(const WeightTensor& tensor, const QuantSpec& spec,
                                   const Executor& executor, const TaskControl& control,
                                   const MeasureOptions& options) {
+  if (measuredInOnePass(spec, options)) return measureAtOnce(tensor, spec, executor, control);
+  auto chosen = measureChoice(tensor, spec, executor, control, options.importance);
+  if (!chosen) return chosen.error();
   TensorMeasurement found;
-  found.storage = storageCostOf(spec, tensor.rows(), tensor.cols());
-  Coding coding{spec, codecOf(spec), layoutOf(spec, tensor.rows(), tensor.cols())};
-  const auto given = givenRatios(spec.clip);
-  if (given && coding.scalesStandAlone() && !options.bestRatio && options.importance.empty()) {
-    auto measured = surveyAndMeasure(tensor, coding, *given, executor, control);
-    if (!measured) return measured.error();
-    found.metrics = ErrorMetrics::from(measured->sums);
-    found.clipRatio = wholeRatioOf(*given);
-    return found;
+  found.metrics = ErrorMetrics::from(chosen->measured.sums);
+  found.clipRatio = wholeRatioOf(chosen->choice.ratios);
+  if (chosen->choice.curve.ratios.empty() && options.bestRatio) {
+    const Coding searching = chosen->coding.withClip({ClipPolicy::Kind::SearchTensor, 1.0});
+    auto choice = chooseClip(tensor, searching, executor, control, options.importance);
+    if (!choice) return choice.error();
+    chosen->choice.curve = std::move(choice->curve);
   }
-
-  const auto survey = surveyFinite(tensor, executor, control);
-  if (!survey) return survey.error();
-  coding = codingOf(tensor, spec, *survey);
-  auto choice = chooseClip(tensor, coding, executor, control, options.importance);
-  if (!choice) return choice.error();
-  auto measured = measureQuantization(tensor, coding, choice->ratios, executor, control);
-  if (!measured) return measured.error();
-  found.metrics = ErrorMetrics::from(measured->sums);
-  found.clipRatio = wholeRatioOf(choice->ratios);
-  if (choice->curve.ratios.empty() && options.bestRatio) {
-    auto curve = clipCurveOf(tensor, coding, executor, control);
-    if (!curve) return curve.error();
-    choice->curve = std::move(*curve);
+  if (!chosen->choice.curve.ratios.empty()) {
+    found.bestRatio = chosen->choice.curve.bestRatio();
   }
-  if (!choice->curve.ratios.empty()) found.bestRatio = choice->curve.bestRatio();
   return found;
 }
 
@@ -81,6 +89,7 @@ Result<TensorMeasurement> measureTensor(const WeightTensor& tensor, const QuantS
   if (auto status = spec.validate(); !status) return status.error();
   auto found = withinMemory(tensor.info().name,
                             [&] { return measure(tensor, spec, executor, control, options); });
+  if (found) found->storage = storageCostOf(spec, tensor.rows(), tensor.cols());
   if (auto status = tensor.intact(); !status) return status.error();
   return found;
 }

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "core/base/memory_border.h"
-#include "core/quant/clip_search.h"
+#include "core/engine/measured_choice.h"
 
 namespace quantoscope {
 
@@ -12,25 +12,21 @@ namespace {
 Result<ExportTensor> quantize(const WeightTensor& tensor, const QuantSpec& spec,
                               const QuantizeOptions& options, const Executor& executor,
                               const TaskControl& control, std::span<const float> importance) {
-  const auto survey = surveyFinite(tensor, executor, control);
-  if (!survey) return survey.error();
-  const Coding coding = codingOf(tensor, spec, *survey);
-  auto choice = chooseClip(tensor, coding, executor, control, importance);
-  if (!choice) return choice.error();
-  auto measured = measureQuantization(tensor, coding, choice->ratios, executor, control);
-  if (!measured) return measured.error();
+  auto found = measureChoice(tensor, spec, executor, control, importance);
+  if (!found) return found.error();
+  auto& [coding, choice, measured] = *found;
   ExportTensor made;
   if (options.withDequantized) {
-    auto values = dequantized(tensor, coding, measured->parameters, executor, control);
+    auto values = dequantized(tensor, coding, measured.parameters, executor, control);
     if (!values) return values.error();
     made.dequantized = std::move(*values);
   }
-  auto codes = quantized(tensor, coding, std::move(measured->parameters), std::move(choice->ratios),
+  auto codes = quantized(tensor, coding, std::move(measured.parameters), std::move(choice.ratios),
                          executor, control);
   if (!codes) return codes.error();
   made.info = tensor.info();
   made.quantized = std::move(*codes);
-  made.metrics = ErrorMetrics::from(measured->sums);
+  made.metrics = ErrorMetrics::from(measured.sums);
   made.storage = storageCostOf(spec, tensor.rows(), tensor.cols());
   return made;
 }

@@ -10,7 +10,8 @@
 
 namespace quantoscope {
 
-/// Holds as many T as were ever in use at the same time: with an Executor, at most its threads.
+/// Holds about as many T as were ever in use at the same time: a thread that looks for one while
+/// another lays one down may make a further one.
 /// Which block gets which T depends on timing, so a T must hold scratch space, or integers whose
 /// sum does not depend on the order; never floating-point sums. Thread-safe, and a lease takes no
 /// lock, so that one may be had for every few rows.

@@ -35,9 +35,9 @@ Coding Coding::onPlainScales() const {
   return other;
 }
 
-bool Coding::scalesStandAlone() const {
+bool standsAlone(const QuantSpec& spec) {
   return !spec.doubleQuant && spec.clip.kind != ClipPolicy::Kind::Optimal &&
-         codec.scaleFormat != ScaleFormat::E4m3;
+         codecOf(spec).scaleFormat != ScaleFormat::E4m3;
 }
 
 Result<Coding> codingOf(const WeightTensor& tensor, const QuantSpec& spec, const Executor& executor,

@@ -11,6 +11,10 @@
 
 namespace quantoscope {
 
+/// Whether a group's parameters follow from its weights and a clip ratio alone under a spec: not
+/// with double quantization, the optimal policy, or a scale that all groups share.
+bool standsAlone(const QuantSpec& spec);
+
 /// A valid spec with what follows from it for one tensor: resolved once by codingOf() and handed
 /// down to every function that quantizes, so that none of them resolves it again. A value; copies
 /// are independent and keep a user's own codebook alive.
@@ -26,9 +30,7 @@ struct Coding {
   /// The same without quantization of the scales.
   Coding onPlainScales() const;
 
-  /// Whether a group's parameters follow from its weights and a clip ratio alone: not with double
-  /// quantization, the optimal policy, or a scale that all groups share.
-  bool scalesStandAlone() const;
+  bool scalesStandAlone() const { return standsAlone(spec); }
 };
 
 /// Resolves a valid spec. Formats with one scale a tensor (nvfp4) take it from the largest

@@ -99,7 +99,8 @@ Result<MeasuredQuantization> measureQuantization(const WeightTensor& tensor, con
                                                  const TaskControl& control = {});
 
 /// The same for weights that nobody surveyed, at ratios that are known without a search, in the
-/// same single pass: NotFinite where they contain NaN or Inf. `coding` must stand alone.
+/// same single pass: NotFinite where they contain NaN or Inf, which kernels pass through without
+/// harm. `coding` must stand alone.
 Result<MeasuredQuantization> surveyAndMeasure(const WeightTensor& tensor, const Coding& coding,
                                               const ClipRatios& ratios, const Executor& executor,
                                               const TaskControl& control = {});

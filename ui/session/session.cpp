@@ -1,6 +1,7 @@
 #include "ui/session/session.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include <QDir>
@@ -572,9 +573,24 @@ void Session::setGroup(std::optional<GroupIndex> chosen) {
 
 // ---- exporting
 
+/// The file that is read, or that an open index names, which a path leads to; else empty.
+QString Session::inputAt(const QString& path) const {
+  std::error_code ignored;
+  for (const auto& open : files_) {
+    for (const std::string& input : open->source->files()) {
+      if (std::filesystem::equivalent(path.toStdString(), input, ignored)) return text(input);
+    }
+  }
+  return {};
+}
+
 void Session::startExport(const QString& what, const QString& path, ExportJob job) {
   if (exporting_) {
     Q_EMIT failed(tr("%1 is still being exported: wait for it or cancel it").arg(exportName_));
+    return;
+  }
+  if (const QString input = inputAt(path); !input.isEmpty()) {
+    Q_EMIT failed(tr("%1 is open and never written to; choose another name").arg(input));
     return;
   }
   exporting_ = true;

@@ -358,6 +358,7 @@ class Session : public QObject {
   void takeCurve(const Question& asked, Result<ClipCurve> curve);
   struct Survey;
   void takeMeasures(std::uint64_t fileId, const std::vector<Survey>& surveyed);
+  QString inputAt(const QString& path) const;
   void takeExport(const QString& what, const QString& path, ExportResult result);
 
   void startActivityClock();

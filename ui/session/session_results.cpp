@@ -1,6 +1,7 @@
 // The session's answers: the analysis, the clip curve and the overview of all tensors.
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -319,16 +320,21 @@ bool Session::startMeasure() {
   if (!environment_.overview || shown.measured == shown.measurable) return false;
   const auto& all = tensors();
   ModelJob job;
-  job.plan = shown.plan;
-  job.load = queuedLoader(shown.source, shown.orientations, io_);
+  job.file = shown.source->path();
+  job.plan.defaultSpec = shown.plan.defaultSpec;
+  std::map<std::string, Orientation> orientations;
   std::vector<Survey> wanted;
   std::unordered_set<std::string> withoutTraits;
   for (std::size_t i = 0; i < all.size() && wanted.size() < kMostInReport; ++i) {
     if (!all[i].quantizable || shown.overview[i].settled) continue;
     wanted.push_back({static_cast<int>(i), orientationOf(all[i])});
     job.tensors.push_back(all[i]);
+    const auto chosen = shown.plan.tensors.find(all[i].name);
+    if (chosen != shown.plan.tensors.end()) job.plan.tensors.insert(*chosen);
+    orientations[all[i].name] = orientationOf(all[i]);
     if (!shown.overview[i].weights) withoutTraits.insert(all[i].name);
   }
+  job.load = queuedLoader(shown.source, std::move(orientations), io_);
   MeasureModelOptions options;
   options.bestRatio = true;
   options.traits = [withoutTraits = std::move(withoutTraits)](const TensorInfo& info) {
@@ -345,7 +351,14 @@ bool Session::startMeasure() {
       surveyed[done++].line = std::move(line);
       return std::chrono::steady_clock::now() - begin <= kReportEvery;
     };
-    const auto status = measureModel(job, options, take, executor, {cancel});
+    const Status status =
+        guarded(job.file, [&] { return measureModel(job, options, take, executor, {cancel}); });
+    if (!status && !isCancelled(status.error()) && done < surveyed.size()) {
+      ModelMeasurement& line = surveyed[done].line;  // the one that it happened at
+      line.spec = job.plan.specFor(job.tensors[done].name);
+      line.measured = status.error();
+      ++done;
+    }
     surveyed.resize(done);
     outbox->post([fileId, surveyed = std::move(surveyed)](Session& session) {
       session.takeMeasures(fileId, surveyed);

@@ -1,10 +1,12 @@
 // Comparing two models, and coding a tensor with scales of somebody else's.
+#include <cmath>
 #include <memory>
 
 #include <QtTest>
 
 #include "core/model/compare_models.h"
 #include "core/model/encode_tensor.h"
+#include "core/quant/number_formats.h"
 #include "core/quant/weight_only.h"
 #include "tests/support/fake_source.h"
 #include "tests/support/quantizing.h"
@@ -89,6 +91,25 @@ class CompareModelTest : public QObject {
       sum += e * e;
     }
     QVERIFY(std::abs(made->metrics->mse - sum / 384) <= 1e-12 * made->metrics->mse);
+  }
+
+  void everyFormatIsCodedAndDecoded() {
+    for (const NumberFormat& format : numberFormats()) {
+      if (!format.isNamed() || format.dtype == Dtype::Int) continue;
+      const QuantSpec spec = QuantSpec{}.withDtype(format.dtype);
+      const WeightTensor tensor = normalTensor(4, 64, 9);
+      const auto parameters =
+          groupParametersOf(tensor, coded(tensor, spec), ClipRatios::whole(1), Executor(1));
+      const Matrix scale(4, parameters->layout.groupsPerRow(), parameters->scale);
+      const auto made = encodeTensor(tensor, spec, scale, std::nullopt);
+      QVERIFY2(made, format.name);
+      const auto sums = errorSumsOf(tensor, coded(tensor, spec), *parameters, Executor(1));
+      const double mse = ErrorMetrics::from(*sums).mse;
+      QVERIFY2(std::abs(made->metrics->mse - mse) <= 1e-12 * mse, format.name);
+      QVERIFY2(made->quantized.codes ==
+                   quantizedAt(tensor, spec, ClipRatios::whole(1), Executor(1))->codes,
+               format.name);
+    }
   }
 
   void aCodeBeyond32BitsIsNamed() {

@@ -1,6 +1,7 @@
 // What measuring a tensor and a model promises: the numbers of the full analysis, in fewer passes.
 #include "core/model/measure_model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -8,6 +9,8 @@
 
 #include <QtTest>
 
+#include "core/kernels/kernels.h"
+#include "core/quant/number_formats.h"
 #include "tests/support/fake_source.h"
 #include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
@@ -27,7 +30,9 @@ QuantSpec specOf(Dtype dtype, ClipPolicy::Kind kind) {
 std::vector<QuantSpec> manySpecs() {
   using Kind = ClipPolicy::Kind;
   std::vector<QuantSpec> specs;
-  for (const Dtype dtype : {Dtype::Int, Dtype::Nf4, Dtype::Mxfp4, Dtype::Nvfp4}) {
+  for (const NumberFormat& format : numberFormats()) {
+    if (!format.isNamed()) continue;
+    const Dtype dtype = format.dtype;
     for (const Kind kind : {Kind::None, Kind::Ratio, Kind::SearchTensor, Kind::SearchRows,
                             Kind::SearchGroups, Kind::Optimal}) {
       specs.push_back(specOf(dtype, kind));
@@ -36,6 +41,12 @@ std::vector<QuantSpec> manySpecs() {
   QuantSpec twice = specOf(Dtype::Int, Kind::None);
   twice.doubleQuant = DoubleQuant{};
   specs.push_back(twice);
+  QuantSpec half = specOf(Dtype::Int, Kind::None);
+  half.scheme = Scheme::Sym;
+  half.halfRange = true;
+  specs.push_back(half);
+  specs.push_back(
+      QuantSpec{}.withDtype(Dtype::Codebook, *makeNamedCodebook("own", {-1, -0.4, 0.1, 0.7, 1.5})));
   return specs;
 }
 
@@ -110,17 +121,26 @@ class MeasureModelTest : public QObject {
   }
 
   void weightsThatAreNotFiniteAreRefusedInTheSameWords() {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const float inf = std::numeric_limits<float>::infinity();
     std::vector<float> values = normalValues(8 * 64, 6);
-    values[3 * 64 + 5] = std::numeric_limits<float>::quiet_NaN();
-    values[7] = std::numeric_limits<float>::infinity();
+    values[3 * 64 + 5] = nan;
+    values[7] = inf;
+    values[5 * 64] = nan;  // the first of its group
+    values[6 * 64] = -inf;
+    std::fill_n(values.begin() + 7 * 64, 32, nan);  // all of it
     const WeightTensor tensor = tensorOf(8, 64, values, "layer/w");
     const auto health = healthOf(tensor, Executor(1));
-    for (const QuantSpec& spec : manySpecs()) {
-      const auto found = measureTensor(tensor, spec, Executor(1));
-      QVERIFY(!found);
-      QCOMPARE(found.error().code, ErrorCode::NotFinite);
-      QCOMPARE(found.error().message, notFiniteError("layer/w", *health).message);
+    for (const kernels::KernelTable* table : kernels::availableKernels()) {
+      QVERIFY(kernels::useKernels(table->name));
+      for (const QuantSpec& spec : manySpecs()) {
+        const auto found = measureTensor(tensor, spec, Executor(1));
+        QVERIFY(!found);
+        QCOMPARE(found.error().code, ErrorCode::NotFinite);
+        QCOMPARE(found.error().message, notFiniteError("layer/w", *health).message);
+      }
     }
+    QVERIFY(kernels::useKernels(kernels::availableKernels().front()->name));
   }
 
   void importanceWeighsTheSearch() {

@@ -9,6 +9,7 @@
 #include "core/io/container_source.h"
 #include "core/io/formats/numpy.h"
 #include "core/io/reader/remote_container.h"
+#include "core/io/registry.h"
 #include "core/io/tensor_source.h"
 #include "tests/core/io/archive_fixture.h"
 #include "tests/core/io/hdf5_fixture.h"

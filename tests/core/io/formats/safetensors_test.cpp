@@ -10,6 +10,7 @@
 #include <QtTest>
 
 #include "core/base/half.h"
+#include "core/io/registry.h"
 #include "core/io/tensor_source.h"
 #include "tests/core/io/safetensors_fixture.h"
 #include "tests/support/test_data.h"

@@ -9,6 +9,7 @@
 
 #include "core/io/container/inflate.h"
 #include "core/io/hdf5/hdf5_file.h"
+#include "core/io/registry.h"
 #include "core/io/tensor_source.h"
 #include "tests/core/io/hdf5_fixture.h"
 #include "tests/support/test_data.h"

@@ -8,6 +8,7 @@
 #include <QtTest>
 
 #include "core/base/half.h"
+#include "core/io/registry.h"
 #include "core/io/tensor_source.h"
 #include "tests/core/io/hdf5_fixture.h"
 

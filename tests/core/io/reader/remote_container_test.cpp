@@ -13,6 +13,7 @@
 
 #include "core/io/container_source.h"
 #include "core/io/registry.h"
+#include "core/io/tensor_source.h"
 #include "tests/core/io/hdf5_fixture.h"
 #include "tests/support/processes.h"
 #include "tests/support/test_data.h"
