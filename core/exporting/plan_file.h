@@ -9,7 +9,7 @@
 
 namespace quantoscope {
 
-/// `{"format":"quantoscope-plan","version":1,...}`, as docs of the command line describe it.
+/// `{"format":"quantoscope-plan","version":1,...}`, as app/cli/README.md describes it.
 Json planToJson(const TuningPlan& plan);
 
 /// The plan in a JSON value; errors begin with `name`, a file for instance.

@@ -8,8 +8,9 @@
 
 namespace quantoscope {
 
-/// All formats, in the order in which they are offered. Command line, window and tests read this
-/// table; adding a format is a pair of files in formats/ and a row here.
+/// All formats, in the order in which they are offered. The window's export menu, `doctor` and
+/// the tests read this table; `quantize` always writes the format `native`. Adding a format is a
+/// pair of files in formats/ and a row here.
 const std::vector<ExportFormat>& exportFormats();
 
 /// The format with this id; InvalidArgument names those there are.

@@ -98,7 +98,7 @@ const char* nameOf(Scheme scheme);
 Result<Scheme> parseScheme(std::string_view text);
 
 /// The number format of a valid spec. What belongs to one tensor, the `tensorScale` of
-/// ScaleFormat::E4m3, is still 1: tensorCodec in quantizer.h sets it. A user's own levels stay the
+/// ScaleFormat::E4m3, is still 1: codingOf in coding.h sets it. A user's own levels stay the
 /// spec's: the codec must not outlive every copy of the spec.
 Codec codecOf(const QuantSpec& spec);
 /// The number format of a valid double quantization: always symmetric.
