@@ -1,4 +1,4 @@
-// One row, one input channel or one group of a tensor, with everything there is to say about it.
+// A report on one row, input channel or group.
 #pragma once
 
 #include <string>

@@ -11,7 +11,7 @@
 namespace quantoscope {
 
 /// A tensor of an opened file, read along certain axes, under a specification. Questions that are
-/// equal have the same answer, whatever it is that is measured. A value type.
+/// equal have the same answer, whatever is measured. A value type.
 struct Question {
   std::uint64_t file = 0;  ///< the caller's number for the file and its present content
   std::string tensor;

@@ -1,4 +1,4 @@
-// What is to say about the weights that somebody points at.
+// Statistics of selected weights.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// Codes from scales that somebody else chose.
+// Codes from given scales.
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// Which place of an array with a place a thread is whose.
+// A small number for each living thread.
 #pragma once
 
 #include <cstddef>

@@ -64,7 +64,7 @@ struct Session::OpenFile {
   }
 };
 
-/// What a tensor of the overview was measured with, and what that led to.
+/// A measured tensor of the overview: how it was read, and the result.
 struct Session::Survey {
   int tensor = 0;
   Orientation orientation = Orientation::Auto;
