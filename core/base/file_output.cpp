@@ -63,7 +63,7 @@ Status PendingFile::create() {
   std::error_code ignored;
   if (std::filesystem::exists(path_, ignored) &&
       !std::filesystem::is_regular_file(path_, ignored)) {
-    return Error{ErrorCode::OutputFailed, path_ + ": is no regular file and is not replaced"};
+    return Error{ErrorCode::OutputFailed, path_ + ": is not a regular file; it cannot be replaced"};
   }
   const Descriptor file(temporary_, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
   if (file.get() < 0) return failure(path_, "cannot be created", errno);

@@ -29,7 +29,7 @@ Status refusalOf(const ExportFormat& format, const Findings& findings) {
   if (first == findings.end()) return ok();
   const auto all = std::count_if(findings.begin(), findings.end(), refuses);
   std::string message = first->line();
-  if (all > 1) message += "; " + std::to_string(all - 1) + " more of the kind";
+  if (all > 1) message += "; and " + std::to_string(all - 1) + " more";
   return Error{ErrorCode::DoesNotFit, message + " (" + format.title + ")"};
 }
 

@@ -166,7 +166,7 @@ class ExportModelTest : public QObject {
     const auto report =
         exportModel(job({}), formatWith(refusals), path("out.bin"), {}, Executor(1));
     QCOMPARE(report.error().code, ErrorCode::DoesNotFit);
-    QCOMPARE(report.error().message, std::string("block/b: no; 1 more of the kind (Test)"));
+    QCOMPARE(report.error().message, std::string("block/b: no; and 1 more (Test)"));
     QCOMPARE(source_->loads.load(), 0);
     QCOMPARE(read("out.bin"), QByteArray("old"));
   }
