@@ -15,7 +15,7 @@
 using namespace quantoscope;
 using namespace quantoscope::test;
 
-class CompareModelTest : public QObject {
+class CompareModelsTest : public QObject {
   Q_OBJECT
 
  private slots:
@@ -123,5 +123,5 @@ class CompareModelTest : public QObject {
   }
 };
 
-QTEST_GUILESS_MAIN(CompareModelTest)
-#include "compare_model_test.moc"
+QTEST_GUILESS_MAIN(CompareModelsTest)
+#include "compare_models_test.moc"
