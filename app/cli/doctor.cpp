@@ -73,7 +73,7 @@ std::vector<std::string> writtenFormats() {
   return formats;
 }
 
-struct Findings {
+struct SystemReport {
   std::string system = valueIn("/etc/os-release", "PRETTY_NAME", '=').value_or(kUnknown);
   std::string kernel = kernelText();
   std::string processor = valueIn("/proc/cpuinfo", "model name", ':').value_or(kUnknown);
@@ -102,7 +102,7 @@ constexpr Confinement kConfinements[] = {
     {"no_new_privileges", "no new privileges", &SandboxReport::noNewPrivileges},
 };
 
-Json sandboxJson(const Findings& found) {
+Json sandboxJson(const SystemReport& found) {
   Json json = Json::object({{"reader", found.reader}});
   for (const Confinement& row : kConfinements) {
     json.set(row.key, found.sandbox ? Json((*found.sandbox).*row.inForce) : Json());
@@ -114,7 +114,7 @@ Json bytesJson(const std::optional<std::uint64_t>& bytes) {
   return bytes ? Json(*bytes) : Json();
 }
 
-Json toJson(const Findings& found) {
+Json toJson(const SystemReport& found) {
   Json libraries = Json::object();
   for (const Library& library : found.libraries) libraries.set(library.name, library.version);
   return Json::object({{"version", QUANTOSCOPE_VERSION},
@@ -137,7 +137,7 @@ std::string bytesText(const std::optional<std::uint64_t>& bytes) {
   return bytes ? formatBytes(static_cast<double>(*bytes)) : kUnknown;
 }
 
-std::string sandboxText(const Findings& found) {
+std::string sandboxText(const SystemReport& found) {
   if (!found.sandbox) return kUnknown;
   std::vector<std::string> words;
   for (const Confinement& row : kConfinements) {
@@ -147,7 +147,7 @@ std::string sandboxText(const Findings& found) {
   return join(words, ", ");
 }
 
-std::string text(const Findings& found) {
+std::string text(const SystemReport& found) {
   std::string all = "Quantoscope " QUANTOSCOPE_VERSION "\n";
   const auto line = [&all](std::string label, const std::string& value) {
     label.resize(22, ' ');
@@ -167,7 +167,7 @@ std::string text(const Findings& found) {
 }
 
 Result<int> doctor(bool json, const Context& context) {
-  Findings found;
+  SystemReport found;
   found.threads = context.executor().threads();
   if (json) {
     context.print(toJson(found));
