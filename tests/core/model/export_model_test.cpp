@@ -134,7 +134,6 @@ class ExportModelTest : public QObject {
   }
 
   void aNativeFileHoldsWhatTheReportTells() {
-    QVERIFY(source_);
     const auto format = findExportFormat("native");
     const auto report =
         exportModel(job(searching()), **format, path("out.h5"), {true}, Executor(1));
