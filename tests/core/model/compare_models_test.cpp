@@ -1,10 +1,11 @@
 // Comparing two models, and coding a tensor with scales of somebody else's.
+#include "core/model/compare_models.h"
+
 #include <cmath>
 #include <memory>
 
 #include <QtTest>
 
-#include "core/model/compare_models.h"
 #include "core/model/encode_tensor.h"
 #include "core/quant/number_formats.h"
 #include "core/quant/weight_only.h"
