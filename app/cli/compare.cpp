@@ -42,7 +42,7 @@ Result<int> compare(const CompareOptions& options, const Context& context) {
   auto other = context.open(options.other);
   if (!other) return other.error();
   auto common = commonTensors(**original, **other, options.globs);
-  if (!common) return common.error();
+  if (!common) return withHint(common.error(), ErrorCode::DoesNotFit, "list shows the names");
   if (common->alone > 0) {
     context.note(std::to_string(common->alone) + " tensors of " + options.original +
                  " are not in " + options.other);

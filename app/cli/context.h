@@ -70,6 +70,12 @@ inline Error wrongUsage(const std::string& message) {
   return {ErrorCode::InvalidArgument, message};
 }
 
+/// The error; if it is of this kind, with a hint at what helps on the command line.
+inline Error withHint(Error error, ErrorCode code, const std::string& hint) {
+  if (error.code == code) error.message += "; " + hint;
+  return error;
+}
+
 /// SHA-256 of a file in hexadecimal digits; cancelled by Ctrl-C.
 Result<std::string> fingerprint(const std::string& file, const Context& context);
 

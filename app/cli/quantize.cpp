@@ -76,7 +76,7 @@ Result<int> quantize(QuantizeWords options, const Context& context) {
   auto plan = planOf(options, **source);
   if (!plan) return plan.error();
   auto chosen = chooseTensors(**source, options.tensors);
-  if (!chosen) return chosen.error();
+  if (!chosen) return withHint(chosen.error(), ErrorCode::DoesNotFit, "list --all shows why");
   auto sha256 = fingerprint(options.file, context);
   if (!sha256) return sha256.error();
   if (!plan->sourceSha256.empty() && plan->sourceSha256 != *sha256) {

@@ -43,8 +43,8 @@ Result<CommonTensors> commonTensors(const TensorSource& original, const TensorSo
     }
   }
   if (!common.pairs.empty()) return common;
-  return Error{ErrorCode::DoesNotFit, original.path() + " and " + other.path() +
-                                          ": no tensor name in common; list shows the names"};
+  return Error{ErrorCode::DoesNotFit,
+               original.path() + " and " + other.path() + ": no tensor name in common"};
 }
 
 Status compareModels(const CompareModelsJob& job,

@@ -39,8 +39,7 @@ Result<std::vector<TensorInfo>> chooseTensors(const TensorSource& source,
   std::copy_if(source.tensors().begin(), source.tensors().end(), std::back_inserter(chosen),
                [](const TensorInfo& info) { return info.quantizable; });
   if (!chosen.empty()) return chosen;
-  return Error{ErrorCode::DoesNotFit,
-               source.path() + ": nothing in it can be quantized; list --all shows why"};
+  return Error{ErrorCode::DoesNotFit, source.path() + ": nothing in it can be quantized"};
 }
 
 TaskControl controlOf(const ModelControl& control, const ModelJob& job, std::size_t index) {
