@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "core/base/printable.h"
-#include "core/base/sha256.h"
 
 namespace quantoscope::cli {
 
@@ -98,8 +97,7 @@ Status Context::checkOutput(const std::string& path, const std::string& source) 
 }
 
 Result<std::string> fingerprint(const std::string& file, const Context& context) {
-  const TaskControl control = context.control("");
-  return sha256OfFile(file, [&control] { return control.cancel.cancelled(); });
+  return sha256OfSource(file, context.control("").cancel);
 }
 
 Result<Target> targetOf(const std::string& file, const std::string& tensor) {

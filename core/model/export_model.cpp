@@ -15,9 +15,9 @@ namespace {
 /// How much of an array is in memory at a time when it is read back.
 constexpr std::size_t kBoxBytes = std::size_t{8} << 20;
 
-Result<std::string> fingerprintOf(const ModelJob& job, const CancelToken& cancel) {
+Result<std::string> sourceFingerprint(const ModelJob& job, const CancelToken& cancel) {
   if (!job.sourceSha256.empty()) return job.sourceSha256;
-  return sha256OfFile(job.file, [&cancel] { return cancel.cancelled(); });
+  return sha256OfSource(job.file, cancel);
 }
 
 /// DoesNotFit with the first refusal, and how many more there are.
@@ -117,7 +117,7 @@ Result<ExportReport> exportModel(const ModelJob& job, const ExportFormat& format
   report.findings = format.check(header);
   if (auto status = refusalOf(format, report.findings); !status) return status.error();
   if (format.content == ExportContent::Tensors) {
-    auto sha256 = fingerprintOf(job, control.cancel);
+    auto sha256 = sourceFingerprint(job, control.cancel);
     if (!sha256) return sha256.error();
     header.sourceSha256 = std::move(*sha256);
   }

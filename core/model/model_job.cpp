@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "core/base/sha256.h"
+
 namespace quantoscope {
 
 ModelJob ModelJob::of(const SharedSource& source, const QuantSpec& spec, Orientation orientation) {
@@ -40,6 +42,10 @@ Result<std::vector<TensorInfo>> chooseTensors(const TensorSource& source,
                [](const TensorInfo& info) { return info.quantizable; });
   if (!chosen.empty()) return chosen;
   return Error{ErrorCode::DoesNotFit, source.path() + ": nothing in it can be quantized"};
+}
+
+Result<std::string> sha256OfSource(const std::string& file, const CancelToken& cancel) {
+  return sha256OfFile(file, [&cancel] { return cancel.cancelled(); });
 }
 
 TaskControl controlOf(const ModelControl& control, const ModelJob& job, std::size_t index) {

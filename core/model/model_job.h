@@ -41,6 +41,9 @@ struct ModelJob {
 Result<std::vector<TensorInfo>> chooseTensors(const TensorSource& source,
                                               const std::vector<std::string>& names = {});
 
+/// The SHA-256 of a file, as sha256OfFile gives it. Ends early with Cancelled.
+Result<std::string> sha256OfSource(const std::string& file, const CancelToken& cancel);
+
 /// How work on a model is watched and stopped from outside.
 struct ModelControl {
   CancelToken cancel;

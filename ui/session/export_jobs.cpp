@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "core/base/file_output.h"
-#include "core/base/sha256.h"
 #include "core/exporting/plan_file.h"
 
 namespace quantoscope::ui {
@@ -13,10 +12,6 @@ namespace {
 ExportResult resultOf(const Status& status) {
   if (!status) return status.error();
   return std::vector<std::string>{};
-}
-
-Result<std::string> fingerprintOf(const std::string& file, const CancelToken& cancel) {
-  return sha256OfFile(file, [cancel] { return cancel.cancelled(); });
 }
 
 }  // namespace
@@ -29,7 +24,7 @@ ExportJob textExport(std::string path, std::string content) {
 
 ExportJob planExport(std::string path, TuningPlan plan) {
   return [path = std::move(path), plan = std::move(plan)](const TaskControl& control) {
-    auto sha256 = fingerprintOf(plan.sourceFile, control.cancel);
+    auto sha256 = sha256OfSource(plan.sourceFile, control.cancel);
     if (!sha256) return ExportResult(sha256.error());
     TuningPlan complete = plan;
     complete.sourceSha256 = *sha256;
