@@ -124,6 +124,10 @@ Status addQuantization(const AnalysisRequest& request, Coding coding, const Exec
 
 }  // namespace
 
+bool AnalysisResult::answers(const WeightTensor& tensor) const {
+  return metrics && !preview && info.rows == tensor.rows() && info.cols == tensor.cols();
+}
+
 std::vector<float> levelsOf(const Codec& codec, float scale, float zeroPoint) {
   std::vector<float> levels;
   if (codec.kind == CodecKind::Codebook) {

@@ -77,6 +77,11 @@ struct AnalysisResult {
   std::optional<SampleSize> preview;
 
   double elapsedMs = 0;
+
+  /// Whether it is a whole answer, no preview and with metrics, to a tensor of this shape: one
+  /// whose coding and clip ratios serve further questions. That it is the very tensor is for the
+  /// caller to hold.
+  bool answers(const WeightTensor& tensor) const;
 };
 
 using SharedResult = std::shared_ptr<const AnalysisResult>;

@@ -27,11 +27,6 @@ std::span<const float> importanceOf(const DetailRequest& request) {
   return request.importance ? request.importance->values() : std::span<const float>();
 }
 
-bool answers(const AnalysisResult& known, const DetailRequest& request) {
-  return known.metrics && !known.preview && known.spec == request.spec &&
-         known.info.rows == request.tensor->rows() && known.info.cols == request.tensor->cols();
-}
-
 /// What the groups' parameters are found from.
 struct Choice {
   Coding coding;
@@ -40,10 +35,11 @@ struct Choice {
 
 Result<Choice> choiceFor(const DetailRequest& request, const Executor& executor,
                          const TaskControl& control) {
-  if (request.known && answers(*request.known, request)) {
-    return Choice{*request.known->coding, request.known->clip.ratios};
-  }
   const WeightTensor& tensor = *request.tensor;
+  const AnalysisResult* known = request.known.get();
+  if (known != nullptr && known->answers(tensor) && known->spec == request.spec) {
+    return Choice{*known->coding, known->clip.ratios};
+  }
   const auto survey = surveyFinite(tensor, executor, control);
   if (!survey) return survey.error();
   Coding coding = codingOf(tensor, request.spec, *survey);

@@ -25,11 +25,7 @@ struct Cut {
 };
 
 Status checkKnown(const PartRequest& request) {
-  const AnalysisResult* known = request.known.get();
-  const bool answers = known != nullptr && known->metrics && !known->preview &&
-                       known->info.rows == request.tensor->rows() &&
-                       known->info.cols == request.tensor->cols();
-  if (answers) return ok();
+  if (request.known && request.known->answers(*request.tensor)) return ok();
   return Error{ErrorCode::InvalidArgument,
                request.tensor->info().name +
                    ": a part needs the whole answer to this tensor, which must be finite"};

@@ -376,14 +376,11 @@ class Selector {
 /// Whether result and detail are whole answers to the tensor under one specification.
 bool answersFit(const SelectionRequest& request) {
   if (!request.result || !request.detail) return false;
-  const AnalysisResult& result = *request.result;
+  const WeightTensor& tensor = *request.tensor;
   const AnalysisDetail& detail = *request.detail;
-  const auto fits = [&](const TensorInfo& info) {
-    return info.rows == request.tensor->rows() && info.cols == request.tensor->cols();
-  };
-  return result.metrics && !result.preview && result.spec == detail.spec && fits(result.info) &&
-         fits(detail.info) && detail.report.codes &&
-         detail.report.distributions.size() == kErrorUnits.size();
+  return request.result->answers(tensor) && request.result->spec == detail.spec &&
+         detail.info.rows == tensor.rows() && detail.info.cols == tensor.cols() &&
+         detail.report.codes && detail.report.distributions.size() == kErrorUnits.size();
 }
 
 }  // namespace
