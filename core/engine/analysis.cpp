@@ -76,10 +76,6 @@ GroupDetail detailOf(const AnalysisRequest& request, const Coding& coding,
   return detail;
 }
 
-std::span<const float> importanceOf(const AnalysisRequest& request) {
-  return request.importance ? request.importance->values() : std::span<const float>();
-}
-
 /// sum of h e^2 / sum of h.
 Result<double> weightedMseOf(const AnalysisRequest& request, const Coding& coding,
                              const GroupParameters& parameters, const Executor& executor,
@@ -103,7 +99,8 @@ Result<double> weightedMseOf(const AnalysisRequest& request, const Coding& codin
 /// The part that needs a finite tensor.
 Status addQuantization(const AnalysisRequest& request, Coding coding, const Executor& executor,
                        const TaskControl& control, AnalysisResult& result) {
-  auto choice = chooseClip(*request.tensor, coding, executor, control, importanceOf(request));
+  auto choice =
+      chooseClip(*request.tensor, coding, executor, control, valuesOf(request.importance));
   if (!choice) return choice.error();
   auto measured = countQuantizationErrors(*request.tensor, coding, choice->ratios, request.bins,
                                           executor, control);

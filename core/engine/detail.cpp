@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/base/memory_border.h"
+#include "core/quant/weighted_search.h"
 
 namespace quantoscope {
 
@@ -13,18 +14,6 @@ using Clock = std::chrono::steady_clock;
 
 double millisecondsSince(Clock::time_point begin) {
   return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-}
-
-Status requireImportance(const WeightTensor& tensor, const Importance* importance) {
-  if (importance == nullptr || importance->values().size() == tensor.cols()) return ok();
-  return Error{ErrorCode::DoesNotFit,
-               tensor.info().name + ": importance has " +
-                   std::to_string(importance->values().size()) + " weights; it must have " +
-                   std::to_string(tensor.cols()) + ", one for each input channel"};
-}
-
-std::span<const float> importanceOf(const DetailRequest& request) {
-  return request.importance ? request.importance->values() : std::span<const float>();
 }
 
 /// What the groups' parameters are found from.
@@ -43,7 +32,7 @@ Result<Choice> choiceFor(const DetailRequest& request, const Executor& executor,
   const auto survey = surveyFinite(tensor, executor, control);
   if (!survey) return survey.error();
   Coding coding = codingOf(tensor, request.spec, *survey);
-  auto choice = chooseClip(tensor, coding, executor, control, importanceOf(request));
+  auto choice = chooseClip(tensor, coding, executor, control, valuesOf(request.importance));
   if (!choice) return choice.error();
   return Choice{std::move(coding), std::move(choice->ratios)};
 }
@@ -80,7 +69,7 @@ Status validate(const ComparisonRequest& request) {
     return Error{ErrorCode::InvalidArgument, "group_size " + std::to_string(request.groupSize) +
                                                  ": allowed are -1 (a whole row) and 1 or more"};
   }
-  return requireImportance(a, request.importance.get());
+  return request.importance ? checkImportance(a, request.importance->values()) : ok();
 }
 
 }  // namespace
@@ -90,13 +79,14 @@ Result<SharedDetail> analyseDetail(const DetailRequest& request, const Executor&
   return withinMemory(request.tensor->info().name, [&]() -> Result<SharedDetail> {
     const auto begin = Clock::now();
     if (auto status = request.spec.validate(); !status) return status.error();
-    if (auto status = requireImportance(*request.tensor, request.importance.get()); !status) {
-      return status.error();
+    if (request.importance) {
+      const Status status = checkImportance(*request.tensor, request.importance->values());
+      if (!status) return status.error();
     }
     const auto choice = choiceFor(request, executor, control);
     if (!choice) return choice.error();
     auto parameters = groupParametersOf(*request.tensor, choice->coding, choice->ratios, executor,
-                                        control, importanceOf(request));
+                                        control, valuesOf(request.importance));
     if (!parameters) return parameters.error();
     auto report = reportOn(request, choice->coding.codec, *parameters, executor, control);
     if (!report) return report.error();

@@ -178,4 +178,8 @@ double Importance::weightedMse(std::span<const double> squaredErrors, std::size_
   return weighted / (sum() * static_cast<double>(rows));
 }
 
+std::span<const float> valuesOf(const std::shared_ptr<const Importance>& importance) {
+  return importance ? importance->values() : std::span<const float>();
+}
+
 }  // namespace quantoscope

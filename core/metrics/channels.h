@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -103,5 +104,8 @@ class Importance {
   explicit Importance(std::vector<float> values) : values_(std::move(values)) {}
   std::vector<float> values_;
 };
+
+/// The channels' weights; empty without importance, where all channels count the same.
+std::span<const float> valuesOf(const std::shared_ptr<const Importance>& importance);
 
 }  // namespace quantoscope
