@@ -65,10 +65,7 @@ Status validate(const ComparisonRequest& request) {
     return Error{ErrorCode::DoesNotFit, shapeText(a) + ", " + shapeText(b) +
                                             "; only tensors of one shape can be compared"};
   }
-  if (request.groupSize < 1 && request.groupSize != -1) {
-    return Error{ErrorCode::InvalidArgument, "group_size " + std::to_string(request.groupSize) +
-                                                 ": allowed are -1 (a whole row) and 1 or more"};
-  }
+  if (auto status = validateGroupSize("group_size", request.groupSize); !status) return status;
   return request.importance ? checkImportance(a, request.importance->values()) : ok();
 }
 

@@ -36,10 +36,7 @@ Status validate(const WinRateRequest& request) {
   for (const QuantSpec* spec : {&request.first, &request.second}) {
     if (auto status = spec->validate(); !status) return status;
   }
-  if (request.groupSize < 1 && request.groupSize != -1) {
-    return Error{ErrorCode::InvalidArgument, "group_size " + std::to_string(request.groupSize) +
-                                                 ": allowed are -1 (a whole row) and 1 or more"};
-  }
+  if (auto status = validateGroupSize("group_size", request.groupSize); !status) return status;
   if (request.bins == 0) return Error{ErrorCode::InvalidArgument, "bins 0: allowed is 1 or more"};
   return ok();
 }

@@ -23,11 +23,6 @@ Error invalid(const std::string& field, const std::string& value, const std::str
   return {ErrorCode::InvalidArgument, field + " " + value + ": allowed are " + allowed};
 }
 
-Status validateGroupSize(const std::string& field, long long size) {
-  if (size == -1 || size >= 1) return ok();
-  return invalid(field, std::to_string(size), "-1 (a whole row) and 1 or more");
-}
-
 Status validateRatio(const std::string& field, double ratio) {
   if (ratio > 0 && ratio <= 1) return ok();
   return invalid(field, formatNumber(ratio), "ratios above 0 up to 1");
@@ -203,6 +198,11 @@ QuantSpec QuantSpec::withDtype(Dtype other, NamedCodebook levels) const {
     spec.halfRange = false;
   }
   return spec;
+}
+
+Status validateGroupSize(const std::string& field, long long size) {
+  if (size == -1 || size >= 1) return ok();
+  return invalid(field, std::to_string(size), "-1 (a whole row) and 1 or more");
 }
 
 const char* nameOf(Scheme scheme) {

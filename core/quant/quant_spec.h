@@ -94,6 +94,9 @@ struct QuantSpec {
   bool operator==(const QuantSpec&) const = default;
 };
 
+/// Whether groups can have this size: -1, a whole row, or 1 and up; the error begins with `field`.
+Status validateGroupSize(const std::string& field, long long size);
+
 const char* nameOf(Scheme scheme);
 Result<Scheme> parseScheme(std::string_view text);
 
