@@ -200,6 +200,13 @@ QuantSpec QuantSpec::withDtype(Dtype other, NamedCodebook levels) const {
   return spec;
 }
 
+QuantSpec QuantSpec::withoutClip() const {
+  QuantSpec spec = *this;
+  spec.clip = {};
+  spec.grid = {};
+  return spec;
+}
+
 Status validateGroupSize(const std::string& field, long long size) {
   if (size == -1 || size >= 1) return ok();
   return invalid(field, std::to_string(size), "-1 (a whole row) and 1 or more");

@@ -87,6 +87,9 @@ struct QuantSpec {
   /// where it does, and the choices that only integers have are dropped where it is none.
   QuantSpec withDtype(Dtype other, NamedCodebook levels = {}) const;
 
+  /// This spec without clip policy and with the default grid: all that a clip curve depends on.
+  QuantSpec withoutClip() const;
+
   /// Whether the choices make sense together; the error names the field, its value and what is
   /// allowed. All functions of core that take a spec expect a valid one.
   Status validate() const;

@@ -9,12 +9,6 @@ namespace quantoscope::ui {
 
 namespace {
 
-QuantSpec withoutClip(QuantSpec spec) {
-  spec.clip = {};
-  spec.grid = RatioGrid{};
-  return spec;
-}
-
 /// Everything that is asked about a pin; the first error, if there is one.
 struct Answer {
   PinReport report;
@@ -37,7 +31,7 @@ Result<Answer> answerTo(const std::shared_ptr<const WeightTensor>& tensor, const
   auto detail = analyseDetail(more, executor, control);
   if (!detail) return detail.error();
   if (!curve) {
-    auto found = searchCurve(*tensor, withoutClip(spec), executor, control, Session::kCurveGrid);
+    auto found = searchCurve(*tensor, spec.withoutClip(), executor, control, Session::kCurveGrid);
     // Some specs have no curve; their other answers stand.
     if (!found && found.error().code == ErrorCode::Cancelled) return found.error();
     if (found) curve = std::make_shared<const ClipCurve>(std::move(*found));

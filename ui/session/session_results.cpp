@@ -28,13 +28,6 @@ constexpr std::size_t kMostInReport = 256;
 /// Cells of the error map at most: more than a screen has pixels for it.
 constexpr std::size_t kMapSide = 512;
 
-/// The clip policy plays no part in a clip curve.
-QuantSpec curveSpec(QuantSpec spec) {
-  spec.clip = {};
-  spec.grid = RatioGrid{};
-  return spec;
-}
-
 }  // namespace
 
 // ---- the analysis
@@ -194,7 +187,7 @@ std::optional<Question> Session::questionUnder(const QuantSpec& asked) const {
 }
 
 std::optional<Question> Session::curveQuestion() const {
-  return questionUnder(curveSpec(spec()));
+  return questionUnder(spec().withoutClip());
 }
 
 SharedCurve Session::curve() const {
