@@ -2,10 +2,9 @@
 #pragma once
 
 #include <exception>
-#include <new>
 #include <string>
 
-#include "core/base/result.h"
+#include "core/base/memory_border.h"
 
 namespace quantoscope::ui {
 
@@ -14,9 +13,7 @@ namespace quantoscope::ui {
 template <typename Work>
 auto guarded(const std::string& what, Work&& work) -> decltype(work()) {
   try {
-    return work();
-  } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::DoesNotFit, what + ": not enough memory"};
+    return withinMemory(what, [&] { return work(); });
   } catch (const std::exception& exception) {
     return Error{ErrorCode::DoesNotFit, what + ": " + exception.what()};
   } catch (...) {
