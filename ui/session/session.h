@@ -23,6 +23,7 @@
 #include "core/engine/selected_weights.h"
 #include "core/io/tensor_source.h"
 #include "core/model/measure_model.h"
+#include "core/model/model_job.h"
 #include "core/parallel/executor.h"
 #include "core/quant/tuning_plan.h"
 #include "ui/session/background_job.h"
@@ -292,7 +293,6 @@ class Session : public QObject {
   struct OpenFile;
   class PlanCommand;
   class OrientationCommand;
-  using SharedTensor = std::shared_ptr<const WeightTensor>;
   using SharedOutbox = std::shared_ptr<Outbox<Session>>;
 
   OpenFile* file() const;
