@@ -1,6 +1,6 @@
 // The number formats: one row each, which everything else reads.
 //
-// To add a format of known arithmetic: an enumerator here; its levels and its row in
+// To add a format of known arithmetic: an enumerator here; its levels, its row and its case in
 // number_formats.cpp. Names, help, error texts, JSON, completion, storage cost, the window's list
 // and its tips follow from the row.
 #pragma once
