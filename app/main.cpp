@@ -44,7 +44,7 @@ struct Arguments {
   QString picture;
   std::optional<QSize> size;
   std::optional<ui::Appearance> appearance;
-  std::optional<ui::MainWindow::Perspective> perspective;
+  std::optional<ui::Perspective> perspective;
 };
 
 std::optional<QSize> parseSize(const QString& text) {
@@ -62,24 +62,14 @@ std::optional<QSize> parseSize(const QString& text) {
   std::exit(kWrongUsage);
 }
 
-struct NamedPerspective {
-  const char* name;
-  ui::MainWindow::Perspective perspective;
-};
-constexpr NamedPerspective kPerspectives[] = {
-    {"inspect", ui::MainWindow::Perspective::Inspect},
-    {"tune", ui::MainWindow::Perspective::Tune},
-    {"compare", ui::MainWindow::Perspective::Compare},
-};
-
 QString perspectiveNames() {
   QStringList names;
-  for (const NamedPerspective& row : kPerspectives) names << QLatin1String(row.name);
+  for (const ui::PerspectiveRow& row : ui::kPerspectives) names << QLatin1String(row.name);
   return names.join(QLatin1String(", "));
 }
 
-ui::MainWindow::Perspective parsePerspective(const QString& name) {
-  for (const NamedPerspective& row : kPerspectives) {
+ui::Perspective parsePerspective(const QString& name) {
+  for (const ui::PerspectiveRow& row : ui::kPerspectives) {
     if (name == QLatin1String(row.name)) return row.perspective;
   }
   refuse(QStringLiteral("--perspective %1: allowed are %2").arg(name, perspectiveNames()));

@@ -1,5 +1,6 @@
 // Docks, splitters and perspectives.
 #include <algorithm>
+#include <iterator>
 
 #include <QAction>
 #include <QCloseEvent>
@@ -14,6 +15,24 @@
 #include "ui/panels/spec_panel.h"
 
 namespace quantoscope::ui {
+
+namespace {
+
+int savedNumber(Perspective perspective) {
+  return std::find_if(std::begin(kPerspectives), std::end(kPerspectives),
+                      [=](const PerspectiveRow& row) { return row.perspective == perspective; })
+      ->saved;
+}
+
+/// The first where the settings hold a number that none has.
+Perspective perspectiveOf(int saved) {
+  for (const PerspectiveRow& row : kPerspectives) {
+    if (row.saved == saved) return row.perspective;
+  }
+  return kPerspectives[0].perspective;
+}
+
+}  // namespace
 
 void MainWindow::resetLayout() {
   for (QDockWidget* dock : {browserDock_, specDock_, metricsDock_}) {
@@ -54,13 +73,12 @@ void MainWindow::arrangeForPerspective() {
 }
 
 void MainWindow::showPerspective(Perspective perspective) {
-  settings_->setPerspective(static_cast<int>(perspective_), kLayoutVersion,
-                            saveState(kLayoutVersion));
+  settings_->setPerspective(savedNumber(perspective_), kLayoutVersion, saveState(kLayoutVersion));
   perspective_ = perspective;
   resetLayout();
-  const QByteArray left = settings_->perspective(static_cast<int>(perspective), kLayoutVersion);
+  const QByteArray left = settings_->perspective(savedNumber(perspective), kLayoutVersion);
   if (!left.isEmpty()) restoreState(left, kLayoutVersion);
-  perspectiveActions_[static_cast<std::size_t>(perspective)]->setChecked(true);
+  perspectiveActions_.at(perspective)->setChecked(true);
 }
 
 /// Qt makes a bar for each place where docks lie upon each other, when it needs one.
@@ -79,8 +97,8 @@ void MainWindow::childEvent(QChildEvent* event) {
 
 void MainWindow::restoreLayout() {
   resize(sizeHint());
-  perspective_ = static_cast<Perspective>(settings_->lastPerspective());
-  perspectiveActions_[static_cast<std::size_t>(perspective_)]->setChecked(true);
+  perspective_ = perspectiveOf(settings_->lastPerspective());
+  perspectiveActions_.at(perspective_)->setChecked(true);
   resetLayout();
   const auto layout = settings_->windowLayout(kLayoutVersion);
   if (!layout) return;
@@ -96,7 +114,7 @@ void MainWindow::restoreLayout() {
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
-  settings_->setLastPerspective(static_cast<int>(perspective_));
+  settings_->setLastPerspective(savedNumber(perspective_));
   settings_->setWindowLayout(
       kLayoutVersion,
       {saveGeometry(), saveState(kLayoutVersion), {rows_->saveState(), topRow_->saveState()}});

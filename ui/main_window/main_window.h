@@ -1,11 +1,13 @@
 // The window: docks, menus, and what connects them to the session.
 #pragma once
 
+#include <map>
 #include <utility>
 #include <vector>
 
 #include <QMainWindow>
 
+#include "ui/main_window/perspectives.h"
 #include "ui/session/session.h"
 #include "ui/session/settings.h"
 
@@ -58,9 +60,7 @@ class MainWindow : public QMainWindow {
   /// The next missing source of a session is this file.
   void locateMissing(const QString& found);
 
-  /// Arrangements of the docks: all of them; settings, clip curve and the model's tensors; the
-  /// comparison.
-  enum class Perspective { Inspect, Tune, Compare };
+  using Perspective = ui::Perspective;
   /// As it was left, or as it was made.
   void showPerspective(Perspective perspective);
   Perspective perspective() const { return perspective_; }
@@ -153,7 +153,7 @@ class MainWindow : public QMainWindow {
   std::vector<Plot*> plots_;
   ClipCurvePlot* curve_ = nullptr;
   Perspective perspective_ = Perspective::Inspect;
-  std::vector<QAction*> perspectiveActions_;
+  std::map<Perspective, QAction*> perspectiveActions_;
   ClipCurveFrame* curveFrame_ = nullptr;
   ClipSpreads* spreads_ = nullptr;
   PlotLinks* links_ = nullptr;

@@ -93,16 +93,12 @@ void MainWindow::createEditMenu() {
 void MainWindow::createViewMenu() {
   QMenu* menu = menuBar()->addMenu(tr("&View"));
   auto* perspectives = new QActionGroup(this);
-  const std::pair<Perspective, QString> arrangements[] = {{Perspective::Inspect, tr("&Inspect")},
-                                                          {Perspective::Tune, tr("&Tune")},
-                                                          {Perspective::Compare, tr("C&ompare")}};
-  for (const auto& [arrangement, name] : arrangements) {
-    const auto key = static_cast<Qt::Key>(Qt::Key_1 + static_cast<int>(arrangement));
-    QAction* action = addAction(menu, {}, name, QKeySequence(Qt::CTRL | key),
-                                [this, shown = arrangement] { showPerspective(shown); });
+  for (const PerspectiveRow& row : kPerspectives) {
+    QAction* action = addAction(menu, {}, tr(row.title), QKeySequence(Qt::CTRL | row.key),
+                                [this, &row] { showPerspective(row.perspective); });
     action->setCheckable(true);
     perspectives->addAction(action);
-    perspectiveActions_.push_back(action);
+    perspectiveActions_[row.perspective] = action;
   }
   menu->addSeparator();
   for (QDockWidget* dock : docks()) menu->addAction(dock->toggleViewAction());

@@ -58,7 +58,7 @@ void Settings::setPerspective(int number, int version, const QByteArray& state) 
 }
 
 int Settings::lastPerspective() const {
-  return std::clamp(store_->value(kLastPerspective).toInt(), 0, 2);
+  return store_->value(kLastPerspective).toInt();
 }
 
 void Settings::setLastPerspective(int number) {

@@ -39,7 +39,7 @@ class Settings {
   /// How the docks of a perspective were left, by its number; empty for another version.
   QByteArray perspective(int number, int version) const;
   void setPerspective(int number, int version, const QByteArray& state);
-  /// The perspective that was shown last; 0 at first.
+  /// The number of the perspective that was shown last; 0 at first.
   int lastPerspective() const;
   void setLastPerspective(int number);
 
