@@ -6,6 +6,8 @@
 #include <QtTest>
 
 #include "app/exit_status.h"
+#include "core/metrics/error_metrics.h"
+#include "core/quant/number_formats.h"
 #include "core/tensor/tensor_info.h"
 #include "tests/support/test_data.h"
 
@@ -119,6 +121,29 @@ class ContractTest : public QObject {
                row.meaning);
     }
     QCOMPARE(matches(page_, "^(\\| [0-9]+ \\| .* \\|)$"), rows);
+  }
+
+  void thePageNamesEveryNumberFormatInItsOrder() {
+    const auto every = [](const NumberFormat&) { return true; };
+    QCOMPARE(matches(page_, "^\\| `--dtype` \\| ([^|]*) \\|"),
+             QStringList{QString::fromStdString(formatNames(every))});
+    QCOMPARE(matches(page_, "takes the published formats \\(([^)]*)\\)"),
+             QStringList{QString::fromStdString(formatNames(&NumberFormat::isPublished))});
+  }
+
+  void thePageNamesEveryMetricInItsOrder() {
+    QStringList keys;
+    for (const MetricRow& row : kMetrics) keys << QString::fromUtf8(row.key);
+    const auto told = [this](const char* pattern) {
+      return matches(matches(page_, pattern).value(0), "\"([a-z_]+)\"");
+    };
+    QCOMPARE(told("^- overview: .*\"best_ratio\",(.*),\"bits_per_weight\""), keys);
+    QStringList withPlace = keys;
+    withPlace.insert(keys.indexOf("max_abs_error") + 1, "max_abs_error_at");
+    QStringList metrics = told("^`(\\{.*\\})`, `storage`$");
+    metrics.removeOne("row");
+    metrics.removeOne("col");
+    QCOMPARE(metrics, withPlace);
   }
 
   void completionOffersVerbsAndOptions() {
