@@ -50,7 +50,8 @@ Workbench::Workbench(Session* session, Settings* settings, PresetStore* presets,
     panel->setAutoFillBackground(true);
     panel->setBackgroundRole(QPalette::Base);
   }
-  // Object names stay as they are: saved layouts know docks by them.
+  // Object names stay as they are: saved layouts know docks by them. A new one for "duelDock",
+  // which its panel has outgrown, is due with the next kLayoutVersion.
   panelDocks_ = {addDock("groupDock", tr("Group"), group_),
                  addDock("comparisonDock", tr("Comparison"), comparison_),
                  addDock("duelDock", tr("Head to Head"), headToHeadPanel_),
