@@ -79,7 +79,7 @@ Verb addCompare(CLI::App& verb) {
   verb.add_option("FILE_A", options->original, "a weight file: the original")->required();
   verb.add_option("FILE_B", options->other, "a weight file: the other version")->required();
   verb.add_option("--tensors", options->globs, "only names that match; * and ? are allowed");
-  verb.add_option("--group-size", options->groupSize, "weights in a group of the worst groups")
+  verb.add_option("--group-size", options->groupSize, "weights per group, for the worst groups")
       ->capture_default_str();
   verb.add_flag("--json", options->json, "print JSON");
   return [options](const Context& context) { return compare(*options, context); };

@@ -33,7 +33,7 @@ Result<TuningPlan> planOf(const QuantizeWords& options, const TensorSource& sour
     return plan;
   }
   if (options.spec.given()) {
-    return wrongUsage("--plan holds the specification; give no options of one beside it");
+    return wrongUsage("--plan holds the specification; give no specification options with it");
   }
   auto plan = readPlan(options.plan);
   if (!plan) return plan.error();

@@ -141,7 +141,7 @@ Verb addSearch(CLI::App& verb) {
   verb.add_option("FILE", options->file, "a weight file, or FILE::/TENSOR")->required();
   verb.add_option("TENSOR", options->tensor, "a name as list prints it");
   verb.add_option("--granularity", options->granularity,
-                  "what has a ratio of its own: tensor, row, group");
+                  "what gets its own ratio: tensor, row, group");
   verb.add_flag("--json", options->json, "print JSON");
   verb.add_flag("--csv", options->csv, "print the curve as CSV");
   options->spec.addTo(verb);

@@ -395,7 +395,8 @@ Result<SharedSelection> selectWeights(const SelectionRequest& request, const Exe
     const auto begin = std::chrono::steady_clock::now();
     if (!answersFit(request)) {
       return Error{ErrorCode::InvalidArgument,
-                   request.tensor->info().name + ": a selection needs the analysis it is made in"};
+                   request.tensor->info().name +
+                       ": a selection needs the analysis and the detail of this tensor"};
     }
     const AnalysisResult& result = *request.result;
     auto parameters =

@@ -34,7 +34,7 @@ std::string withSuffixes(const ContainerFormat& format) {
 
 /// The error for what cannot be opened: what it is, what can be opened, and how to get there.
 Error refusal(const std::string& path, const ContainerFormat* format) {
-  const char* what = format ? format->description : "not a weight file that is known";
+  const char* what = format ? format->description : "not a known weight file";
   const std::string remedy = format && *format->remedy ? std::string("; ") + format->remedy : "";
   return {ErrorCode::UnreadableFile,
           path + ": " + what + "; allowed are " + openableFormatsText() + remedy};

@@ -92,7 +92,7 @@ constexpr NumberFormat kFormats[] = {
     {
         .dtype = Dtype::Fp4,
         .name = "fp4",
-        .tip = "4-bit float as bitsandbytes has it",
+        .tip = "4-bit float as in bitsandbytes",
         .table = fp4,
         .bits = 4,
         .origin = FormatOrigin::WeightOnly,
@@ -100,7 +100,7 @@ constexpr NumberFormat kFormats[] = {
     {
         .dtype = Dtype::Fp4E2m1Bnb,
         .name = "fp4_e2m1_bnb",
-        .tip = "The same levels as fp4, by their other name",
+        .tip = "The same levels as fp4, under another name",
         .table = fp4,
         .bits = 4,
         .origin = FormatOrigin::WeightOnly,
@@ -108,7 +108,7 @@ constexpr NumberFormat kFormats[] = {
     {
         .dtype = Dtype::Fp4E2m1,
         .name = "fp4_e2m1",
-        .tip = "4-bit float as neural-compressor has it; not the OCP format",
+        .tip = "4-bit float as in neural-compressor; not the OCP format",
         .caution = "neural-compressor's table, not the OCP format",
         .table = fp4E2m1,
         .bits = 4,
@@ -134,7 +134,7 @@ constexpr NumberFormat kFormats[] = {
     {
         .dtype = Dtype::Nvfp4,
         .name = "nvfp4",
-        .tip = "NVFP4: blocks of 16 with an fp8 scale, and one scale a tensor",
+        .tip = "NVFP4: blocks of 16 with an fp8 scale, and one scale per tensor",
         .table = e2m1,
         .bits = 4,
         .groupSize = 16,

@@ -165,7 +165,7 @@ const std::vector<Nasty> kNasty = {
   {"outside.json", kDone, "which is no plain file name", bytes(R"({"weight_map": {"a": "../../etc/passwd", "b": "/etc/passwd", "c": "."}})")},
   {"itself.json", kDone, "itself.json: a JSON text", bytes(R"({"weight_map": {"a": "itself.json"}})")},
   {"devices.json", kDone, "zero.h5: not a regular file", bytes(R"({"weight_map": {"a": "zero.h5", "b": "pipe.h5"}})")},
-  {"text.txt", kUnreadable, "not a weight file", bytes("hello\nworld")},
+  {"text.txt", kUnreadable, "not a known weight file", bytes("hello\nworld")},
   {"model.gguf", kUnreadable, "h5py.File", bytes("GGUF" + little(3, 4) + little(~0ull, 8))},
   {"model.onnx", kUnreadable, "h5py.File", bytes("\x08\x07\x12\x07pytorch")},
   {"model.pt", kUnreadable, "torch.load", bytes("\x80\x02}q\x01.")},

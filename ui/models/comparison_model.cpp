@@ -181,7 +181,7 @@ QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
         return tr("Undefined for these weights, or unknown to the version that made the pin");
       }
       if (pin->measure) {
-        return isDifference(column) ? tr("Differences are shown within the baseline's tensor only")
+        return isDifference(column) ? tr("Differences are shown for the baseline's tensor only")
                                     : tr("Not one number for the whole tensor");
       }
       return tr("Not measured yet: choose its tensor to measure it");

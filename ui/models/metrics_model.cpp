@@ -63,7 +63,7 @@ class MetricsModel::Builder {
       if (metric->place == nullptr) continue;
       addText(key + QLatin1String("_at"), tr("    at"), positionText(metrics.*metric->place),
               tr("Where it is, counted from 0: row = output channel, column = input channel; the "
-                 "first of equals"));
+                 "first where several are equal"));
     }
   }
 

@@ -52,7 +52,7 @@ std::string lossOf(const QuantSpec& spec) {
       return "";
     case ClipPolicy::Kind::Ratio:
       return "the clip ratio " + formatNumber(spec.clip.ratio) +
-             " is left out: RTNConfig has no field for it";
+             " is left out: RTNConfig has no such field";
     case ClipPolicy::Kind::SearchTensor:
       if (spec.grid != RatioGrid{}) return "use_mse_search searches its own ratios 1:0.805:40";
       return "";
@@ -155,7 +155,7 @@ ExportFormat neuralCompressorFormat() {
   return {"inc-config",
           "neural-compressor configuration",
           ".json",
-          "Bits, groups and schemes for neural-compressor's RTN, which quantizes by itself",
+          "Bits, groups and schemes for neural-compressor's RTN, which does the quantizing itself",
           ExportContent::Plan,
           neuralCompressorFindings,
           createConfig};

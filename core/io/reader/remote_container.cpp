@@ -324,7 +324,7 @@ Result<SandboxReport> sandboxOfReader(const ReaderSettings& settings) {
   const auto report = answered ? protocol::decodeSandboxReport(message.payload) : std::nullopt;
   if (!report) {
     return Error{ErrorCode::UnreadableFile,
-                 "the reader " + settings.program + " does not tell its sandbox"};
+                 "the reader " + settings.program + " does not report its sandbox"};
   }
   return *report;
 }

@@ -47,7 +47,7 @@ class TensorSourceTest : public QObject {
     QTest::newRow("LFS") << QByteArray("version https://git-lfs.github.com/spec/v1\n")
                          << "a Git LFS pointer";
     QTest::newRow("JSON") << QByteArray("{\"config\": {}}") << "a JSON text";
-    QTest::newRow("text") << QByteArray("hello") << "not a weight file that is known";
+    QTest::newRow("text") << QByteArray("hello") << "not a known weight file";
   }
   void otherFilesAreCalledByTheirName() {
     QFETCH(QByteArray, bytes);

@@ -89,7 +89,7 @@ class RemoteContainerTest : public QObject {
 #endif
     const auto silent = sandboxOfReader(fakeReader());
     QVERIFY(!silent);
-    QVERIFY(silent.error().message.find("does not tell its sandbox") != std::string::npos);
+    QVERIFY(silent.error().message.find("does not report its sandbox") != std::string::npos);
     settings.program = path("none");
     QVERIFY(sandboxOfReader(settings).error().message.find("cannot be started") !=
             std::string::npos);
