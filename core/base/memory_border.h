@@ -1,4 +1,4 @@
-// Where running out of memory becomes an error.
+// Running out of memory as an error.
 #pragma once
 
 #include <new>
@@ -9,14 +9,14 @@
 
 namespace quantoscope {
 
-/// What `work` returns, a Result; where it runs out of memory, DoesNotFit that names `what`, a
+/// Calls `work` and returns its Result; if it runs out of memory, DoesNotFit that names `what`, a
 /// tensor or a file. Everything that `work` allocated is freed by then.
 template <typename Work>
 auto withinMemory(const std::string& what, Work work) -> decltype(work()) {
   try {
     return work();
   } catch (const std::bad_alloc&) {
-  } catch (const std::length_error&) {  // a container was asked for more than there can be
+  } catch (const std::length_error&) {  // a container was asked for more than it can hold
   }
   return Error{ErrorCode::DoesNotFit, what + ": not enough memory"};
 }

@@ -15,7 +15,7 @@ namespace quantoscope {
 Result<std::string> sha256OfFile(const std::string& path,
                                  const std::function<bool()>& cancelled = {});
 
-/// A SHA-256 that grows with the bytes that are added. One thread at a time.
+/// The SHA-256 of bytes that are added piece by piece. One thread at a time.
 class Sha256 {
  public:
   Sha256();
@@ -24,7 +24,7 @@ class Sha256 {
   Sha256& operator=(Sha256&&) noexcept;
 
   void add(const void* data, std::size_t size);
-  /// Of all that was added; empty if the library failed. To be asked once, at the end.
+  /// Of all that was added; empty if the library failed. To be called once, at the end.
   std::string text();
 
  private:

@@ -1,4 +1,4 @@
-// One question about one tensor, answered whole: the numbers behind every view.
+// One question about one tensor: the numbers behind every view.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The second, longer answer about a tensor under a specification, and about two tensors.
+// The second, longer answer: about a tensor under a specification, or about two tensors.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,7 @@ using SharedDetail = std::shared_ptr<const AnalysisDetail>;
 Result<SharedDetail> analyseDetail(const DetailRequest& request, const Executor& executor,
                                    const TaskControl& control = {});
 
-/// An original and somebody else's version of it: what another tool dequantized, say.
+/// An original and another version of it, such as one that another tool dequantized.
 struct ComparisonRequest {
   std::uint64_t id = 0;  ///< copied into the result
   std::shared_ptr<const WeightTensor> original;

@@ -12,7 +12,7 @@ void mix(std::size_t& hash, std::size_t value) {
 
 }  // namespace
 
-/// Of what an edit usually changes; operator== tells the rest apart.
+/// Over what an edit usually changes; operator== distinguishes the rest.
 std::size_t QuestionHash::operator()(const Question& question) const noexcept {
   const QuantSpec& spec = question.spec;
   std::size_t hash = std::hash<std::string>{}(question.tensor);

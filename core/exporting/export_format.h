@@ -1,4 +1,4 @@
-// What an export format is: a row of the table in registry.h, and a pair of files in formats/.
+// An export format: a row of the table in registry.h, and a pair of files in formats/.
 #pragma once
 
 #include <memory>
@@ -42,7 +42,7 @@ struct Finding {
 
   Severity severity = Severity::Note;
   std::string subject;  ///< a tensor's name, or "default" for the default spec of the plan
-  std::string text;     ///< one line: what is lost or in the way, and what is allowed
+  std::string text;     ///< one line: what is lost or refused, and what is allowed
 
   /// "subject: text".
   std::string line() const { return subject + ": " + text; }

@@ -1,4 +1,4 @@
-// What the programs are made of, apart from Qt.
+// The libraries that the programs are built with, apart from Qt.
 #pragma once
 
 #include <string>

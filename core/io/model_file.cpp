@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What an error lists before it counts the rest.
+/// How many names an error lists before it counts the rest.
 constexpr std::size_t kListedNames = 8;
 
 struct Contents {
@@ -24,7 +24,7 @@ struct Contents {
   std::vector<std::string> others;  ///< with a slash behind folders, and what they are if known
 };
 
-/// Suffixes are compared as other systems do: MODEL.H5 is one, too.
+/// Suffixes are compared in any case, as other systems do: MODEL.H5 counts, too.
 bool hasSuffix(std::string_view name, std::string_view suffix) {
   const auto lower = [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;

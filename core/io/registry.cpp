@@ -19,7 +19,7 @@ namespace quantoscope {
 namespace {
 
 /// Of two that are equally likely the first counts: PyTorch's archives may contain the names by
-/// which other archives are told.
+/// which other archives are recognized.
 constexpr std::array<const ContainerFormat*, 11> kFormats = {
     &kHdf5Format,   &kPyTorchFormat, &kKerasFormat,      &kSafetensorsFormat,
     &kNumpyFormat,  &kIndexFormat,   &kGgufFormat,       &kOnnxFormat,
@@ -32,7 +32,7 @@ std::string withSuffixes(const ContainerFormat& format) {
   return std::string(format.name) + " (" + join(suffixes, ", ") + ")";
 }
 
-/// The error for what cannot be opened: what it is, what can be opened, and how to get there.
+/// The error for what cannot be opened: what it is, what can be opened, and how to convert it.
 Error refusal(const std::string& path, const ContainerFormat* format) {
   const char* what = format ? format->description : "not a known weight file";
   const std::string remedy = format && *format->remedy ? std::string("; ") + format->remedy : "";
@@ -95,7 +95,7 @@ bool mayNameFilesBeside(const std::string& path) {
 }
 
 Result<SharedContainer> openContainer(const std::string& path, const OpenOptions& options) {
-  // A part names no parts: an index must not lead to another one.
+  // A part cannot name parts: an index must not lead to another index.
   const PartOpener openPart = [&options](const std::string& part) {
     return openAsItIs(part, options, {});
   };

@@ -74,7 +74,7 @@ std::vector<std::string> nearestNames(const std::vector<TensorInfo>& tensors,
   return names;
 }
 
-/// Where the first "::" stands before which there is a folder, or something that is no folder.
+/// Where the first "::" is that follows an existing folder, or an existing file.
 std::size_t endOfExisting(std::string_view text, bool folder) {
   std::error_code code;
   for (std::size_t at = text.find("::"); at != std::string_view::npos;

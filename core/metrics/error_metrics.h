@@ -217,7 +217,7 @@ consteval const MetricRow& metricOf(std::string_view key) {
 
 /// "dB", "weight²"; empty where there is none.
 const char* textOf(MetricUnit unit);
-/// Whether numbers need it beside them: the weights' own unit goes without saying.
+/// Whether numbers are shown with it: the weights' own unit is understood.
 bool saysUnit(MetricUnit unit);
 
 /// All metrics as people read them: one aspect after the other.

@@ -8,7 +8,7 @@
 
 namespace quantoscope {
 
-/// Every metric by its key, and behind it where its value is found: "max_abs_error_at".
+/// Every metric by its key; where it has a place, "max_abs_error_at" after it.
 Json toJson(const ErrorMetrics& metrics);
 
 /// Adds the number of every metric to `json`, null where there are no metrics.

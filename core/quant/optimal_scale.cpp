@@ -114,7 +114,7 @@ struct OptimalScaleFinder::Worker {
     constexpr int kSign = 0x8000;
     constexpr int kLargest = 0x7bff;
     OptimalScale best = unclipped();
-    if (!std::isfinite(best.scale)) return best;  // refused, as it is without a search
+    if (!std::isfinite(best.scale)) return best;  // refused later, as without a search
     const ScaleSweep::Best real = sweep.find(weights, importance);
     if (!real.found) return best;
     const int nearest = halfFromFloat(static_cast<float>(real.scale));

@@ -44,7 +44,7 @@ Status validateDoubleQuant(const DoubleQuant& dq) {
   if (!isPublished(dq.dtype)) {
     return invalid("double_quant_dtype", nameOf(dq.dtype), formatNames(&NumberFormat::isPublished));
   }
-  // The default, 8, is none of a table's bits, but nobody chose it.
+  // The default, 8, fits no table, but nobody chose it.
   const auto own = prescribedBits(dq.dtype);
   if (own && dq.bits != *own && dq.bits != DoubleQuant{}.bits) {
     return invalid("double_quant_bits", std::to_string(dq.bits),

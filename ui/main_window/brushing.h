@@ -1,4 +1,4 @@
-// Weights that are selected in one view, shown in all.
+// Weights that are selected in one view and shown in all.
 #pragma once
 
 #include <vector>

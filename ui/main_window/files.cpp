@@ -19,7 +19,7 @@ namespace quantoscope::ui {
 
 namespace {
 
-/// What core/io opens, all in one, and anything else: files are told by what they contain.
+/// Everything that core/io opens in one filter, and any file: formats are recognized by content.
 QStringList weightFilters() {
   QStringList patterns;
   for (const ContainerFormat* format : containerFormats()) {

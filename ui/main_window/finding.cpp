@@ -20,7 +20,7 @@ QString plain(QString text) {
   return text.remove(QLatin1Char('&'));
 }
 
-/// The menu is part of what an action of a submenu does: "Plot Image › Clip Curve…".
+/// An action of a submenu is named with its menu: "Plot Image › Clip Curve…".
 QString nameOf(const QAction& action, const QMenu& menu, const QMenuBar& bar) {
   const QString name = plain(action.text());
   if (bar.actions().contains(menu.menuAction())) return name;

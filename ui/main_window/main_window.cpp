@@ -213,7 +213,7 @@ void MainWindow::connectSession() {
   connect(session_, &Session::curveChanged, this, &MainWindow::showCurve);
   connect(session_, &Session::selectionChanged, this, &MainWindow::updateActions);
   connect(session_, &Session::specChanged, this, [this] {
-    // It was about the previous state, unless it says that another of several files failed.
+    // It was about the previous state, unless it reports that another of several files failed.
     // An offer stays until it is taken or dismissed.
     const bool opening = session_->activity().kind == Activity::Kind::Opening;
     if (!opening && !messages_->offersSomething()) messages_->clear();

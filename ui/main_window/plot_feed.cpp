@@ -38,7 +38,7 @@ void PlotFeed::setPins(const std::vector<PinOverlay>& pins) {
 void PlotFeed::showResult() {
   const SharedResult result = session_->result();
   if (result != shown_) showNewResult();
-  // A preview is no stale answer but a rough one, as the status bar says.
+  // A preview is not stale but rough, as the status bar says.
   const QString estimate =
       result && result->preview && !session_->resultIsCurrent()
           ? tr("preview of %1 weights").arg(QLocale().toString(result->preview->sampled))
@@ -58,7 +58,7 @@ void PlotFeed::showNewResult() {
   }
 }
 
-/// The last detail stays until the next is there, unless it is another tensor's.
+/// The last detail stays until the next one arrives, unless it is another tensor's.
 void PlotFeed::showDetail() {
   const SharedDetail detail = session_->detail();
   const bool nothing = session_->currentTensor().isEmpty() ||
@@ -76,7 +76,7 @@ void PlotFeed::showStale() {
   const Activity activity = session_->activity();
   const bool awaited =
       !session_->currentTensor().isEmpty() && !session_->detail() && !activity.idle();
-  // Only what is about to be replaced: after a stop nothing is, and the message bar says so.
+  // Only what is about to be replaced: after a stop nothing is, as the message bar says.
   const SharedResult result = session_->result();
   const bool overtaken =
       result && !result->preview && !session_->resultIsCurrent() && activity.foreground();

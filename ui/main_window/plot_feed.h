@@ -1,4 +1,4 @@
-// What fills the plots.
+// Hands answers to the plots.
 #pragma once
 
 #include <vector>
@@ -21,7 +21,7 @@ class PlotFeed : public QObject {
   /// All must outlive the feed.
   PlotFeed(Session* session, std::vector<Plot*> plots, QObject* parent);
 
-  /// Lays pins over the plots that know how.
+  /// Overlays pins on the plots that support it.
   void setPins(const std::vector<PinOverlay>& pins);
   /// Marks what is out of date; to be called when a plot begins to show something else.
   void showStale();

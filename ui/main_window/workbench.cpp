@@ -142,8 +142,8 @@ void Workbench::arrangeForComparison() {
                        Qt::Horizontal);
 }
 
-/// A pin that was made before its answer was there, without a curve, or by a version that knew
-/// fewer metrics, gets them when they come.
+/// A pin that was made before its answer arrived, without a curve, or by a version that knew fewer
+/// metrics, gets them when they arrive.
 void Workbench::completePins() {
   if (!session_->resultIsCurrent()) return;
   const SharedResult result = session_->result();

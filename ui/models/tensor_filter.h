@@ -38,12 +38,12 @@ struct TensorFacts {
 /// | dtype:f16 | the dtype is, or begins with, this one; f16, bf16, f32, f64, f8 are understood |
 /// | layer:3, spec:nf4 | the layer, or the assigned configuration, contains it, in any case |
 /// | shape:>1M | the number of weights compares so; rows:, cols: and size: (bytes) likewise |
-/// | sqnr:<20 | the measured SQNR in dB compares so; every metric of kMetrics does, as it is shown
-/// | | clip:<1 | the best clip ratio compares so; bits:, kurtosis: and outliers: likewise | | -word
-/// | the word does not hold |
+/// | sqnr:<20 | the measured SQNR in dB compares so; likewise every metric, in its shown unit |
+/// | clip:<1 | the best clip ratio compares so; bits:, kurtosis: and outliers: likewise |
+/// | -word | the word does not hold |
 ///
 /// Comparisons are <, <=, >, >= and =, which may be left out; k, M and G stand for thousands,
-/// millions and milliards. What is not measured yet meets no comparison. A value type.
+/// millions and billions. What is not measured yet meets no comparison. A value type.
 class TensorFilter {
  public:
   /// Never fails: a word that is not understood is left out, and `problem` says what is allowed.

@@ -1,4 +1,4 @@
-// A line across the window that says what happened and blocks nothing.
+// A line across the window that reports what happened, without blocking anything.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// Work in the background for others than the session.
+// Background work that parts other than the session ask for.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,7 @@ namespace quantoscope::ui {
 
 /// One piece of work on the current tensor.
 struct BackgroundJob {
-  /// Called on the GUI thread with nothing but its own knowledge.
+  /// Called on the GUI thread; knows nothing but what it holds.
   using Delivery = std::function<void()>;
 
   QString text;  ///< for a status line: "Comparing nf4 g64 and int4 g128"
@@ -43,8 +43,8 @@ struct BackgroundJob {
   }
 };
 
-/// What is wanted now, if anything. Called on the GUI thread, whenever the session could begin with
-/// it; must ask for nothing that was delivered already.
+/// What is wanted now, if anything. Called on the GUI thread whenever the session could begin with
+/// it; must not ask again for what was delivered already.
 using BackgroundJobSource = std::function<std::optional<BackgroundJob>()>;
 
 }  // namespace quantoscope::ui

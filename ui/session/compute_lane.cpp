@@ -61,7 +61,7 @@ void ComputeLane::work(const std::shared_ptr<State>& state) {
     lock.unlock();
     try {
       entry->job(entry->cancel);
-    } catch (...) {  // out of this function it would end the program
+    } catch (...) {  // outside of this function it would end the program
     }
     entry.reset();
     lock.lock();

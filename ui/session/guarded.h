@@ -1,4 +1,4 @@
-// Work on another thread, from which nothing thrown may get out.
+// Work on another thread, which nothing thrown may leave.
 #pragma once
 
 #include <exception>
@@ -8,8 +8,8 @@
 
 namespace quantoscope::ui {
 
-/// Calls `work`, which returns a Result, and returns what it does. What it throws becomes an error
-/// that begins with `what`, a tensor or a file: there is no end of a thread that could catch it.
+/// Calls `work`, which returns a Result, and returns that. What it throws becomes an error that
+/// begins with `what`, a tensor or a file: on another thread nobody else could catch it.
 template <typename Work>
 auto guarded(const std::string& what, Work&& work) -> decltype(work()) {
   try {

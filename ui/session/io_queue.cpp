@@ -75,7 +75,7 @@ void IoQueue::work(const std::shared_ptr<State>& state) {
     lock.unlock();
     try {
       job(state->closing);
-    } catch (...) {  // out of this function it would end the program
+    } catch (...) {  // outside of this function it would end the program
     }
     job = nullptr;
     lock.lock();

@@ -45,7 +45,7 @@ class PinReports : public QObject {
   Session* session_;
   PinStore* pins_;
   std::unordered_map<Question, PinReport, QuestionHash> reports_;
-  std::unordered_set<Question, QuestionHash> refused_;  ///< tried in vain
+  std::unordered_set<Question, QuestionHash> refused_;  ///< tried without success
 };
 
 }  // namespace quantoscope::ui

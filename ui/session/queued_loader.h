@@ -1,4 +1,4 @@
-// How work on a whole model reads its tensors in the window.
+// How the window reads tensors for work on a whole model.
 #pragma once
 
 #include <map>

@@ -72,7 +72,7 @@ Session::Session(Environment environment, QObject* parent)
   painted_.setSingleShot(true);
   painted_.setInterval(kPaintMs);
   connect(&painted_, &QTimer::timeout, this, [this] { painting_.release(); });
-  // The first to hear of it, so that others are told how long it has taken.
+  // Connected first, so that others can be told how long it has taken.
   connect(this, &Session::activityChanged, this, &Session::startActivityClock);
 }
 
@@ -208,7 +208,7 @@ void Session::takeSource(const Opening& opening, Result<SharedSource> source) {
   if (!source) {
     if (!isCancelled(source.error())) Q_EMIT failed(text(source.error().message));
   } else if (opening.options.control.cancel.cancelled()) {
-    // Opened before the cancellation reached it.
+    // It was opened before the cancellation reached it.
   } else {
     Q_EMIT fileOpened(opening.path);
     addFile(opening, std::move(*source));

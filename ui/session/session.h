@@ -36,7 +36,7 @@ namespace quantoscope::ui {
 
 using SharedCurve = std::shared_ptr<const ClipCurve>;
 
-/// What is known of a tensor without its being shown.
+/// What is known about a tensor that is not shown.
 struct TensorOverview {
   std::optional<TensorMeasurement> measure;
   bool finite = true;                   ///< with false there is no measure
@@ -75,7 +75,7 @@ struct Activity {
   qint64 elapsedMs = 0;
 
   bool idle() const { return kind == Kind::Idle; }
-  /// Whether the user waits for it; all else is done in the background.
+  /// Whether the user is waiting for it; everything else is background work.
   bool foreground() const;
 };
 
@@ -373,7 +373,7 @@ class Session : public QObject {
   YieldGate previewGate_;     ///< held while a preview is computed and shown
   YieldGate foregroundGate_;  ///< held while the user waits for an answer
   Executor exactExecutor_;    ///< stands back for previews
-  Executor patientExecutor_;  ///< stands back for all that the user waits for
+  Executor patientExecutor_;  ///< yields to everything that the user waits for
   YieldGate::Hold painting_;
   QTimer painted_;
   SharedOutbox outbox_;
@@ -404,14 +404,14 @@ class Session : public QObject {
 
   SharedDetail detail_;
   std::optional<Question> detailOf_;      ///< what detail_ answers
-  std::optional<Question> failedDetail_;  ///< what was tried in vain last
+  std::optional<Question> failedDetail_;  ///< the last one that failed
   std::optional<Selection> selection_;
   std::uint64_t lastSelection_ = 0;  ///< counts choices of selection_
   SharedSelection selected_;
   std::optional<SelectionQuestion> selectedOf_;                     ///< what selected_ answers
-  std::optional<SelectionQuestion> failedSelection_;                ///< what was tried in vain last
+  std::optional<SelectionQuestion> failedSelection_;                ///< the last one that failed
   std::unordered_map<Question, SharedCurve, QuestionHash> curves_;  ///< by curveQuestion()
-  std::optional<Question> failedCurve_;                             ///< what was tried in vain last
+  std::optional<Question> failedCurve_;                             ///< the last one that failed
   QString curveProblem_;
   std::optional<Activity::Kind> background_;
   std::optional<Question> backgroundOf_;  ///< of the detail or the curve that is computed

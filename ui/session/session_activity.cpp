@@ -1,4 +1,4 @@
-// What the session says that it does.
+// What the session reports about its activity.
 #include <algorithm>
 #include <utility>
 
@@ -28,7 +28,7 @@ bool Activity::foreground() const {
 
 Activity Session::activity() const {
   Activity now = activityWithoutTime();
-  // Until a change was announced, what began just now has taken no time.
+  // Until the change is announced, an activity that began just now has taken no time.
   if (!now.idle() && now.kind == announced_) now.elapsedMs = since_.elapsed();
   return now;
 }

@@ -13,7 +13,7 @@ void Session::setSelection(std::optional<Selection> selection) {
   Q_EMIT selectionChanged();
   if (!selection_) return;
   halted_ = false;
-  // Other work in the background waits for it, but not the detail, which it needs.
+  // Other background work waits for it, except the detail, which it needs.
   if (background_ != Activity::Kind::Reporting) standBack();
   pumpBackground();
 }

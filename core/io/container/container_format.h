@@ -1,4 +1,4 @@
-// What there is to know of one format of weight files.
+// One format of weight files.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@
 
 namespace quantoscope {
 
-/// How surely the first bytes tell a format.
+/// How certain a format is by the first bytes.
 enum class Likeness {
   None,
   Weak,    ///< a few bytes that other files may have by chance, or a damaged file

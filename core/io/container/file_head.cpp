@@ -11,7 +11,7 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 
-/// What keeps `path` from being read at all; empty if nothing does.
+/// Why `path` cannot be read at all; empty if it can.
 std::string accessProblem(const std::string& path) {
   std::error_code code;
   const auto status = std::filesystem::status(path, code);

@@ -54,7 +54,7 @@ struct StoredFile {
   bool operator==(const StoredFile&) const = default;
 };
 
-/// Whether this is the name of a file in the same folder: nothing that leads out of it.
+/// Whether this is the name of a file in the same folder, not a path that leads out of it.
 inline bool isPlainName(std::string_view name) {
   return !name.empty() && name != "." && name != ".." &&
          name.find_first_of(std::string_view("/\0", 2)) == std::string_view::npos;

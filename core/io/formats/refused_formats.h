@@ -1,4 +1,4 @@
-// Formats that people try to open and that cannot be.
+// Formats that are recognized and refused.
 #pragma once
 
 #include "core/io/container/container_format.h"
@@ -9,7 +9,7 @@ extern const ContainerFormat kPyTorchFormat;     ///< a zip archive or a pickle 
 extern const ContainerFormat kGgufFormat;        ///< llama.cpp's
 extern const ContainerFormat kOnnxFormat;        ///< a protobuf message
 extern const ContainerFormat kTfLiteFormat;      ///< a FlatBuffer
-extern const ContainerFormat kLfsPointerFormat;  ///< what stands for a file in a Git checkout
+extern const ContainerFormat kLfsPointerFormat;  ///< stands for a file in a Git checkout
 extern const ContainerFormat kZipFormat;         ///< an archive of no other format
 
 }  // namespace quantoscope

@@ -221,8 +221,8 @@ Result<SharedContainer> parse(const SharedByteSource& bytes, const std::string& 
   return SharedContainer(std::move(container));
 }
 
-/// A length, then the JSON object of that length. Weak: a length that cannot be, behind which a
-/// JSON object of arrays begins all the same.
+/// A length, then the JSON object of that length. Weak: an impossible length, followed all the same
+/// by a JSON object of arrays.
 Likeness sniff(const FileHead& head) {
   const std::string& start = head.start;
   if (start.size() <= kLengthBytes || start[kLengthBytes] != '{') return Likeness::None;

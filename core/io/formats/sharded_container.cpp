@@ -220,7 +220,7 @@ constexpr const char* kSuffixes[] = {".safetensors.index.json", ".weights.json"}
 
 }  // namespace
 
-/// No MIME type: most JSON files are no index.
+/// No MIME type: most JSON files are not an index.
 constinit const ContainerFormat kIndexFormat = {
     .name = "index of several files",
     .description = "a JSON text",

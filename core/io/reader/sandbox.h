@@ -1,4 +1,4 @@
-// Giving up rights.
+// Confining the process that reads a file.
 #pragma once
 
 #include <cstdint>
