@@ -383,7 +383,7 @@ class FilesTest : public QObject {
       fixture.array("w", {2, 2}, words,
                     {.fileType = H5T_STD_U16LE, .memoryType = H5T_NATIVE_UINT16});
     }
-    verifyOneError(run({"inspect", file, "w"}), kDoesNotFit, "--bfloat16 reads it so");
+    verifyOneError(run({"inspect", file, "w"}), kDoesNotFit, "use --bfloat16");
     const Run asked = run({"--bfloat16", "inspect", file, "w", "--group-size", "2", "--json"});
     QVERIFY2(asked.status == kDone, asked.err);
     const Json json = *parseJson(asked.out.toStdString(), "stdout");

@@ -89,7 +89,7 @@ class ModelFileTest : public QObject {
     QVERIFY2(message.ends_with("; found: pytorch_model.bin (a PyTorch file), readme, unet/"),
              message.c_str());
     for (int i = 0; i < 10; ++i) write(QStringLiteral("note%1").arg(i));
-    QVERIFY2(refused().ends_with("note6 and 5 more"), refused().c_str());
+    QVERIFY2(refused().ends_with("note7 and 5 more"), refused().c_str());
   }
 
   void aFolderIsOpenedAsItsFile() {

@@ -343,7 +343,7 @@ class SafetensorsTest : public QObject {
   }
 
   void realFilesAgreeWithEachOther() {
-    const std::string folder = test::sharedDataPath("weights/llama2c_stories260K");
+    const std::string folder = test::sharedDataPath("weights/stories260K");
     if (folder.empty()) QSKIP("the public weight files are absent");
     const auto wide = openTensorSource(folder + "/stories260K_f32.safetensors");
     const auto narrow = openTensorSource(folder + "/stories260K_bf16.safetensors");
