@@ -142,7 +142,8 @@ void MainWindow::collectPlots() {
 
 std::vector<QDockWidget*> MainWindow::docks() const {
   std::vector<QDockWidget*> all = {browserDock_, specDock_, metricsDock_};
-  all.insert(all.end(), workbench_->docks().begin(), workbench_->docks().end());
+  const std::vector<QDockWidget*> further = workbench_->docks();
+  all.insert(all.end(), further.begin(), further.end());
   return all;
 }
 
