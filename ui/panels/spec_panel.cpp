@@ -253,18 +253,14 @@ void SpecPanel::addFormat(QFormLayout* form) {
   halfRange_ = new QCheckBox(tr("H&alf range"), this);
   halfRange_->setObjectName(QStringLiteral("halfRange"));
   halfRange_->setAccessibleName(tr("Half range"));
-  auto* ranges = new QHBoxLayout;
-  ranges->setSpacing(12);
-  ranges->addWidget(fullRange_);
-  ranges->addWidget(halfRange_);
-  ranges->addStretch(1);
 
   form->addRow(sectionTitle(tr("Number format"), this));
   form->addRow(tr("&Type"), dtype_);
   form->addRow(tr("&Bits"), bits_);
   form->addRow(tr("&Group size"), groupSize_);
   form->addRow(tr("Sche&me"), scheme_);
-  form->addRow(QString(), ranges);
+  form->addRow(QString(), fullRange_);
+  form->addRow(QString(), halfRange_);
 }
 
 void SpecPanel::addClipping(QFormLayout* form) {
