@@ -22,7 +22,7 @@ QString plain(QString text) {
 
 /// An action of a submenu is named with its menu: "Plot Image › Clip Curve…".
 QString nameOf(const QAction& action, const QMenu& menu, const QMenuBar& bar) {
-  const QString name = plain(action.text());
+  QString name = plain(action.text());
   if (bar.actions().contains(menu.menuAction())) return name;
   return QStringLiteral("%1 › %2").arg(plain(menu.title()), name);
 }
