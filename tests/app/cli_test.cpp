@@ -546,14 +546,14 @@ class CliTest : public QObject {
     QVERIFY(help.contains(formatNames(&NumberFormat::isNamed).c_str()));
     QVERIFY(help.contains((": " + formatNames(&NumberFormat::isPublished)).c_str()));
     const auto completed = [](const char* option, const char* begun) {
+      const QString script =
+          "source \"$1\"; COMP_WORDS=(\"$2\" inspect file \"$3\" \"$4\"); COMP_CWORD=4; "
+          "_quantoscope_cli; IFS=,; echo \"${COMPREPLY[*]}\"";
       QProcess bash;
-      bash.start(
-          QStringLiteral("bash"),
-          {"-c",
-           "source \"$1\"; COMP_WORDS=(\"$2\" inspect file \"$3\" \"$4\"); COMP_CWORD=4; "
-           "_quantoscope_cli; IFS=,; echo \"${COMPREPLY[*]}\"",
-           "bash", QString::fromStdString(sourcePath("resources/linux/quantoscope-cli.bash")),
-           QStringLiteral(QUANTOSCOPE_CLI), option, begun});
+      bash.start(QStringLiteral("bash"),
+                 {"-c", script, "bash",
+                  QString::fromStdString(sourcePath("resources/linux/quantoscope-cli.bash")),
+                  QStringLiteral(QUANTOSCOPE_CLI), option, begun});
       bash.waitForFinished();
       return bash.readAllStandardOutput().trimmed().replace(",", ", ");
     };
