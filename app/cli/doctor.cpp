@@ -114,7 +114,7 @@ Json bytesJson(const std::optional<std::uint64_t>& bytes) {
   return bytes ? Json(*bytes) : Json();
 }
 
-Json toJson(const SystemReport& found) {
+Json systemJson(const SystemReport& found) {
   Json libraries = Json::object();
   for (const Library& library : found.libraries) libraries.set(library.name, library.version);
   return Json::object({{"version", QUANTOSCOPE_VERSION},
@@ -147,7 +147,7 @@ std::string sandboxText(const SystemReport& found) {
   return join(words, ", ");
 }
 
-std::string text(const SystemReport& found) {
+std::string systemText(const SystemReport& found) {
   std::string all = "Quantoscope " QUANTOSCOPE_VERSION "\n";
   const auto line = [&all](std::string label, const std::string& value) {
     label.resize(22, ' ');
@@ -170,9 +170,9 @@ Result<int> doctor(bool json, const Context& context) {
   SystemReport found;
   found.threads = context.executor().threads();
   if (json) {
-    context.print(toJson(found));
+    context.print(systemJson(found));
   } else {
-    context.out() << text(found);
+    context.out() << systemText(found);
   }
   if (!found.sandbox) {
     context.out().flush();

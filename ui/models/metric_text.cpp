@@ -11,23 +11,23 @@ namespace quantoscope::ui {
 
 namespace {
 
-QString translated(const char* text) {
-  return QCoreApplication::translate("ErrorMetrics", text);
-}
+struct MetricTexts {
+  Q_DECLARE_TR_FUNCTIONS(ErrorMetrics)
+};
 
 QString withUnit(const MetricRow& metric, const QString& pattern) {
-  const QString title = translated(metric.title);
+  const QString title = MetricTexts::tr(metric.title);
   return saysUnit(metric.unit) ? pattern.arg(title, unitOf(metric)) : title;
 }
 
 QString preferenceOf(const MetricRow& metric) {
   switch (metric.better) {
     case BetterWhen::Lower:
-      return translated("lower is better");
+      return MetricTexts::tr("lower is better");
     case BetterWhen::Higher:
-      return translated("higher is better");
+      return MetricTexts::tr("higher is better");
     case BetterWhen::NearZero:
-      return translated("best near 0");
+      return MetricTexts::tr("best near 0");
   }
   return {};
 }
@@ -35,7 +35,7 @@ QString preferenceOf(const MetricRow& metric) {
 }  // namespace
 
 QString labelOf(const MetricRow& metric) {
-  return translated(metric.label);
+  return MetricTexts::tr(metric.label);
 }
 
 QString titleOf(const MetricRow& metric) {
@@ -47,16 +47,16 @@ QString axisLabelOf(const MetricRow& metric) {
 }
 
 QString unitOf(const MetricRow& metric) {
-  return metric.unit == MetricUnit::None ? QString() : translated(textOf(metric.unit));
+  return metric.unit == MetricUnit::None ? QString() : MetricTexts::tr(textOf(metric.unit));
 }
 
 QString tipOf(const MetricRow& metric) {
-  return translated(metric.meaning) + QLatin1Char('\n') + translated(metric.formula);
+  return MetricTexts::tr(metric.meaning) + QLatin1Char('\n') + MetricTexts::tr(metric.formula);
 }
 
 QString columnTipOf(const MetricRow& metric) {
   return tipOf(metric) + QLatin1Char('\n') +
-         translated("With the tensor's present settings; %1").arg(preferenceOf(metric));
+         MetricTexts::tr("With the tensor's present settings; %1").arg(preferenceOf(metric));
 }
 
 /// Decibels are compared by their difference, so they keep the same decimals; all others the same

@@ -13,9 +13,9 @@ namespace quantoscope::ui {
 
 namespace {
 
-QString tr(const char* text) {
-  return QCoreApplication::translate("ModelTotals", text);
-}
+struct TotalsTexts {
+  Q_DECLARE_TR_FUNCTIONS(ModelTotals)
+};
 
 void add(ModelTotals& totals, const Session& session, std::size_t row) {
   const TensorInfo info =
@@ -61,17 +61,18 @@ ModelTotals ModelTotals::of(const Session& session) {
 
 QString totalsText(const ModelTotals& totals) {
   const QLocale numbers;
-  QString text =
-      totals.tensors == 1 ? tr("1 tensor") : tr("%1 tensors").arg(countText(totals.tensors));
-  text += tr(", %1 → %2, %3 bits/weight")
+  QString text = totals.tensors == 1 ? TotalsTexts::tr("1 tensor")
+                                     : TotalsTexts::tr("%1 tensors").arg(countText(totals.tensors));
+  text += TotalsTexts::tr(", %1 → %2, %3 bits/weight")
               .arg(bytesText(static_cast<double>(totals.storedBytes)),
                    bytesText(static_cast<double>((totals.quantizedBits + 7) / 8)),
                    numbers.toString(totals.bitsPerWeight(), 'f', 3));
   if (const auto sqnr = totals.sqnrDb()) {
-    text += tr(", SQNR %1 dB").arg(numbers.toString(*sqnr, 'f', 2));
+    text += TotalsTexts::tr(", SQNR %1 dB").arg(numbers.toString(*sqnr, 'f', 2));
   }
   if (totals.measured < totals.tensors) {
-    text += tr(" (%1 of %2 measured)").arg(countText(totals.measured), countText(totals.tensors));
+    text += TotalsTexts::tr(" (%1 of %2 measured)")
+                .arg(countText(totals.measured), countText(totals.tensors));
   }
   return text;
 }

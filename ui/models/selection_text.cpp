@@ -13,13 +13,13 @@ namespace quantoscope::ui {
 
 namespace {
 
-QString translated(const char* text) {
-  return QCoreApplication::translate("SelectionText", text);
-}
+struct SelectionTexts {
+  Q_DECLARE_TR_FUNCTIONS(SelectionText)
+};
 
 QString span(const BinRange& bins) {
   if (!(bins.hi > bins.lo)) return numberText(bins.lo);
-  return translated("%1 to %2").arg(numberText(bins.from()), numberText(bins.to()));
+  return SelectionTexts::tr("%1 to %2").arg(numberText(bins.from()), numberText(bins.to()));
 }
 
 /// "3–5, 9"; long lists are cut.
@@ -39,34 +39,35 @@ QString rangesText(const std::vector<IndexRange>& ranges) {
 
 struct Name {
   QString operator()(const ErrorRange& range) const {
-    const QString what = range.magnitudes ? translated("|error| %1") : translated("error %1");
+    const QString what =
+        range.magnitudes ? SelectionTexts::tr("|error| %1") : SelectionTexts::tr("error %1");
     const QString text = what.arg(span(range.bins));
     switch (range.unit) {
       case ErrorUnit::Step:
-        return translated("%1 steps").arg(text);
+        return SelectionTexts::tr("%1 steps").arg(text);
       case ErrorUnit::Relative:
-        return translated("%1 of the weight").arg(text);
+        return SelectionTexts::tr("%1 of the weight").arg(text);
       default:
         return text;
     }
   }
   QString operator()(const WeightRange& range) const {
-    return translated("value %1").arg(span(range.bins));
+    return SelectionTexts::tr("value %1").arg(span(range.bins));
   }
   QString operator()(const Region& region) const {
     QStringList parts;
-    if (!region.rows.empty()) parts << translated("rows %1").arg(rangesText(region.rows));
+    if (!region.rows.empty()) parts << SelectionTexts::tr("rows %1").arg(rangesText(region.rows));
     if (!region.columns.empty()) {
-      parts << translated("input channels %1").arg(rangesText(region.columns));
+      parts << SelectionTexts::tr("input channels %1").arg(rangesText(region.columns));
     }
-    return parts.isEmpty() ? translated("any place") : parts.join(QStringLiteral(", "));
+    return parts.isEmpty() ? SelectionTexts::tr("any place") : parts.join(QStringLiteral(", "));
   }
   QString operator()(const CodeSet& set) const {
     QStringList codes;
     for (const int code : set.codes) codes << QString::number(code);
     constexpr int kMost = 8;
     if (codes.size() > kMost) codes = codes.mid(0, kMost) + QStringList(QStringLiteral("…"));
-    return (set.codes.size() == 1 ? translated("code %1") : translated("codes %1"))
+    return (set.codes.size() == 1 ? SelectionTexts::tr("code %1") : SelectionTexts::tr("codes %1"))
         .arg(codes.join(QStringLiteral(", ")));
   }
 };
@@ -82,11 +83,11 @@ QString selectionName(const Selection& selection) {
 }
 
 QString selectionSentence(const SelectedWeights& selected) {
-  const QString head = translated("%1 of %2 weights (%3), %4")
+  const QString head = SelectionTexts::tr("%1 of %2 weights (%3), %4")
                            .arg(countText(selected.count), countText(selected.total),
                                 percent(selected.share()), selectionName(selected.selection));
   if (selected.count == 0) return head;
-  return head + translated(
+  return head + SelectionTexts::tr(
                     ": %1 of the squared error, RMS error %2, mean error %3, largest |error| %4 in "
                     "row %5, column %6, %7 clipped; weights %8")
                     .arg(percent(selected.squaredErrorShare),
@@ -95,7 +96,7 @@ QString selectionSentence(const SelectedWeights& selected) {
                          numberText(static_cast<double>(selected.errors.maxAbsError)),
                          countText(selected.maxAbsErrorAt.row),
                          countText(selected.maxAbsErrorAt.col), countText(selected.clipped))
-                    .arg(translated("%1 to %2, mean %3, standard deviation %4")
+                    .arg(SelectionTexts::tr("%1 to %2, mean %3, standard deviation %4")
                              .arg(numberText(static_cast<double>(selected.minWeight)),
                                   numberText(static_cast<double>(selected.maxWeight)),
                                   numberText(selected.meanWeight), numberText(selected.stdWeight)));

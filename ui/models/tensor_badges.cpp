@@ -9,9 +9,9 @@ namespace quantoscope::ui {
 
 namespace {
 
-QString tr(const char* text) {
-  return QCoreApplication::translate("TensorBadges", text);
-}
+struct BadgeTexts {
+  Q_DECLARE_TR_FUNCTIONS(TensorBadges)
+};
 
 QString shortDtype(const QString& dtype) {
   static const std::pair<const char*, const char*> kShort[] = {
@@ -50,10 +50,11 @@ QString shapeText(const std::vector<std::size_t>& shape) {
 }
 
 QString storageText(const TensorInfo& info) {
-  if (info.chunk.empty()) return tr("in one piece");
-  const QString chunks = tr("in chunks of %1").arg(shapeText(info.chunk));
-  if (info.filters.empty()) return chunks + tr(", not compressed");
-  return chunks + tr(", through %1").arg(namesOf(info.filters).join(QStringLiteral(", ")));
+  if (info.chunk.empty()) return BadgeTexts::tr("in one piece");
+  const QString chunks = BadgeTexts::tr("in chunks of %1").arg(shapeText(info.chunk));
+  if (info.filters.empty()) return chunks + BadgeTexts::tr(", not compressed");
+  return chunks +
+         BadgeTexts::tr(", through %1").arg(namesOf(info.filters).join(QStringLiteral(", ")));
 }
 
 QString axesText(const TensorInfo& info) {
@@ -63,13 +64,15 @@ QString axesText(const TensorInfo& info) {
     const auto axis = static_cast<std::size_t>(info.axes.order[i]);
     if (axis >= info.shape.size()) return {};
     (static_cast<int>(i) < info.axes.rowAxes ? outputs : inputs)
-        << tr("%1 (%2)").arg(axis).arg(info.shape[axis]);
+        << BadgeTexts::tr("%1 (%2)").arg(axis).arg(info.shape[axis]);
   }
   if (outputs.isEmpty()) return {};
-  QString text = tr("output channels: axis %1").arg(outputs.join(QStringLiteral(", ")));
-  text += inputs.isEmpty() ? tr("; one input channel")
-                           : tr("; input channels: axis %1").arg(inputs.join(QStringLiteral(", ")));
-  if (info.axes.slice) text += tr("; matrix %1 of the stack along axis 0").arg(*info.axes.slice);
+  QString text = BadgeTexts::tr("output channels: axis %1").arg(outputs.join(QStringLiteral(", ")));
+  text += inputs.isEmpty()
+              ? BadgeTexts::tr("; one input channel")
+              : BadgeTexts::tr("; input channels: axis %1").arg(inputs.join(QStringLiteral(", ")));
+  if (info.axes.slice)
+    text += BadgeTexts::tr("; matrix %1 of the stack along axis 0").arg(*info.axes.slice);
   return text;
 }
 
@@ -78,24 +81,27 @@ std::vector<TensorBadge> badgesOf(const TensorInfo& info) {
   const QString dtype = QString::fromStdString(info.dtype);
   std::vector<TensorBadge> badges = {
       {Kind::Dtype, shortDtype(dtype),
-       tr("Stored as %1").arg(dtype.isEmpty() ? tr("something unknown") : dtype)}};
+       BadgeTexts::tr("Stored as %1")
+           .arg(dtype.isEmpty() ? BadgeTexts::tr("something unknown") : dtype)}};
   if (!info.filters.empty()) {
     badges.push_back({Kind::Filter, filterBadge(info.filters),
-                      tr("Stored %1; decoded when it is read").arg(storageText(info))});
+                      BadgeTexts::tr("Stored %1; decoded when it is read").arg(storageText(info))});
   } else if (!info.chunk.empty()) {
-    badges.push_back({Kind::Layout, tr("chunks"), tr("Stored %1").arg(storageText(info))});
+    badges.push_back({Kind::Layout, BadgeTexts::tr("chunks"),
+                      BadgeTexts::tr("Stored %1").arg(storageText(info))});
   }
   if (info.quantizable && info.transposed) {
-    badges.push_back(
-        {Kind::Layout, QStringLiteral("T"), tr("Read transposed: %1").arg(axesText(info))});
+    badges.push_back({Kind::Layout, QStringLiteral("T"),
+                      BadgeTexts::tr("Read transposed: %1").arg(axesText(info))});
   }
   if (info.refused) {
-    badges.push_back({Kind::Refusal, tr("refused"),
-                      tr("Refused: %1. It can be allowed for this file")
+    badges.push_back({Kind::Refusal, BadgeTexts::tr("refused"),
+                      BadgeTexts::tr("Refused: %1. It can be allowed for this file")
                           .arg(QString::fromStdString(info.reason))});
   } else if (!info.quantizable) {
-    badges.push_back({Kind::Refusal, tr("no weight"),
-                      tr("Cannot be quantized: %1").arg(QString::fromStdString(info.reason))});
+    badges.push_back(
+        {Kind::Refusal, BadgeTexts::tr("no weight"),
+         BadgeTexts::tr("Cannot be quantized: %1").arg(QString::fromStdString(info.reason))});
   }
   return badges;
 }

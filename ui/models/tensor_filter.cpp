@@ -12,9 +12,9 @@ namespace quantoscope::ui {
 
 namespace {
 
-QString tr(const char* text) {
-  return QCoreApplication::translate("TensorFilter", text);
-}
+struct FilterTexts {
+  Q_DECLARE_TR_FUNCTIONS(TensorFilter)
+};
 
 QString wholeDtype(const QString& text) {
   const QString lower = text.toLower();
@@ -82,7 +82,7 @@ bool TensorFilter::refuseUnknownField(const QString& text) {
   QStringList known;
   for (const auto& [name, field] : kFields) known << QString::fromLatin1(name);
   for (const MetricRow& metric : kMetrics) known << QString::fromLatin1(metric.filterField);
-  problem_ = tr("%1: no such field; there are %2")
+  problem_ = FilterTexts::tr("%1: no such field; there are %2")
                  .arg(text.section(QLatin1Char(':'), 0, 0), known.join(QLatin1String(", ")));
   return true;
 }
@@ -138,7 +138,7 @@ void TensorFilter::addWord(QString text) {
     word.number = *number;
     words_.push_back(word);
   } else {
-    problem_ = tr("%1: a number is missing, as in sqnr:<20 or shape:>1M").arg(whole);
+    problem_ = FilterTexts::tr("%1: a number is missing, as in sqnr:<20 or shape:>1M").arg(whole);
   }
 }
 

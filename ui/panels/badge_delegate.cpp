@@ -10,7 +10,7 @@ namespace quantoscope::ui {
 
 namespace {
 
-constexpr int kMargin = 4;
+constexpr int kBadgeMargin = 4;
 constexpr int kPadding = 4;  // left and right of the letters
 constexpr int kGap = 3;
 
@@ -58,7 +58,7 @@ void BadgeDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
   painter->save();
   painter->setFont(font);
   painter->setRenderHint(QPainter::Antialiasing);
-  int x = item.rect.left() + kMargin;
+  int x = item.rect.left() + kBadgeMargin;
   for (const TensorBadge& badge : badges) {
     const int width = metrics.horizontalAdvance(badge.text) + 2 * kPadding;
     if (x + width > item.rect.right()) break;
@@ -81,7 +81,7 @@ QSize BadgeDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIn
   const std::vector<TensorBadge> badges = badgesAt(index);
   if (badges.empty()) return QStyledItemDelegate::sizeHint(option, index);
   const QFontMetrics metrics(smallFont(option.font));
-  int width = 2 * kMargin;
+  int width = 2 * kBadgeMargin;
   for (const TensorBadge& badge : badges) {
     width += metrics.horizontalAdvance(badge.text) + 2 * kPadding + kGap;
   }

@@ -12,7 +12,7 @@ namespace quantoscope::ui {
 
 namespace {
 
-constexpr int kMargin = 6;
+constexpr int kMetricMargin = 6;
 
 QFont small(QFont font) {
   font.setPointSizeF(font.pointSizeF() * 0.88);
@@ -45,7 +45,7 @@ void MetricDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option
   const QColor ink =
       item.palette.color(group, selected ? QPalette::HighlightedText : QPalette::Text);
   const QColor back = item.palette.color(group, selected ? QPalette::Highlight : QPalette::Base);
-  const QRect rect = item.rect.adjusted(kMargin, 2, -kMargin, -2);
+  const QRect rect = item.rect.adjusted(kMetricMargin, 2, -kMetricMargin, -2);
   painter->save();
   painter->setFont(item.font);
   painter->setPen(ink);
@@ -61,8 +61,8 @@ void MetricDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option
 QSize MetricDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const {
   QSize size = QStyledItemDelegate::sizeHint(option, index);
   const QFontMetrics metrics(small(option.font));
-  size.rwidth() += kMargin;  // the style's own margin is smaller
-  return size.expandedTo({metrics.horizontalAdvance(differenceOf(index)) + 2 * kMargin, 0});
+  size.rwidth() += kMetricMargin;  // the style's own margin is smaller
+  return size.expandedTo({metrics.horizontalAdvance(differenceOf(index)) + 2 * kMetricMargin, 0});
 }
 
 }  // namespace quantoscope::ui

@@ -9,7 +9,7 @@ namespace quantoscope::ui {
 
 namespace {
 
-constexpr int kMargin = 4;
+constexpr int kNameMargin = 4;
 constexpr int kRowPadding = 8;
 
 bool isSeparator(QChar c) {
@@ -57,7 +57,8 @@ void NameDelegate::paint(QPainter* painter, const QStyleOptionViewItem& option,
   const QColor text =
       item.palette.color(group, selected ? QPalette::HighlightedText : QPalette::Text);
   const QColor back = item.palette.color(group, selected ? QPalette::Highlight : QPalette::Base);
-  const QRect rect = item.rect.adjusted(kMargin, kRowPadding / 2, -kMargin, -kRowPadding / 2);
+  const QRect rect =
+      item.rect.adjusted(kNameMargin, kRowPadding / 2, -kNameMargin, -kRowPadding / 2);
   const auto [path, end] = pathAndEnd(name, item.fontMetrics, rect.width());
   const int lineHeight = path.isEmpty() ? rect.height() : rect.height() / 2;
   const QRect top(rect.left(), rect.top(), rect.width(), lineHeight);

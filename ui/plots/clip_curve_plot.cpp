@@ -22,7 +22,6 @@ constexpr double kOptimumDistance = 10;  // pixels
 constexpr double kWideSpan = 5;          // a factor: from here on the MSE is better logarithmic
 constexpr double kManyDecades = 500;     // a factor: from here on ticks at powers of ten are enough
 constexpr double kFineStep = 0.001;      // with Alt
-constexpr int kBigStep = 10;             // grid steps, with Shift
 constexpr double kDefaultLowest = 0.5;
 constexpr int kMostGainTicks = 8;
 constexpr double kSmallGap = 4;

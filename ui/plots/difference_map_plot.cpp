@@ -14,8 +14,6 @@ namespace quantoscope::ui {
 
 namespace {
 
-constexpr int kBigStep = 10;  // cells, with Shift
-
 /// The cells [first, past) under a pixel of `count` that show [from, to) members.
 std::pair<std::size_t, std::size_t> cellsUnder(int pixel, int count, double from, double to,
                                                double perCell, std::size_t cells) {

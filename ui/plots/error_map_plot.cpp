@@ -18,8 +18,6 @@ namespace quantoscope::ui {
 
 namespace {
 
-constexpr int kBigStep = 10;  // cells, with Ctrl
-
 QString rangeText(const QString& one, const QString& many, IndexRange range,
                   const QLocale& locale) {
   if (range.size == 1) return one.arg(countText(range.first, locale));

@@ -16,7 +16,6 @@ namespace {
 
 constexpr double kFillOpacity = 0.75;
 constexpr double kSidePadding = 0.02;     // of the data's width
-constexpr int kBigStep = 10;              // bins, with Ctrl
 constexpr std::size_t kMostSteps = 2048;  // more than a plot has pixels would only take time
 
 QVector<double> asVector(const std::vector<double>& values) {

@@ -79,6 +79,8 @@ class Plot : public QWidget {
 
   /// The row of table() that the pointer or the keyboard cursor is on.
   virtual std::optional<std::size_t> cursorRow() const { return std::nullopt; }
+  /// How many steps a key moves that cursor while a modifier is held.
+  static constexpr int kBigStep = 10;
   /// That row's value (see valueColumn()), alone, with full precision in the C locale, and the row
   /// below the header, tab-separated; empty without a cursor.
   QString valueAsText() const;

@@ -53,18 +53,18 @@ bool inWindow(double ratio, const RatioGrid& window) {
 }
 
 /// Bins [first, end), at least one.
-struct BinRange {
+struct VisibleBins {
   std::size_t first = 0;
   std::size_t end = 0;
 };
 
 /// The bins between `edges` that share more than a border with [lower, upper].
-std::optional<BinRange> binsIn(const std::vector<double>& edges, double lower, double upper) {
+std::optional<VisibleBins> binsIn(const std::vector<double>& edges, double lower, double upper) {
   if (edges.empty() || edges.back() <= lower || edges.front() >= upper) return std::nullopt;
   const auto first = std::upper_bound(edges.begin(), edges.end(), lower) - edges.begin();
   const auto end = std::lower_bound(edges.begin(), edges.end(), upper) - edges.begin();
-  return BinRange{static_cast<std::size_t>(std::max<std::ptrdiff_t>(first - 1, 0)),
-                  std::min(static_cast<std::size_t>(end), edges.size() - 1)};
+  return VisibleBins{static_cast<std::size_t>(std::max<std::ptrdiff_t>(first - 1, 0)),
+                     std::min(static_cast<std::size_t>(end), edges.size() - 1)};
 }
 
 /// The index of the smallest error among all ratios of a curve.
@@ -101,7 +101,7 @@ std::vector<double> drawnEdges(const Histogram& histogram) {
 StepSeries stepSeries(const Histogram& histogram, bool logCounts, double lower, double upper,
                       std::size_t most) {
   const std::vector<double> edges = drawnEdges(histogram);
-  const std::optional<BinRange> view = binsIn(edges, lower, upper);
+  const std::optional<VisibleBins> view = binsIn(edges, lower, upper);
   if (!view) return {};
   const std::size_t run = (view->end - view->first + most - 1) / most;
   const double foot = logCounts ? kLogFloor : 0;
@@ -122,7 +122,7 @@ StepSeries stepSeries(const Histogram& histogram, bool logCounts, double lower, 
 }
 
 std::uint64_t largestCount(const Histogram& histogram, double lower, double upper) {
-  const std::optional<BinRange> view = binsIn(drawnEdges(histogram), lower, upper);
+  const std::optional<VisibleBins> view = binsIn(drawnEdges(histogram), lower, upper);
   if (!view) return 0;
   const auto begin = histogram.counts.begin();
   return *std::max_element(begin + static_cast<std::ptrdiff_t>(view->first),
