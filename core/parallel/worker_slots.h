@@ -35,19 +35,12 @@ class WorkerSlots {
     return takeSpilled();
   }
 
+  /// In this thread's line, else in any other's. Asks for memory only where all lines are full, so
+  /// a destructor may lay down what it holds.
   void layDown(std::unique_ptr<T> item) {
     const std::size_t own = threadNumber();
-    std::size_t used = used_.load(std::memory_order_relaxed);
-    while (used <= own && !used_.compare_exchange_weak(used, own + 1, std::memory_order_relaxed)) {
-    }
-    for (auto& slot : lines_[own].places) {
-      T* none = nullptr;
-      if (slot.load(std::memory_order_relaxed) != nullptr) continue;
-      if (slot.compare_exchange_strong(none, item.get(), std::memory_order_release,
-                                       std::memory_order_relaxed)) {
-        static_cast<void>(item.release());
-        return;
-      }
+    for (std::size_t i = 0; i < lines_.size(); ++i) {
+      if (layInto((own + i) % lines_.size(), item)) return;
     }
     spill(std::move(item));
   }
@@ -79,7 +72,26 @@ class WorkerSlots {
     return nullptr;
   }
 
-  /// What finds no slot: more in use by one thread at a time than a line holds.
+  /// Whether that line had a free place; it then owns the item.
+  bool layInto(std::size_t line, std::unique_ptr<T>& item) {
+    for (auto& slot : lines_[line].places) {
+      T* none = nullptr;
+      if (slot.load(std::memory_order_relaxed) != nullptr) continue;
+      if (!slot.compare_exchange_strong(none, item.get(), std::memory_order_release,
+                                        std::memory_order_relaxed)) {
+        continue;
+      }
+      static_cast<void>(item.release());
+      std::size_t used = used_.load(std::memory_order_relaxed);
+      while (used <= line &&
+             !used_.compare_exchange_weak(used, line + 1, std::memory_order_relaxed)) {
+      }
+      return true;
+    }
+    return false;
+  }
+
+  /// What finds no place in any line.
   void spill(std::unique_ptr<T> item) {
     const std::lock_guard lock(spilling_);
     spilled_.push_back(item.get());
