@@ -8,11 +8,11 @@
 #include <QFileInfo>
 #include <QImageWriter>
 #include <QPixmap>
-#include <QSaveFile>
 #include <QTextStream>
 #include <QTimer>
 
 #include "app/exit_status.h"
+#include "core/base/file_output.h"
 #include "ui/session/session_document.h"
 
 namespace quantoscope {
@@ -49,16 +49,16 @@ void Picture::look() {
 }
 
 void Picture::take() {
-  QSaveFile file(path_);  // whole or not at all
   const QByteArray format = QFileInfo(path_).suffix().toLower().toLatin1();
   QByteArray encoded;
   QBuffer buffer(&encoded);
   QImageWriter writer(&buffer, format.isEmpty() ? QByteArray("png") : format);
   if (!writer.write(window_->grab().toImage())) {
     complain(path_ + QStringLiteral(": ") + writer.errorString());
-  } else if (!file.open(QIODevice::WriteOnly) || file.write(encoded) != encoded.size() ||
-             !file.commit()) {
-    complain(path_ + QStringLiteral(": ") + file.errorString());
+  } else if (const Status written = writeFile(
+                 path_.toStdString(), {encoded.data(), static_cast<std::size_t>(encoded.size())});
+             !written) {
+    complain(QString::fromStdString(written.error().message));
   } else {
     return leave(kDone);
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/file_output.h"
 #include "core/base/json.h"
 #include "core/base/result.h"
 #include "core/io/tensor_source.h"
@@ -49,6 +50,11 @@ class Context {
 
   /// Prints a line on stderr that is not an error; silent with --quiet.
   void note(const std::string& line) const;
+
+  /// Where a result goes; what is there is replaced only with --force, whoever made it meanwhile.
+  OutputPath output(const std::string& path) const {
+    return {path, options_.force ? Existing::Replaced : Existing::Kept};
+  }
 
   /// Erases the progress line.
   void clearProgress() const;

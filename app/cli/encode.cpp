@@ -98,7 +98,8 @@ Result<int> encode(const EncodeOptions& options, const Context& context) {
   const ModelHeader model{target->file, *sha256, {tensor.info()}, {}};
   const auto addIt = [&](TensorSink& sink) { return sink.add(*made); };
   const CancelToken cancel = context.control("").cancel;
-  if (auto status = writeExport(nativeFormat(), model, options.out, addIt, cancel); !status) {
+  if (auto status = writeExport(nativeFormat(), model, context.output(options.out), addIt, cancel);
+      !status) {
     return status.error();
   }
   std::vector<std::string> header = {"tensor"};

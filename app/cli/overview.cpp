@@ -108,7 +108,7 @@ Result<int> overview(const OverviewOptions& options, const Context& context) {
   TuningPlan plan = planFrom(*lines, *spec);
   plan.sourceFile = options.file;
   plan.sourceSha256 = *sha256;
-  if (auto status = writePlan(plan, options.out); !status) return status.error();
+  if (auto status = writePlan(plan, context.output(options.out)); !status) return status.error();
   return kDone;
 }
 

@@ -91,8 +91,9 @@ Result<int> quantize(QuantizeWords options, const Context& context) {
   job.importance = [&](const WeightTensor& tensor) {
     return loadImportance(context, options.spec.importance(), tensor);
   };
-  const auto report = exportModel(job, nativeFormat(), options.out, {options.withDequantized},
-                                  context.executor(), context.modelControl());
+  const auto report =
+      exportModel(job, nativeFormat(), context.output(options.out), {options.withDequantized},
+                  context.executor(), context.modelControl());
   context.clearProgress();
   if (!report) return report.error();
   context.out() << tableOf(*report);

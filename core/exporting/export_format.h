@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/file_output.h"
 #include "core/base/result.h"
 #include "core/metrics/error_metrics.h"
 #include "core/quant/quantizer.h"
@@ -59,7 +60,7 @@ struct WrittenArray {
 
 /// An export that is complete under its temporary name.
 struct FinishedFile {
-  std::string path;                  ///< the temporary name
+  std::string path;                  ///< the temporary name; "" where there is nothing to read
   std::vector<WrittenArray> arrays;  ///< all that it holds; empty where it is no container
 };
 
@@ -76,7 +77,7 @@ class TensorSink {
   /// what commit() gives the final name.
   virtual Result<FinishedFile> finish() = 0;
 
-  /// After finish(): flushes to the disk and renames, replacing what has the final name.
+  /// After finish(): flushes to the disk and gives the file its name; see PendingFile::commit().
   virtual Status commit() = 0;
 };
 
@@ -98,7 +99,7 @@ struct ExportFormat {
   Findings (*check)(const ModelHeader& header);
 
   /// Begins an export to `path`. OutputFailed names the path and the reason.
-  Result<std::unique_ptr<TensorSink>> (*create)(const std::string& path, const ModelHeader& header);
+  Result<std::unique_ptr<TensorSink>> (*create)(const OutputPath& path, const ModelHeader& header);
 };
 
 }  // namespace quantoscope

@@ -3,7 +3,6 @@
 #include <fstream>
 #include <sstream>
 
-#include "core/base/file_output.h"
 #include "core/metrics/metrics_json.h"
 
 namespace quantoscope {
@@ -113,7 +112,7 @@ Result<TuningPlan> readPlan(const std::string& path) {
   return planFromJson(*json, path);
 }
 
-Status writePlan(const TuningPlan& plan, const std::string& path) {
+Status writePlan(const TuningPlan& plan, const OutputPath& path) {
   return writeFile(path, planToJson(plan).text() + "\n");
 }
 

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "core/base/file_output.h"
 #include "core/base/json.h"
 #include "core/base/result.h"
 #include "core/quant/tuning_plan.h"
@@ -18,7 +19,7 @@ Result<TuningPlan> planFromJson(const Json& json, const std::string& name);
 /// Reads a plan; the error names the file, the tensor and the key.
 Result<TuningPlan> readPlan(const std::string& path);
 
-/// Writes a plan to a temporary name beside `path` and renames it. An existing file is replaced.
-Status writePlan(const TuningPlan& plan, const std::string& path);
+/// Writes a plan, whole or not at all; see PendingFile.
+Status writePlan(const TuningPlan& plan, const OutputPath& path);
 
 }  // namespace quantoscope

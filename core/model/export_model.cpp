@@ -97,20 +97,21 @@ Status verifyExport(const FinishedFile& file, const std::string& path, const Can
   return ok();
 }
 
-Status writeExport(const ExportFormat& format, const ModelHeader& header, const std::string& path,
+Status writeExport(const ExportFormat& format, const ModelHeader& header, const OutputPath& path,
                    const std::function<Status(TensorSink&)>& fill, const CancelToken& cancel) {
+  if (auto status = refusalOf(format, format.check(header)); !status) return status;
   auto sink = format.create(path, header);
   if (!sink) return sink.error();
   if (auto status = fill(**sink); !status) return status;
   const auto finished = (*sink)->finish();
   if (!finished) return finished.error();
-  if (auto status = verifyExport(*finished, path, cancel); !status) return status;
+  if (auto status = verifyExport(*finished, path.path, cancel); !status) return status;
   if (cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
   return (*sink)->commit();
 }
 
 Result<ExportReport> exportModel(const ModelJob& job, const ExportFormat& format,
-                                 const std::string& path, const QuantizeOptions& options,
+                                 const OutputPath& path, const QuantizeOptions& options,
                                  const Executor& executor, const ModelControl& control) {
   ModelHeader header{job.file, {}, job.tensors, job.plan};
   ExportReport report;

@@ -31,14 +31,15 @@ struct ExportReport {
 ///  3. verify: what was written is read back through the sandboxed reader (see verifyExport);
 ///  4. commit: the file is flushed and gets its name.
 /// Where any of them fails or is cancelled, what had the name before is as it was, and nothing else
-/// is left. The source is read once more for its fingerprint where tensors are exported, unless the
-/// job has it. Errors: as quantizeModel; OutputFailed; UnreadableFile for the source; Cancelled.
+/// is left. A file that has the name already is replaced or kept as `path` says. The source is read
+/// once more for its fingerprint where tensors are exported, unless the job has it. Errors: as
+/// quantizeModel; OutputFailed; UnreadableFile for the source; Cancelled.
 Result<ExportReport> exportModel(const ModelJob& job, const ExportFormat& format,
-                                 const std::string& path, const QuantizeOptions& options,
+                                 const OutputPath& path, const QuantizeOptions& options,
                                  const Executor& executor, const ModelControl& control = {});
 
-/// Steps 2 to 4 for tensors that are there already: `fill` adds those of the header.
-Status writeExport(const ExportFormat& format, const ModelHeader& header, const std::string& path,
+/// The same for tensors that are there already: `fill` adds those of the header.
+Status writeExport(const ExportFormat& format, const ModelHeader& header, const OutputPath& path,
                    const std::function<Status(TensorSink&)>& fill, const CancelToken& cancel = {});
 
 /// Opens a finished file in a reader process and compares every array, bit for bit, with what its

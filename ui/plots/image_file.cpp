@@ -1,22 +1,19 @@
 #include "ui/plots/image_file.h"
 
 #include <QtCore/QBuffer>
-#include <QtCore/QSaveFile>
 #include <QtGui/QImage>
 #include <QtGui/QPageLayout>
 #include <QtGui/QPageSize>
 #include <QtGui/QPdfWriter>
 #include <QtSvg/QSvgGenerator>
 
+#include "core/base/file_output.h"
+
 namespace quantoscope::ui {
 
 namespace {
 
 constexpr double kPointsPerInch = 72;
-
-Error failure(const QString& path, const QString& reason) {
-  return {ErrorCode::OutputFailed, (path + QStringLiteral(": ") + reason).toStdString()};
-}
 
 }  // namespace
 
@@ -59,12 +56,7 @@ QByteArray pngBytes(const QImage& image) {
 }
 
 Status writeWhole(const QString& path, const QByteArray& content) {
-  QSaveFile file(path);
-  if (!file.open(QIODevice::WriteOnly)) return failure(path, file.errorString());
-  if (file.write(content) != content.size() || !file.commit()) {
-    return failure(path, file.errorString());
-  }
-  return ok();
+  return writeFile(path.toStdString(), {content.data(), static_cast<std::size_t>(content.size())});
 }
 
 }  // namespace quantoscope::ui

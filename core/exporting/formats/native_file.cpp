@@ -1,7 +1,7 @@
 #include "core/exporting/formats/native_file.h"
 
 #include <H5Cpp.h>
-#include <filesystem>
+#include <map>
 #include <vector>
 
 #include "core/base/file_output.h"
@@ -161,18 +161,34 @@ void setSpecAttributes(H5::H5Object& group, const QuantSpec& spec) {
   }
 }
 
+/// Settings of this class under which an object does not tell when it was made: the same input
+/// gives the same bytes.
+template <typename Settings>
+Settings withoutTimes(Settings settings) {
+  H5Pset_obj_track_times(settings.getId(), false);
+  return settings;
+}
+
+/// Ours is locked in another way, and file systems that share their locks would refuse a second.
+H5::FileAccPropList withoutLock() {
+  H5::FileAccPropList access;
+  H5Pset_file_locking(access.getId(), false, true);
+  return access;
+}
+
 class NativeSink : public TensorSink {
  public:
   NativeSink(std::unique_ptr<PendingFile> pending, const ModelHeader& header)
       : pending_(std::move(pending)),
-        file_(std::make_unique<H5::H5File>(pending_->temporaryPath(), H5F_ACC_TRUNC)) {
+        file_(std::make_unique<H5::H5File>(pending_->temporaryPath(), H5F_ACC_TRUNC,
+                                           withoutTimes(H5::FileCreatPropList()), withoutLock())) {
     H5::Group root = file_->openGroup("/");
     setAttribute(root, "format", "quantoscope");
     setNumber<std::int64_t>(root, "format_version", kFormatVersion);
     setAttribute(root, "generator", "Quantoscope " QUANTOSCOPE_VERSION);
     setAttribute(root, "source_file", header.sourceFile);
     setAttribute(root, "source_sha256", header.sourceSha256);
-    file_->createGroup("/tensors");
+    createGroups("/tensors");
   }
 
   ~NativeSink() override {
@@ -294,8 +310,9 @@ class NativeSink : public TensorSink {
   H5::Group createGroups(const std::string& path) {
     const H5::PropList links(H5P_LINK_CREATE);
     H5Pset_create_intermediate_group(links.getId(), 1);
+    const H5::PropList settings = withoutTimes(H5::PropList(H5P_GROUP_CREATE));
     const hid_t id =
-        H5Gcreate2(file_->getId(), path.c_str(), links.getId(), H5P_DEFAULT, H5P_DEFAULT);
+        H5Gcreate2(file_->getId(), path.c_str(), links.getId(), settings.getId(), H5P_DEFAULT);
     if (id < 0) {
       // One tensor's name may lead through another's group; that group then exists already.
       return file_->openGroup(path);
@@ -307,7 +324,9 @@ class NativeSink : public TensorSink {
 
   template <typename T>
   void writeArray(const std::string& path, const Extents& extents, const std::vector<T>& values) {
-    file_->createDataSet(path, Hdf5Types<T>::file(), spaceOf(extents))
+    file_
+        ->createDataSet(path, Hdf5Types<T>::file(), spaceOf(extents),
+                        withoutTimes(H5::DSetCreatPropList()))
         .write(values.data(), Hdf5Types<T>::memory());
     written_.push_back({path.substr(1), sha256OfBytes(values.data(), values.size() * sizeof(T))});
   }
@@ -318,17 +337,36 @@ class NativeSink : public TensorSink {
   std::vector<WrittenArray> written_;
 };
 
-Findings checkNothing(const ModelHeader&) {
-  return {};
+/// Names that HDF5 cannot hold, or that stand for the same group when they are escaped.
+Findings checkNames(const ModelHeader& header) {
+  Findings findings;
+  std::map<std::string, const std::string*> taken;
+  for (const TensorInfo& info : header.tensors) {
+    const auto refuse = [&](const std::string& why) {
+      findings.push_back({Finding::Severity::Refusal, info.name, why});
+    };
+    if (info.name.find('\0') != std::string::npos) {
+      refuse("its name holds a NUL character; names in an HDF5 file end there");
+      continue;
+    }
+    const auto [there, isNew] = taken.emplace(groupPathOf(info.name), &info.name);
+    if (!isNew) {
+      refuse("its place in the file, " + there->first + ", is that of " + *there->second +
+             "; allowed is one tensor a place");
+    }
+  }
+  return findings;
 }
 
-Result<std::unique_ptr<TensorSink>> createNative(const std::string& path,
+/// HDF5 opens its file by name, and so does the process that reads it back: another process'
+/// nameless file can only be reached through /proc, which Landlock denies it.
+Result<std::unique_ptr<TensorSink>> createNative(const OutputPath& path,
                                                  const ModelHeader& header) {
   // Created here first: HDF5's own words for a folder that is missing or read-only are a riddle.
   auto pending = std::make_unique<PendingFile>(path);
-  if (auto status = pending->create(); !status) return status.error();
+  if (auto status = pending->create(PendingFile::Temporary::Named); !status) return status.error();
   if (auto status = pending->reserve(kOverhead); !status) return status.error();
-  auto sink = atHdf5Border(path, [&]() -> Result<std::unique_ptr<TensorSink>> {
+  auto sink = atHdf5Border(path.path, [&]() -> Result<std::unique_ptr<TensorSink>> {
     return std::unique_ptr<TensorSink>(std::make_unique<NativeSink>(std::move(pending), header));
   });
   if (!sink) return Error{ErrorCode::OutputFailed, sink.error().message};
@@ -343,7 +381,7 @@ ExportFormat nativeFormat() {
           ".h5",
           "Codes, scales and zero points as plain HDF5 arrays, for h5py and for Quantoscope",
           ExportContent::Tensors,
-          checkNothing,
+          checkNames,
           createNative};
 }
 

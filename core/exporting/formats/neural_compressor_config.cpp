@@ -110,7 +110,7 @@ class ConfigSink : public TensorSink {
   }
   Result<FinishedFile> finish() override {
     if (auto status = pending_->write(text_); !status) return status.error();
-    return FinishedFile{pending_->temporaryPath(), {}};
+    return FinishedFile{};
   }
   Status commit() override { return pending_->commit(); }
 
@@ -119,7 +119,7 @@ class ConfigSink : public TensorSink {
   std::string text_;
 };
 
-Result<std::unique_ptr<TensorSink>> createConfig(const std::string& path,
+Result<std::unique_ptr<TensorSink>> createConfig(const OutputPath& path,
                                                  const ModelHeader& header) {
   auto pending = std::make_unique<PendingFile>(path);
   if (auto status = pending->create(); !status) return status.error();

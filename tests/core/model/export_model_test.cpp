@@ -46,8 +46,8 @@ Findings refusals(const ModelHeader& header) {
 /// Writes two bytes, and tells of an array that is not there.
 class LyingSink : public TensorSink {
  public:
-  explicit LyingSink(const std::string& path) : pending_(path) {}
-  Status create() { return pending_.create(); }
+  explicit LyingSink(const OutputPath& path) : pending_(path) {}
+  Status create() { return pending_.create(PendingFile::Temporary::Named); }
   Status add(const ExportTensor&) override { return ok(); }
   Result<FinishedFile> finish() override {
     if (auto status = pending_.write("{}"); !status) return status.error();
@@ -59,7 +59,7 @@ class LyingSink : public TensorSink {
   PendingFile pending_;
 };
 
-Result<std::unique_ptr<TensorSink>> lie(const std::string& path, const ModelHeader&) {
+Result<std::unique_ptr<TensorSink>> lie(const OutputPath& path, const ModelHeader&) {
   auto sink = std::make_unique<LyingSink>(path);
   if (auto status = sink->create(); !status) return status.error();
   return std::unique_ptr<TensorSink>(std::move(sink));
