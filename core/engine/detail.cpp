@@ -38,7 +38,7 @@ Result<Choice> choiceFor(const DetailRequest& request, const Executor& executor,
 }
 
 Result<ErrorReport> reportOn(const DetailRequest& request, const Codec& codec,
-                             const GroupParameters& parameters, const Executor& executor,
+                             const ParameterSource& parameters, const Executor& executor,
                              const TaskControl& control) {
   ErrorReportRequest report;
   report.values = [&](std::size_t firstRow, MatrixView w, std::vector<float>& scratch) {
@@ -46,8 +46,12 @@ Result<ErrorReport> reportOn(const DetailRequest& request, const Codec& codec,
     dequantizeRows(codec, parameters, w, firstRow, scratch.data());
     return static_cast<const float*>(scratch.data());
   };
-  report.layout = parameters.layout;
-  report.coding = CodedGroups{codec, request.spec.bits, parameters.scale, parameters.zeroPoint};
+  report.layout = parameters.layout();
+  const auto scales = [&parameters](std::size_t firstRow, MatrixView w) {
+    const ParameterView groups = parameters.ofRows(firstRow, w);
+    return CodedScales{groups.scale, groups.zeroPoint};
+  };
+  report.coding = CodedGroups{codec, request.spec.bits, scales};
   report.importance = request.importance.get();
   report.sizes = request.sizes;
   return reportErrors(*request.tensor, report, executor, control);
@@ -82,7 +86,7 @@ Result<SharedDetail> analyseDetail(const DetailRequest& request, const Executor&
     }
     const auto choice = choiceFor(request, executor, control);
     if (!choice) return choice.error();
-    auto parameters = groupParametersOf(*request.tensor, choice->coding, choice->ratios, executor,
+    auto parameters = parameterSourceOf(*request.tensor, choice->coding, choice->ratios, executor,
                                         control, valuesOf(request.importance));
     if (!parameters) return parameters.error();
     auto report = reportOn(request, choice->coding.codec, *parameters, executor, control);

@@ -1,4 +1,4 @@
-// A clip policy applied to a tensor, and what it leads to: the step that every answer begins with.
+// A clip policy applied to a tensor: the step that every answer begins with.
 #pragma once
 
 #include <span>
@@ -7,15 +7,25 @@
 
 namespace quantoscope {
 
+struct CodingChoice {
+  Coding coding;
+  ClipChoice choice;
+};
+
+/// Surveys the weights, resolves the spec and applies its clip policy (`importance` as for
+/// chooseClip()). Errors: an invalid spec, NotFinite, DoesNotFit, Cancelled; running out of memory
+/// is thrown. Thread-safe.
+Result<CodingChoice> chooseCoding(const WeightTensor& tensor, const QuantSpec& spec,
+                                  const Executor& executor, const TaskControl& control = {},
+                                  std::span<const float> importance = {});
+
 struct MeasuredChoice {
   Coding coding;
   ClipChoice choice;
-  MeasuredQuantization measured;  ///< at the ratios that were chosen
+  ErrorSums sums;  ///< at the ratios that were chosen
 };
 
-/// Surveys the weights, resolves the spec, applies its clip policy (`importance` as for
-/// chooseClip()) and measures the outcome. Errors: an invalid spec, NotFinite, DoesNotFit,
-/// Cancelled; running out of memory is thrown. Thread-safe.
+/// The same, and measures the outcome.
 Result<MeasuredChoice> measureChoice(const WeightTensor& tensor, const QuantSpec& spec,
                                      const Executor& executor, const TaskControl& control = {},
                                      std::span<const float> importance = {});

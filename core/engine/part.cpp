@@ -17,10 +17,10 @@ struct Cut {
   std::vector<float> zeroPoint;
   std::vector<float> decodeScale;
 
-  void takeGroup(const GroupParameters& parameters, std::size_t flat) {
-    scale.push_back(parameters.scale[flat]);
-    decodeScale.push_back(parameters.decoding()[flat]);
-    if (!parameters.zeroPoint.empty()) zeroPoint.push_back(parameters.zeroPoint[flat]);
+  void takeGroup(const ParameterView& row, std::size_t group) {
+    scale.push_back(row.scale[group]);
+    decodeScale.push_back(row.decodeScale[group]);
+    if (row.zeroPoint != nullptr) zeroPoint.push_back(row.zeroPoint[group]);
   }
 };
 
@@ -44,43 +44,46 @@ Status checkPart(const TensorPart& part, const WeightTensor& tensor, const Group
 }
 
 /// Some groups of a row.
-Cut cutRow(const WeightTensor& tensor, const GroupParameters& parameters, std::size_t row,
+Cut cutRow(const WeightTensor& tensor, const ParameterSource& parameters, std::size_t row,
            std::size_t firstGroup, std::size_t groups) {
-  const GroupLayout& layout = parameters.layout;
+  const GroupLayout& layout = parameters.layout();
   Cut cut;
   cut.first = {row, layout.begin(firstGroup)};
+  std::vector<float> scratch;
+  const MatrixView whole = tensor.block(row, 1, scratch);
+  const ParameterView found = parameters.ofRows(row, whole);
   std::size_t length = 0;
   for (std::size_t g = firstGroup; g < firstGroup + groups; ++g) {
-    cut.takeGroup(parameters, row * layout.groupsPerRow() + g);
+    cut.takeGroup(found, g);
     length += layout.length(g);
   }
   cut.layout = {1, length, std::min(layout.groupSize, length)};
-  std::vector<float> scratch;
-  const auto weights = tensor.block(row, 1, scratch).row(0).subspan(cut.first.col, length);
+  const auto weights = whole.row(0).subspan(cut.first.col, length);
   cut.weights.assign(weights.begin(), weights.end());
   return cut;
 }
 
 /// Ends early when it is cancelled: half-precision rows are converted whole.
-Cut cutChannel(const WeightTensor& tensor, const GroupParameters& parameters, std::size_t channel,
+Cut cutChannel(const WeightTensor& tensor, const ParameterSource& parameters, std::size_t channel,
                const CancelToken& cancel) {
-  const GroupLayout& layout = parameters.layout;
+  const GroupLayout& layout = parameters.layout();
   Cut cut;
   cut.first = {0, channel};
   cut.layout = {layout.rows, 1, 1};
   std::vector<float> scratch;
   for (std::size_t row = 0; row < layout.rows && !cancel.cancelled(); ++row) {
-    cut.takeGroup(parameters, row * layout.groupsPerRow() + channel / layout.groupSize);
-    cut.weights.push_back(tensor.block(row, 1, scratch).row(0)[channel]);
+    const MatrixView whole = tensor.block(row, 1, scratch);
+    cut.takeGroup(parameters.ofRows(row, whole), channel / layout.groupSize);
+    cut.weights.push_back(whole.row(0)[channel]);
   }
   return cut;
 }
 
-Cut cutOut(const WeightTensor& tensor, const GroupParameters& parameters, const TensorPart& part,
+Cut cutOut(const WeightTensor& tensor, const ParameterSource& parameters, const TensorPart& part,
            const CancelToken& cancel) {
   switch (part.kind) {
     case TensorPart::Kind::Row:
-      return cutRow(tensor, parameters, part.index, 0, parameters.layout.groupsPerRow());
+      return cutRow(tensor, parameters, part.index, 0, parameters.layout().groupsPerRow());
     case TensorPart::Kind::Group:
       return cutRow(tensor, parameters, part.index, part.group, 1);
     case TensorPart::Kind::Channel:
@@ -135,7 +138,7 @@ Result<ErrorReport> reportPart(const PartRequest& request, const Executor& execu
     if (auto status = checkPart(request.part, tensor, coding.layout); !status)
       return status.error();
     const auto parameters =
-        groupParametersOf(tensor, coding, request.known->clip.ratios, executor, control);
+        parameterSourceOf(tensor, coding, request.known->clip.ratios, executor, control);
     if (!parameters) return parameters.error();
 
     Cut cut = cutOut(tensor, *parameters, request.part, control.cancel);
@@ -151,7 +154,12 @@ Result<ErrorReport> reportPart(const PartRequest& request, const Executor& execu
       return static_cast<const float*>(cut.values.data()) + firstRow * cut.layout.cols;
     };
     wanted.layout = cut.layout;
-    wanted.coding = CodedGroups{coding.codec, coding.spec.bits, cut.scale, cut.zeroPoint};
+    const auto scales = [&cut](std::size_t firstRow, MatrixView) {
+      const std::size_t group = firstRow * cut.layout.groupsPerRow();
+      return CodedScales{cut.scale.data() + group,
+                         cut.zeroPoint.empty() ? nullptr : cut.zeroPoint.data() + group};
+    };
+    wanted.coding = CodedGroups{coding.codec, coding.spec.bits, scales};
     wanted.sizes = request.sizes;
     auto report = reportErrors(tensorOf(cut, tensor.info().name), wanted, executor, control);
     if (!report) return report.error();

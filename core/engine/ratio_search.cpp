@@ -11,7 +11,7 @@ Result<RatioSearch> searchRatios(const WeightTensor& tensor, const QuantSpec& sp
   return withinMemory(tensor.info().name, [&]() -> Result<RatioSearch> {
     auto found = measureChoice(tensor, spec, executor, control, importance);
     if (!found) return found.error();
-    return RatioSearch{std::move(found->choice), ErrorMetrics::from(found->measured.sums)};
+    return RatioSearch{std::move(found->choice), ErrorMetrics::from(found->sums)};
   });
 }
 

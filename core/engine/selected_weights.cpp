@@ -224,7 +224,8 @@ class Selector {
     block.weights = tensor_.block(block.firstRow, blocks_.size(index), block.scratch);
     const std::size_t size = block.weights.rows * block.weights.cols;
     block.values.resize(size);
-    dequantizeRows(codec_, parameters_, block.weights, block.firstRow, block.values.data());
+    dequantizeRows(codec_, ParameterSource::borrowed(parameters_), block.weights, block.firstRow,
+                   block.values.data());
     block.errors.resize(size);
     for (std::size_t i = 0; i < size; ++i) {
       block.errors[i] = block.weights.data[i] - block.values[i];

@@ -20,14 +20,14 @@ namespace {
 /// One of the two: what decodes it.
 struct Contestant {
   Coding coding;
-  GroupParameters parameters;
+  ParameterSource parameters;
 };
 
 Result<Contestant> contestant(const WeightTensor& tensor, Coding coding, const Executor& executor,
                               const TaskControl& control) {
   auto choice = chooseClip(tensor, coding, executor, control);
   if (!choice) return choice.error();
-  auto parameters = groupParametersOf(tensor, coding, choice->ratios, executor, control);
+  auto parameters = parameterSourceOf(tensor, coding, choice->ratios, executor, control);
   if (!parameters) return parameters.error();
   return Contestant{std::move(coding), std::move(*parameters)};
 }

@@ -2,21 +2,29 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
 #include "core/kernels/kernels.h"
 #include "core/tensor/group_layout.h"
+#include "core/tensor/weight_tensor.h"
 
 namespace quantoscope {
 
-/// What a tensor's codes were found with: a format and the parameters of every group, row-major
-/// [rows, groupsPerRow], before double quantization.
+/// Parameters of consecutive groups, before double quantization.
+struct CodedScales {
+  const float* scale = nullptr;
+  const float* zeroPoint = nullptr;  ///< null for formats without
+};
+
+/// What a tensor's codes were found with: a format and the parameters of every group.
 struct CodedGroups {
   Codec codec;
-  int bits = 4;                      ///< of one code
-  std::span<const float> scale;      ///< outlives this
-  std::span<const float> zeroPoint;  ///< empty for formats without
+  int bits = 4;  ///< of one code
+  /// Those of the groups of rows [firstRow, firstRow + weights.rows), row-major. Called from
+  /// several threads at once, more than once for each row; valid until the same thread asks again.
+  std::function<CodedScales(std::size_t firstRow, MatrixView weights)> of;
 };
 
 /// The scaled weights t = w / scale (float32, rounded) of a group that are clipped: t <= low or

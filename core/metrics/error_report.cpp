@@ -52,6 +52,7 @@ struct Block {
   MatrixView weights;
   const float* values;
   std::span<const float> errors;  ///< float32(w - y)
+  CodedScales groups;             ///< where the coding is known
 };
 
 /// What a run of blocks adds up.
@@ -125,7 +126,8 @@ class Reporter {
     const float* y = request_.values(first, w, scratch.values);
     scratch.errors.resize(w.rows * w.cols);
     for (std::size_t i = 0; i < scratch.errors.size(); ++i) scratch.errors[i] = w.data[i] - y[i];
-    return {b, first, w, y, scratch.errors};
+    return {b, first,          w,
+            y, scratch.errors, request_.coding ? request_.coding->of(first, w) : CodedScales{}};
   }
 
   kernels::BlockShape shapeOf(const Block& block) const {
@@ -175,11 +177,9 @@ class Reporter {
   template <typename Work>
   void forEachUnit(const Block& block, UnitErrors& errors, Work work) const {
     const CodedGroups& coding = *request_.coding;
-    const std::size_t group = block.firstRow * request_.layout.groupsPerRow();
-    const float* zeroPoint = coding.zeroPoint.empty() ? nullptr : coding.zeroPoint.data() + group;
     for (std::size_t unit = 0; unit < kErrorUnits.size(); ++unit) {
       errors.assign(kErrorUnits[unit], coding.codec, shapeOf(block), block.weights.data,
-                    block.errors.data(), coding.scale.data() + group, zeroPoint);
+                    block.errors.data(), block.groups.scale, block.groups.zeroPoint);
       work(unit);
     }
   }
@@ -196,12 +196,9 @@ class Reporter {
   void findClipped(const Block& block, std::vector<float>& clipped) const {
     if (!request_.coding) return;
     const CodedGroups& coding = *request_.coding;
-    const std::size_t group = block.firstRow * request_.layout.groupsPerRow();
     clipped.resize(block.errors.size());
     clippedErrors(coding.codec, shapeOf(block), block.weights.data, block.errors.data(),
-                  coding.scale.data() + group,
-                  coding.zeroPoint.empty() ? nullptr : coding.zeroPoint.data() + group,
-                  clipped.data());
+                  block.groups.scale, block.groups.zeroPoint, clipped.data());
   }
 
   void addGroups(const Block& block, std::span<const float> clipped, RunPart& part) const {
@@ -229,9 +226,7 @@ class Reporter {
   void addCodes(const Block& block, Scratch& scratch, CodeCounter& counter) {
     const CodedGroups& coding = *request_.coding;
     const kernels::BlockShape shape = shapeOf(block);
-    const std::size_t group = block.firstRow * request_.layout.groupsPerRow();
-    const float* scale = coding.scale.data() + group;
-    const float* zeroPoint = coding.zeroPoint.empty() ? nullptr : coding.zeroPoint.data() + group;
+    const auto [scale, zeroPoint] = block.groups;
     scratch.codes.resize(block.errors.size());
     kernels::activeKernels().encode(coding.codec, shape, block.weights.data, scale, zeroPoint,
                                     scratch.codes.data());

@@ -34,7 +34,7 @@ Result<TensorMeasurement> measureAtOnce(const WeightTensor& tensor, const QuantS
   const auto measured = surveyAndMeasure(tensor, *coding, ratios, executor, control);
   if (!measured) return measured.error();
   TensorMeasurement found;
-  found.metrics = ErrorMetrics::from(measured->sums);
+  found.metrics = ErrorMetrics::from(*measured);
   found.clipRatio = wholeRatioOf(ratios);
   return found;
 }
@@ -46,7 +46,7 @@ Result<TensorMeasurement> measure(const WeightTensor& tensor, const QuantSpec& s
   auto chosen = measureChoice(tensor, spec, executor, control, options.importance);
   if (!chosen) return chosen.error();
   TensorMeasurement found;
-  found.metrics = ErrorMetrics::from(chosen->measured.sums);
+  found.metrics = ErrorMetrics::from(chosen->sums);
   found.clipRatio = wholeRatioOf(chosen->choice.ratios);
   if (chosen->choice.curve.ratios.empty() && options.bestRatio) {
     const Coding searching = chosen->coding.withClip({ClipPolicy::Kind::SearchTensor, 1.0});

@@ -12,21 +12,23 @@ namespace {
 Result<ExportTensor> quantize(const WeightTensor& tensor, const QuantSpec& spec,
                               const QuantizeOptions& options, const Executor& executor,
                               const TaskControl& control, std::span<const float> importance) {
-  auto found = measureChoice(tensor, spec, executor, control, importance);
+  auto found = chooseCoding(tensor, spec, executor, control, importance);
   if (!found) return found.error();
-  auto& [coding, choice, measured] = *found;
+  auto& [coding, choice] = *found;
+  auto measured = measureQuantization(tensor, coding, choice.ratios, executor, control);
+  if (!measured) return measured.error();
   ExportTensor made;
   if (options.withDequantized) {
-    auto values = dequantized(tensor, coding, measured.parameters, executor, control);
+    auto values = dequantized(tensor, coding, measured->parameters, executor, control);
     if (!values) return values.error();
     made.dequantized = std::move(*values);
   }
-  auto codes = quantized(tensor, coding, std::move(measured.parameters), std::move(choice.ratios),
+  auto codes = quantized(tensor, coding, std::move(measured->parameters), std::move(choice.ratios),
                          executor, control);
   if (!codes) return codes.error();
   made.info = tensor.info();
   made.quantized = std::move(*codes);
-  made.metrics = ErrorMetrics::from(measured.sums);
+  made.metrics = ErrorMetrics::from(measured->sums);
   made.storage = storageCostOf(spec, tensor.rows(), tensor.cols());
   return made;
 }

@@ -43,8 +43,8 @@ Result<ClipChoice> checkedChoice(ClipChoice choice, const WeightTensor& tensor,
                                  const Coding& coding, const Executor& executor,
                                  const TaskControl& control) {
   if (std::isfinite(choice.curve.bestMse())) return choice;
-  auto parameters = groupParametersOf(tensor, coding, choice.ratios, executor, control);
-  return parameters ? Result<ClipChoice>(std::move(choice)) : parameters.error();
+  auto sums = measureErrors(tensor, coding, choice.ratios, executor, control);
+  return sums ? Result<ClipChoice>(std::move(choice)) : sums.error();
 }
 
 }  // namespace

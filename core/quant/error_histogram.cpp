@@ -1,7 +1,6 @@
 #include "core/quant/error_histogram.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -59,7 +58,7 @@ class LargestError {
   explicit LargestError(const Codec& codec) : codec_(codec), limits_(codec) {}
 
   /// Finds the parameters of a span's groups, too.
-  void add(const ClipRatios& ratios, const WeightSpan& span, GroupParameters& parameters,
+  void add(const ClipRatios& ratios, const WeightSpan& span, const ParameterRoom& parameters,
            float* room) {
     const auto& kernels = kernels::activeKernels();
     const std::size_t groups = span.groups();
@@ -69,17 +68,15 @@ class LargestError {
     }
     kernels.groupExtremes(span.shape, span.weights, least_.data(), most_.data());
     if (codec_.followsFromExtremes() && ratios.granularity == ClipRatios::Granularity::Tensor) {
-      kernels.parametersOfExtremes(
-          codec_, groups, least_.data(), most_.data(), ratios.values[0],
-          parameters.scale.data() + span.firstGroup,
-          codec_.hasZeroPoint() ? parameters.zeroPoint.data() + span.firstGroup : nullptr);
+      kernels.parametersOfExtremes(codec_, groups, least_.data(), most_.data(), ratios.values[0],
+                                   parameters.scale, parameters.zeroPoint);
     } else {
       findParameters(codec_, ratios, span, parameters);
     }
     const std::size_t perRow = span.shape.groupsPerRow();
     for (std::size_t g = 0; g < groups; ++g) {
-      const float scale = parameters.scale[span.firstGroup + g];
-      const float zeroPoint = codec_.hasZeroPoint() ? parameters.zeroPoint[span.firstGroup + g] : 0;
+      const float scale = parameters.scale[g];
+      const float zeroPoint = codec_.hasZeroPoint() ? parameters.zeroPoint[g] : 0;
       if (limits_.of(scale, zeroPoint, least_[g], most_[g]) <= found_) continue;
       const std::size_t begin = g % perRow * span.shape.groupSize;
       const std::size_t length = std::min(span.shape.groupSize, span.shape.cols - begin);
@@ -104,7 +101,7 @@ class LargestError {
 
 /// What a pass over a quantized tensor counts, given the largest error.
 Result<ErrorSums> countErrors(const WeightTensor& tensor, const Codec& codec,
-                              const GroupParameters& parameters, const Executor& executor,
+                              const ParameterSource& parameters, const Executor& executor,
                               const TaskControl& control, Histogram& histogram) {
   std::vector<BlockErrors> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
   using Counts = std::unique_ptr<kernels::ErrorCounts>;
@@ -112,14 +109,14 @@ Result<ErrorSums> countErrors(const WeightTensor& tensor, const Codec& codec,
     return std::make_unique<kernels::ErrorCounts>(histogram.hi, histogram.counts.size());
   });
   const Status status = forEachSpan(
-      tensor, parameters.layout, executor, control, [&](const WeightSpan& span, float* room) {
+      tensor, parameters.layout(), executor, control, [&](const WeightSpan& span, float* room) {
         WorkerPool<Counts>::Lease counts(pool);
         BlockErrors& part = parts[span.block];
         kernels::ErrorPeak found = part.peak;
-        kernels::activeKernels().addCountedErrors(
-            codec, span.shape, span.weights, parameters.scale.data() + span.firstGroup,
-            codec.hasZeroPoint() ? parameters.zeroPoint.data() + span.firstGroup : nullptr,
-            parameters.decoding().data() + span.firstGroup, room, part.lanes, found, **counts);
+        const ParameterView groups = parameters.of(span.firstGroup, span.shape, span.weights);
+        kernels::activeKernels().addCountedErrors(codec, span.shape, span.weights, groups.scale,
+                                                  groups.zeroPoint, groups.decodeScale, room,
+                                                  part.lanes, found, **counts);
         part.take(found, span);
       });
   if (!status) return status.error();
@@ -133,42 +130,45 @@ Result<CountedQuantization> countQuantizationErrors(const WeightTensor& tensor,
                                                     const Coding& coding, const ClipRatios& ratios,
                                                     std::size_t bins, const Executor& executor,
                                                     const TaskControl& control) {
-  CountedQuantization counted;
-  GroupParameters& parameters = counted.parameters;
   const Codec& codec = coding.codec;
-  float range = 0;
-  if (coding.scalesStandAlone()) {
-    parameters = emptyParameters(coding);
-    WorkerPool<LargestError> pool([&] { return LargestError(codec); });
-    std::atomic<bool> allUsable = true;
-    const Status status = forEachSpan(tensor, parameters.layout, executor, control,
-                                      [&](const WeightSpan& span, float* room) {
-                                        WorkerPool<LargestError>::Lease largest(pool);
-                                        largest->add(ratios, span, parameters, room);
-                                        if (!usableParameters(codec, parameters, span))
-                                          allUsable = false;
-                                      });
-    if (!status) return status.error();
-    if (!allUsable) return checkUsable(tensor, coding, parameters).error();
-    pool.forEach([&](const LargestError& part) { range = std::max(range, part.found()); });
-  } else {
+  const auto counting = [&](ParameterSource parameters,
+                            float range) -> Result<CountedQuantization> {
+    Histogram histogram = Histogram::over(-range, range, bins);
+    // Without any error all of them are in one bin.
+    auto sums = range == 0 ? measureErrors(tensor, coding, ratios, executor, control)
+                           : countErrors(tensor, codec, parameters, executor, control, histogram);
+    if (!sums) return sums.error();
+    if (range == 0) histogram.counts[0] = tensor.elements();
+    return CountedQuantization{std::move(parameters), *sums, std::move(histogram)};
+  };
+  if (!coding.scalesStandAlone()) {
     auto measured = measureQuantization(tensor, coding, ratios, executor, control);
     if (!measured) return measured.error();
-    parameters = std::move(measured->parameters);
-    range = measured->sums.maxAbsError;
+    const float range = measured->sums.maxAbsError;
+    return counting(ParameterSource(std::move(measured->parameters)), range);
   }
-  counted.histogram = Histogram::over(-range, range, bins);
-  if (range == 0) {
-    auto sums = errorSumsOf(tensor, coding, parameters, executor, control);
-    if (!sums) return sums.error();
-    counted.sums = *sums;
-    counted.histogram.counts[0] = tensor.elements();
-    return counted;
+  const bool again = ParameterSource::findsAgain(coding, ratios);
+  GroupParameters kept;
+  if (!again) {
+    if (auto room = roomForParameters(tensor, coding); !room) return room.error();
+    kept = emptyParameters(coding);
   }
-  auto sums = countErrors(tensor, codec, parameters, executor, control, counted.histogram);
-  if (!sums) return sums.error();
-  counted.sums = *sums;
-  return counted;
+  WorkerPool<LargestError> pool([&] { return LargestError(codec); });
+  UnusableGroups unusable;
+  const Status status = forEachSpan(
+      tensor, coding.layout, executor, control, [&](const WeightSpan& span, float* room) {
+        WorkerPool<LargestError>::Lease largest(pool);
+        const ParameterRoom found = again ? ownRoom(codec, span.groups()) : roomIn(kept, span);
+        largest->add(ratios, span, found, room);
+        unusable.look(codec, found.view(), span.firstGroup, span.groups());
+      });
+  if (!status) return status.error();
+  if (auto checked = unusable.check(tensor, coding); !checked) return checked.error();
+  float range = 0;
+  pool.forEach([&](const LargestError& part) { range = std::max(range, part.found()); });
+  return counting(again ? ParameterSource::foundAgain(coding, ratios.values[0])
+                        : ParameterSource(std::move(kept)),
+                  range);
 }
 
 }  // namespace quantoscope

@@ -10,7 +10,7 @@ namespace quantoscope {
 
 /// Parameters, error sums and the histogram of y - w over [-R, R], R the largest |y - w|.
 struct CountedQuantization {
-  GroupParameters parameters;
+  ParameterSource parameters;
   ErrorSums sums;
   Histogram histogram;
 };

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <optional>
 
+#include "core/base/memory_border.h"
 #include "core/parallel/shared_buffers.h"
 #include "core/quant/exact_error.h"
 
@@ -97,12 +98,19 @@ class PlainSearch {
       original_ = grid->original;
       plan_ = kernels::CurvePlan::of(codec_, grid->ratios);
     }
-    if (kind_ == ClipPolicy::Kind::SearchRows) chosen_.resize(layout_.rows);
-    if (kind_ == ClipPolicy::Kind::SearchGroups) chosen_.resize(layout_.groups());
   }
 
   Result<ClipChoice> run(const Executor& executor, const TaskControl& control) {
     cancel_ = control.cancel;
+    const std::size_t parts = kind_ == ClipPolicy::Kind::SearchRows     ? layout_.rows
+                              : kind_ == ClipPolicy::Kind::SearchGroups ? layout_.groups()
+                                                                        : 0;
+    // The index of each, then the ratio itself.
+    const std::uint64_t bytes = parts * (sizeof(chosen_[0]) + sizeof(double));
+    if (auto room = roomFor(tensor_.info().name, "the ratios of its groups", bytes); !room) {
+      return room.error();
+    }
+    chosen_.resize(parts);
     const Status status = executor.forEachBlock(
         blocks_.count(), [this](std::size_t b) { searchBlock(b); }, control);
     if (!status) return status.error();

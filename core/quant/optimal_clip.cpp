@@ -2,11 +2,18 @@
 
 #include <cmath>
 
+#include "core/base/memory_border.h"
+
 namespace quantoscope {
 
 Result<ClipChoice> optimalClip(const WeightTensor& tensor, const Coding& coding,
                                std::span<const float> importance, const Executor& executor,
                                const TaskControl& control) {
+  // Two scales and the ratio of them for each group, at least.
+  const std::uint64_t bytes = coding.layout.groups() * (2 * sizeof(float) + sizeof(double));
+  if (auto room = roomFor(tensor.info().name, "the scales of its groups", bytes); !room) {
+    return room.error();
+  }
   const Coding plain = coding.withClip({}).onPlainScales();
   auto unclipped = groupParametersOf(tensor, plain, ClipRatios::whole(1), executor, control);
   if (!unclipped) return unclipped.error();

@@ -1,11 +1,11 @@
 #include "core/quant/quantizer.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <optional>
 #include <string>
 
+#include "core/base/memory_border.h"
 #include "core/base/text.h"
 #include "core/parallel/worker_pool.h"
 #include "core/quant/double_quant.h"
@@ -57,7 +57,7 @@ class SpanRatios {
 };
 
 /// Whether a group's scale and zero point can be used.
-bool usable(const GroupParameters& parameters, const Codec& codec, std::size_t group) {
+bool usable(const ParameterView& parameters, const Codec& codec, std::size_t group) {
   const float scale = parameters.scale[group];
   // A codebook's all-zero group has scale 0 by definition; an integer's never has.
   const bool vanished = scale == 0 && codec.kind != CodecKind::Codebook;
@@ -65,11 +65,17 @@ bool usable(const GroupParameters& parameters, const Codec& codec, std::size_t g
   return std::isfinite(scale) && !vanished && !badZero;
 }
 
-std::optional<std::size_t> firstUnusable(const GroupParameters& parameters, const Codec& codec) {
-  for (std::size_t g = 0; g < parameters.scale.size(); ++g) {
-    if (!usable(parameters, codec, g)) return g;
-  }
-  return std::nullopt;
+ParameterView viewOf(const GroupParameters& parameters, std::size_t firstGroup) {
+  return {parameters.scale.data() + firstGroup,
+          parameters.zeroPoint.empty() ? nullptr : parameters.zeroPoint.data() + firstGroup,
+          parameters.decoding().data() + firstGroup};
+}
+
+/// What the parameters of all groups take.
+std::uint64_t parameterBytes(const Coding& coding) {
+  const std::uint64_t arrays =
+      1 + (coding.codec.hasZeroPoint() ? 1 : 0) + (coding.spec.doubleQuant ? 1 : 0);
+  return coding.layout.groups() * sizeof(float) * arrays;
 }
 
 /// The parameters with the least error of the groups of some rows, the first of them `group`. Ends
@@ -94,17 +100,78 @@ void findOptimal(OptimalScaleFinder& finder, bool hasZeroPoint, MatrixView w, st
 
 }  // namespace
 
-Status checkUsable(const WeightTensor& tensor, const Coding& coding,
-                   const GroupParameters& parameters) {
-  const auto group = firstUnusable(parameters, coding.codec);
-  if (!group) return ok();
-  const std::size_t perRow = parameters.layout.groupsPerRow();
+void UnusableGroups::look(const Codec& codec, const ParameterView& parameters,
+                          std::size_t firstGroup, std::size_t groups) {
+  for (std::size_t g = 0; g < groups; ++g) {
+    if (usable(parameters, codec, g)) continue;
+    const std::lock_guard lock(mutex_);
+    if (first_ && *first_ <= firstGroup + g) return;
+    first_ = firstGroup + g;
+    scale_ = parameters.scale[g];
+    return;
+  }
+}
+
+Status UnusableGroups::check(const WeightTensor& tensor, const Coding& coding) const {
+  if (!first_) return ok();
+  const std::size_t perRow = coding.layout.groupsPerRow();
   const bool half = coding.codec.scaleFormat == ScaleFormat::SignedHalf;
   return Error{ErrorCode::DoesNotFit,
-               tensor.info().name + ": the scale of row " + std::to_string(*group / perRow) +
-                   ", group " + std::to_string(*group % perRow) + " is " +
-                   formatNumber(parameters.scale[*group]) + " with " + describe(coding.spec) +
-                   "; scales must be ordinary " + (half ? "float16" : "float32") + " numbers"};
+               tensor.info().name + ": the scale of row " + std::to_string(*first_ / perRow) +
+                   ", group " + std::to_string(*first_ % perRow) + " is " + formatNumber(scale_) +
+                   " with " + describe(coding.spec) + "; scales must be ordinary " +
+                   (half ? "float16" : "float32") + " numbers"};
+}
+
+Status roomForParameters(const WeightTensor& tensor, const Coding& coding) {
+  return roomFor(tensor.info().name, "the scales of its groups", parameterBytes(coding));
+}
+
+ParameterRoom roomIn(GroupParameters& parameters, const WeightSpan& span) {
+  return {parameters.scale.data() + span.firstGroup,
+          parameters.zeroPoint.empty() ? nullptr : parameters.zeroPoint.data() + span.firstGroup};
+}
+
+ParameterRoom ownRoom(const Codec& codec, std::size_t groups) {
+  static thread_local std::vector<float> scale;
+  static thread_local std::vector<float> zeroPoint;
+  if (scale.size() < groups) {
+    scale.resize(groups);
+    zeroPoint.resize(groups);
+  }
+  return {scale.data(), codec.hasZeroPoint() ? zeroPoint.data() : nullptr};
+}
+
+ParameterSource::ParameterSource(GroupParameters kept)
+    : layout_(kept.layout), kept_(std::make_shared<const GroupParameters>(std::move(kept))) {}
+
+ParameterSource ParameterSource::borrowed(const GroupParameters& kept) {
+  ParameterSource source;
+  source.layout_ = kept.layout;
+  source.kept_ = std::shared_ptr<const GroupParameters>(std::shared_ptr<void>(), &kept);
+  return source;
+}
+
+ParameterSource ParameterSource::foundAgain(const Coding& coding, double ratio) {
+  ParameterSource source;
+  source.layout_ = coding.layout;
+  source.coding_ = std::make_shared<const Coding>(coding);
+  source.ratio_ = ratio;
+  return source;
+}
+
+bool ParameterSource::findsAgain(const Coding& coding, const ClipRatios& ratios) {
+  return coding.scalesStandAlone() && ratios.granularity == ClipRatios::Granularity::Tensor &&
+         parameterBytes(coding) > kMostKept;
+}
+
+ParameterView ParameterSource::of(std::size_t firstGroup, const kernels::BlockShape& shape,
+                                  const float* w) const {
+  if (kept_) return viewOf(*kept_, firstGroup);
+  const ParameterRoom room = ownRoom(coding_->codec, shape.rows * shape.groupsPerRow());
+  kernels::activeKernels().groupParameters(coding_->codec, shape, w, &ratio_, 0, room.scale,
+                                           room.zeroPoint);
+  return room.view();
 }
 
 GroupParameters emptyParameters(const Coding& coding) {
@@ -117,29 +184,18 @@ GroupParameters emptyParameters(const Coding& coding) {
 }
 
 void findParameters(const Codec& codec, const ClipRatios& ratios, const WeightSpan& span,
-                    GroupParameters& parameters) {
+                    const ParameterRoom& room) {
   const SpanRatios spanRatios(ratios, span);
-  kernels::activeKernels().groupParameters(
-      codec, span.shape, span.weights, spanRatios.data(), spanRatios.stride(),
-      parameters.scale.data() + span.firstGroup,
-      codec.hasZeroPoint() ? parameters.zeroPoint.data() + span.firstGroup : nullptr);
+  kernels::activeKernels().groupParameters(codec, span.shape, span.weights, spanRatios.data(),
+                                           spanRatios.stride(), room.scale, room.zeroPoint);
 }
 
-bool usableParameters(const Codec& codec, const GroupParameters& parameters,
-                      const WeightSpan& span) {
-  for (std::size_t g = span.firstGroup; g < span.firstGroup + span.groups(); ++g) {
-    if (!usable(parameters, codec, g)) return false;
-  }
-  return true;
-}
-
-void BlockErrors::add(const Codec& codec, const GroupParameters& parameters, const WeightSpan& span,
+void BlockErrors::add(const Codec& codec, const ParameterView& parameters, const WeightSpan& span,
                       float* room) {
   kernels::ErrorPeak found = peak;
-  kernels::activeKernels().addCodingErrors(
-      codec, span.shape, span.weights, parameters.scale.data() + span.firstGroup,
-      codec.hasZeroPoint() ? parameters.zeroPoint.data() + span.firstGroup : nullptr,
-      parameters.decoding().data() + span.firstGroup, room, lanes, found);
+  kernels::activeKernels().addCodingErrors(codec, span.shape, span.weights, parameters.scale,
+                                           parameters.zeroPoint, parameters.decodeScale, room,
+                                           lanes, found);
   take(found, span);
 }
 
@@ -205,37 +261,61 @@ Result<GroupParameters> groupParametersOf(const WeightTensor& tensor, const Codi
   if (optimal && ratios.optimal != nullptr && ratios.optimal->layout == coding.layout) {
     return *ratios.optimal;
   }
+  if (auto room = roomForParameters(tensor, coding); !room) return room.error();
   GroupParameters parameters = emptyParameters(coding);
+  UnusableGroups unusable;
   WorkerPool<OptimalScaleFinder> finders([&] { return OptimalScaleFinder(codec); });
   const auto findBest = [&](std::size_t, std::size_t first, MatrixView w, float*) {
     WorkerPool<OptimalScaleFinder>::Lease finder(finders);
     findOptimal(*finder, codec.hasZeroPoint(), w, first * coding.layout.groupsPerRow(), importance,
                 control.cancel, parameters);
   };
-  const Status status = optimal ? forEachPiece(tensor, executor, control, findBest)
-                                : forEachSpan(tensor, coding.layout, executor, control,
-                                              [&](const WeightSpan& span, float*) {
-                                                findParameters(codec, ratios, span, parameters);
-                                              });
+  const Status status =
+      optimal ? forEachPiece(tensor, executor, control, findBest)
+              : forEachSpan(tensor, coding.layout, executor, control,
+                            [&](const WeightSpan& span, float*) {
+                              findParameters(codec, ratios, span, roomIn(parameters, span));
+                            });
   if (!status) return status.error();
-  if (auto checked = checkUsable(tensor, coding, parameters); !checked) return checked.error();
+  unusable.look(codec, viewOf(parameters, 0), 0, parameters.scale.size());
+  if (auto checked = unusable.check(tensor, coding); !checked) return checked.error();
   if (const auto& second = coding.spec.doubleQuant) {
     parameters.decodeScale = doubleQuantized(parameters.scale, *second);
   }
   return parameters;
 }
 
-void dequantizeRows(const Codec& codec, const GroupParameters& parameters, MatrixView w,
+Result<ParameterSource> parameterSourceOf(const WeightTensor& tensor, const Coding& coding,
+                                          const ClipRatios& ratios, const Executor& executor,
+                                          const TaskControl& control,
+                                          std::span<const float> importance) {
+  if (!ParameterSource::findsAgain(coding, ratios)) {
+    auto kept = groupParametersOf(tensor, coding, ratios, executor, control, importance);
+    if (!kept) return kept.error();
+    return ParameterSource(std::move(*kept));
+  }
+  ParameterSource source = ParameterSource::foundAgain(coding, ratios.values[0]);
+  UnusableGroups unusable;
+  const Status status =
+      forEachSpan(tensor, coding.layout, executor, control, [&](const WeightSpan& span, float*) {
+        unusable.look(coding.codec, source.of(span.firstGroup, span.shape, span.weights),
+                      span.firstGroup, span.groups());
+      });
+  if (!status) return status.error();
+  if (auto checked = unusable.check(tensor, coding); !checked) return checked.error();
+  return source;
+}
+
+void dequantizeRows(const Codec& codec, const ParameterSource& parameters, MatrixView w,
                     std::size_t firstRow, float* y) {
-  const std::size_t group = firstRow * parameters.layout.groupsPerRow();
-  kernels::activeKernels().quantizeDequantize(
-      codec, shapeOf(w, parameters.layout), w.data, parameters.scale.data() + group,
-      codec.hasZeroPoint() ? parameters.zeroPoint.data() + group : nullptr,
-      parameters.decoding().data() + group, y);
+  const ParameterView groups = parameters.ofRows(firstRow, w);
+  kernels::activeKernels().quantizeDequantize(codec, shapeOf(w, parameters.layout()), w.data,
+                                              groups.scale, groups.zeroPoint, groups.decodeScale,
+                                              y);
 }
 
 Status forEachDequantizedBlock(const WeightTensor& tensor, const Coding& coding,
-                               const GroupParameters& parameters, const Executor& executor,
+                               const ParameterSource& parameters, const Executor& executor,
                                const TaskControl& control, const DequantizedBlock& work) {
   return forEachPiece(tensor, executor, control,
                       [&](std::size_t b, std::size_t first, MatrixView w, float* y) {
@@ -248,34 +328,33 @@ Result<ErrorSums> errorSumsOf(const WeightTensor& tensor, const Coding& coding,
                               const GroupParameters& parameters, const Executor& executor,
                               const TaskControl& control) {
   std::vector<BlockErrors> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
-  const Status status = forEachSpan(tensor, parameters.layout, executor, control,
-                                    [&](const WeightSpan& span, float* room) {
-                                      parts[span.block].add(coding.codec, parameters, span, room);
-                                    });
+  const Status status = forEachSpan(
+      tensor, parameters.layout, executor, control, [&](const WeightSpan& span, float* room) {
+        parts[span.block].add(coding.codec, viewOf(parameters, span.firstGroup), span, room);
+      });
   if (!status) return status.error();
   return sumsOf(parts, tensor);
 }
 
 namespace {
 
-/// Parameters and sums in one pass; calls also(span) before it quantizes a span.
-template <typename Also>
-Result<MeasuredQuantization> measureInOnePass(const WeightTensor& tensor, const Coding& coding,
-                                              const ClipRatios& ratios, const Executor& executor,
-                                              const TaskControl& control, Also also) {
-  MeasuredQuantization measured;
-  GroupParameters& parameters = measured.parameters;
-  parameters = emptyParameters(coding);
+/// Parameters and sums in one pass. Calls place(span) for each span, before it is quantized, which
+/// says where its parameters go.
+template <typename Place>
+Result<ErrorSums> measureInOnePass(const WeightTensor& tensor, const Coding& coding,
+                                   const ClipRatios& ratios, const Executor& executor,
+                                   const TaskControl& control, UnusableGroups& unusable,
+                                   Place place) {
   std::vector<BlockErrors> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
-  const Status status = forEachSpan(tensor, coding.layout, executor, control,
-                                    [&](const WeightSpan& span, float* room) {
-                                      also(span);
-                                      findParameters(coding.codec, ratios, span, parameters);
-                                      parts[span.block].add(coding.codec, parameters, span, room);
-                                    });
+  const Status status = forEachSpan(
+      tensor, coding.layout, executor, control, [&](const WeightSpan& span, float* room) {
+        const ParameterRoom found = place(span);
+        findParameters(coding.codec, ratios, span, found);
+        unusable.look(coding.codec, found.view(), span.firstGroup, span.groups());
+        parts[span.block].add(coding.codec, found.view(), span, room);
+      });
   if (!status) return status.error();
-  measured.sums = sumsOf(parts, tensor);
-  return measured;
+  return sumsOf(parts, tensor);
 }
 
 }  // namespace
@@ -290,38 +369,62 @@ Result<MeasuredQuantization> measureQuantization(const WeightTensor& tensor, con
     if (!sums) return sums.error();
     return MeasuredQuantization{std::move(*parameters), *sums};
   }
-  auto measured =
-      measureInOnePass(tensor, coding, ratios, executor, control, [](const WeightSpan&) {});
-  if (!measured) return measured;
-  auto checked = checkUsable(tensor, coding, measured->parameters);
-  return checked ? std::move(measured) : checked.error();
+  if (auto room = roomForParameters(tensor, coding); !room) return room.error();
+  MeasuredQuantization measured{emptyParameters(coding), {}};
+  UnusableGroups unusable;
+  auto sums =
+      measureInOnePass(tensor, coding, ratios, executor, control, unusable,
+                       [&](const WeightSpan& span) { return roomIn(measured.parameters, span); });
+  if (!sums) return sums.error();
+  if (auto checked = unusable.check(tensor, coding); !checked) return checked.error();
+  measured.sums = *sums;
+  return measured;
 }
 
-Result<MeasuredQuantization> surveyAndMeasure(const WeightTensor& tensor, const Coding& coding,
-                                              const ClipRatios& ratios, const Executor& executor,
-                                              const TaskControl& control) {
+Result<ErrorSums> measureErrors(const WeightTensor& tensor, const Coding& coding,
+                                const ClipRatios& ratios, const Executor& executor,
+                                const TaskControl& control) {
+  if (!coding.scalesStandAlone()) {
+    auto measured = measureQuantization(tensor, coding, ratios, executor, control);
+    if (!measured) return measured.error();
+    return measured->sums;
+  }
+  UnusableGroups unusable;
+  auto sums = measureInOnePass(
+      tensor, coding, ratios, executor, control, unusable,
+      [&](const WeightSpan& span) { return ownRoom(coding.codec, span.groups()); });
+  if (!sums) return sums;
+  auto checked = unusable.check(tensor, coding);
+  return checked ? std::move(sums) : checked.error();
+}
+
+Result<ErrorSums> surveyAndMeasure(const WeightTensor& tensor, const Coding& coding,
+                                   const ClipRatios& ratios, const Executor& executor,
+                                   const TaskControl& control) {
   std::vector<kernels::Summary> blocks(RowBlocks::of(tensor.rows(), tensor.cols()).count());
-  auto measured =
-      measureInOnePass(tensor, coding, ratios, executor, control, [&](const WeightSpan& span) {
+  UnusableGroups unusable;
+  auto sums = measureInOnePass(
+      tensor, coding, ratios, executor, control, unusable, [&](const WeightSpan& span) {
         kernels::activeKernels().summarize(span.weights, span.shape.rows * span.shape.cols,
                                            blocks[span.block]);
+        return ownRoom(coding.codec, span.groups());
       });
-  if (!measured) return measured;
+  if (!sums) return sums;
   const TensorHealth health = healthFrom(tensor, blocks);
   if (!health.finite()) return notFiniteError(tensor.info().name, health);
-  auto checked = checkUsable(tensor, coding, measured->parameters);
-  return checked ? std::move(measured) : checked.error();
+  auto checked = unusable.check(tensor, coding);
+  return checked ? std::move(sums) : checked.error();
 }
 
 Result<Matrix> dequantized(const WeightTensor& tensor, const Coding& coding,
                            const GroupParameters& parameters, const Executor& executor,
                            const TaskControl& control) {
   Matrix values(tensor.rows(), tensor.cols());
-  const Status status =
-      forEachDequantizedBlock(tensor, coding, parameters, executor, control,
-                              [&](std::size_t, std::size_t firstRow, MatrixView w, const float* y) {
-                                std::copy(y, y + w.rows * w.cols, values.row(firstRow).data());
-                              });
+  const Status status = forEachDequantizedBlock(
+      tensor, coding, ParameterSource::borrowed(parameters), executor, control,
+      [&](std::size_t, std::size_t firstRow, MatrixView w, const float* y) {
+        std::copy(y, y + w.rows * w.cols, values.row(firstRow).data());
+      });
   if (!status) return status.error();
   return values;
 }

@@ -44,6 +44,51 @@ struct GroupParameters {
   const std::vector<float>& decoding() const { return decodeScale.empty() ? scale : decodeScale; }
 };
 
+/// The parameters of some consecutive groups.
+struct ParameterView {
+  const float* scale = nullptr;
+  const float* zeroPoint = nullptr;  ///< null for formats without
+  const float* decodeScale = nullptr;
+};
+
+/// The parameters of a tensor's groups, for passes over it: kept in memory or, where they would
+/// take more than kMostKept bytes and follow from a group alone at one ratio, found again from the
+/// weights by whoever asks, with the same bits. So passes take as much memory for a tensor of short
+/// rows as for any other. Thread-safe; a value.
+class ParameterSource {
+ public:
+  static constexpr std::uint64_t kMostKept = std::uint64_t{256} << 20;
+
+  /// Keeps these.
+  explicit ParameterSource(GroupParameters kept);
+  /// Looks into these, which outlive it.
+  static ParameterSource borrowed(const GroupParameters& kept);
+  /// Keeps nothing.
+  static ParameterSource foundAgain(const Coding& coding, double ratio);
+  /// Whether parameters at these ratios are to be found again.
+  static bool findsAgain(const Coding& coding, const ClipRatios& ratios);
+
+  const GroupLayout& layout() const { return layout_; }
+  /// All of them, or null where nothing is kept.
+  const GroupParameters* kept() const { return kept_.get(); }
+
+  /// Those of the groups of some whole rows, or of a stretch of whole groups in one row, which
+  /// begins at `firstGroup` (row-major); `w` are its weights. Valid until this thread asks a source
+  /// again.
+  ParameterView of(std::size_t firstGroup, const kernels::BlockShape& shape, const float* w) const;
+  ParameterView ofRows(std::size_t firstRow, MatrixView w) const {
+    return of(firstRow * layout_.groupsPerRow(), {w.rows, w.cols, layout_.groupSize}, w.data);
+  }
+
+ private:
+  ParameterSource() = default;
+
+  GroupLayout layout_;
+  std::shared_ptr<const GroupParameters> kept_;
+  std::shared_ptr<const Coding> coding_;  ///< where nothing is kept
+  double ratio_ = 1;
+};
+
 /// A quantized tensor: codes [rows, cols] and the parameters that decode them. int8 for symmetric
 /// formats and codebooks of up to 16 levels, uint8 for asymmetric ones and larger codebooks, int32
 /// where codes are not clamped.
@@ -63,14 +108,21 @@ struct QuantizedTensor {
 /// where that is absent those with the least error (see OptimalScaleFinder), weighted by
 /// `importance` (one a column, or empty), which matters to nothing else here; then double-quantized
 /// if so wished. DoesNotFit where a group's scale is no usable float32 number (weights so large or
-/// so small that it overflows or vanishes), naming the group.
+/// so small that it overflows or vanishes), naming the group; and where they take more memory than
+/// is free.
 Result<GroupParameters> groupParametersOf(const WeightTensor& tensor, const Coding& coding,
                                           const ClipRatios& ratios, const Executor& executor,
                                           const TaskControl& control = {},
                                           std::span<const float> importance = {});
 
+/// The same, checked alike, for passes that do not want them all at once.
+Result<ParameterSource> parameterSourceOf(const WeightTensor& tensor, const Coding& coding,
+                                          const ClipRatios& ratios, const Executor& executor,
+                                          const TaskControl& control = {},
+                                          std::span<const float> importance = {});
+
 /// The dequantized values of rows [firstRow, firstRow + w.rows) into y, [w.rows, w.cols].
-void dequantizeRows(const Codec& codec, const GroupParameters& parameters, MatrixView w,
+void dequantizeRows(const Codec& codec, const ParameterSource& parameters, MatrixView w,
                     std::size_t firstRow, float* y);
 
 /// Calls work(block index, first row, weights, dequantized values) for pieces of a few rows, on
@@ -78,7 +130,7 @@ void dequantizeRows(const Codec& codec, const GroupParameters& parameters, Matri
 using DequantizedBlock =
     std::function<void(std::size_t block, std::size_t firstRow, MatrixView w, const float* y)>;
 Status forEachDequantizedBlock(const WeightTensor& tensor, const Coding& coding,
-                               const GroupParameters& parameters, const Executor& executor,
+                               const ParameterSource& parameters, const Executor& executor,
                                const TaskControl& control, const DequantizedBlock& work);
 
 /// Error sums of the whole tensor, the same bits for any number of threads.
@@ -98,12 +150,17 @@ Result<MeasuredQuantization> measureQuantization(const WeightTensor& tensor, con
                                                  const ClipRatios& ratios, const Executor& executor,
                                                  const TaskControl& control = {});
 
+/// The sums alone, which keep no parameters where Coding::scalesStandAlone().
+Result<ErrorSums> measureErrors(const WeightTensor& tensor, const Coding& coding,
+                                const ClipRatios& ratios, const Executor& executor,
+                                const TaskControl& control = {});
+
 /// The same for weights that nobody surveyed, at ratios that are known without a search, in the
 /// same single pass: NotFinite where they contain NaN or Inf, which kernels pass through without
 /// harm. `coding` must stand alone.
-Result<MeasuredQuantization> surveyAndMeasure(const WeightTensor& tensor, const Coding& coding,
-                                              const ClipRatios& ratios, const Executor& executor,
-                                              const TaskControl& control = {});
+Result<ErrorSums> surveyAndMeasure(const WeightTensor& tensor, const Coding& coding,
+                                   const ClipRatios& ratios, const Executor& executor,
+                                   const TaskControl& control = {});
 
 /// The dequantized tensor.
 Result<Matrix> dequantized(const WeightTensor& tensor, const Coding& coding,

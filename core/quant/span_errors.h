@@ -1,6 +1,8 @@
 // Parameters and error sums of spans of a tensor, for the sources of quant.
 #pragma once
 
+#include <mutex>
+#include <optional>
 #include <vector>
 
 #include "core/quant/quantizer.h"
@@ -11,18 +13,40 @@ namespace quantoscope {
 /// Parameters of a tensor's groups, not found yet.
 GroupParameters emptyParameters(const Coding& coding);
 
-/// Leaves those of a span's groups in `parameters`.
+/// DoesNotFit where less memory is free than the parameters of all groups take.
+Status roomForParameters(const WeightTensor& tensor, const Coding& coding);
+
+/// Where a pass puts the parameters of a span's groups.
+struct ParameterRoom {
+  float* scale = nullptr;
+  float* zeroPoint = nullptr;  ///< null for formats without
+
+  ParameterView view() const { return {scale, zeroPoint, scale}; }
+};
+
+/// Room in `parameters`, which are a tensor's, for those of a span.
+ParameterRoom roomIn(GroupParameters& parameters, const WeightSpan& span);
+/// This thread's own, for so many groups: until it asks again.
+ParameterRoom ownRoom(const Codec& codec, std::size_t groups);
+
+/// Leaves the parameters of a span's groups there.
 void findParameters(const Codec& codec, const ClipRatios& ratios, const WeightSpan& span,
-                    GroupParameters& parameters);
+                    const ParameterRoom& room);
 
-/// Whether checkUsable has nothing against a span's groups; for passes that find them in parallel.
-bool usableParameters(const Codec& codec, const GroupParameters& parameters,
-                      const WeightSpan& span);
+/// The first group whose scale or zero point cannot be used, for passes that find them in parallel.
+class UnusableGroups {
+ public:
+  /// Thread-safe.
+  void look(const Codec& codec, const ParameterView& parameters, std::size_t firstGroup,
+            std::size_t groups);
+  /// DoesNotFit that names it, if there is one; see groupParametersOf.
+  Status check(const WeightTensor& tensor, const Coding& coding) const;
 
-/// DoesNotFit where a scale or a zero point cannot be used, naming the first; see
-/// groupParametersOf.
-Status checkUsable(const WeightTensor& tensor, const Coding& coding,
-                   const GroupParameters& parameters);
+ private:
+  std::mutex mutex_;
+  std::optional<std::size_t> first_;
+  float scale_ = 0;
+};
 
 /// The error sums of one block, span after span.
 struct BlockErrors {
@@ -30,7 +54,7 @@ struct BlockErrors {
   kernels::ErrorPeak peak;  ///< its row counts from the tensor's first
 
   /// `room` has space for the span's values.
-  void add(const Codec& codec, const GroupParameters& parameters, const WeightSpan& span,
+  void add(const Codec& codec, const ParameterView& parameters, const WeightSpan& span,
            float* room);
   /// A kernel's peak of a span, whose row and column count from the span's first.
   void take(const kernels::ErrorPeak& found, const WeightSpan& span);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/base/memory_border.h"
 #include "core/base/text.h"
 #include "core/parallel/worker_pool.h"
 
@@ -43,7 +44,7 @@ class WeightedSearch {
   /// Calls use(block, first row, weights, values) at one ratio.
   Status evaluate(const Coding& coding, double ratio, const DequantizedBlock& use) const {
     const auto parameters =
-        groupParametersOf(tensor_, coding, ClipRatios::whole(ratio), executor_, control_);
+        parameterSourceOf(tensor_, coding, ClipRatios::whole(ratio), executor_, control_);
     if (!parameters) return parameters.error();
     return forEachDequantizedBlock(tensor_, coding, *parameters, executor_, control_, use);
   }
@@ -100,6 +101,10 @@ class WeightedSearch {
       double error = std::numeric_limits<double>::infinity();
       std::uint16_t ratio = 0;
     };
+    const std::uint64_t bytes = layout.groups() * (sizeof(Best) + sizeof(double));
+    if (auto room = roomFor(tensor_.info().name, "the choices of its groups", bytes); !room) {
+      return room;
+    }
     std::vector<Best> best(layout.groups());
     WorkerPool<std::vector<double>> buffers;
     for (std::size_t i = 0; i < ratios_.size(); ++i) {

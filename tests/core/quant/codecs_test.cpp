@@ -360,7 +360,7 @@ class CodecsTest : public QObject {
           const double mse = ErrorMetrics::from(measured->sums).mse;
           const auto counted = countQuantizationErrors(tensor, coded(tensor, spec),
                                                        ClipRatios::whole(ratio), 64, executor);
-          QCOMPARE(counted->parameters.scale, wanted.scales);
+          QCOMPARE(counted->parameters.kept()->scale, wanted.scales);
           QVERIFY(std::fabs(mse - wanted.mse) <= 1e-12 * wanted.mse);
         }
       }

@@ -79,6 +79,26 @@ std::vector<std::uint64_t> countsOf(const WeightTensor& tensor, const Matrix& va
   return counts;
 }
 
+/// Whether parameters that are not kept have the same bits, row by row and block by block.
+bool foundAgainIsTheSame(const WeightTensor& tensor, const Coding& coding, double ratio,
+                         const GroupParameters& kept) {
+  const ParameterSource source = ParameterSource::foundAgain(coding, ratio);
+  const std::size_t perRow = coding.layout.groupsPerRow();
+  std::vector<float> scratch;
+  for (const std::size_t rows : {std::size_t{1}, tensor.rows()}) {
+    for (std::size_t row = 0; row + rows <= tensor.rows(); row += rows) {
+      const ParameterView found = source.ofRows(row, tensor.block(row, rows, scratch));
+      const auto same = [&](const float* values, const std::vector<float>& all) {
+        if (all.empty()) return values == nullptr;
+        return std::memcmp(values, all.data() + row * perRow, rows * perRow * sizeof(float)) == 0;
+      };
+      if (!same(found.scale, kept.scale) || !same(found.decodeScale, kept.scale)) return false;
+      if (!same(found.zeroPoint, kept.zeroPoint)) return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 class ErrorHistogramTest : public QObject {
@@ -90,6 +110,7 @@ class ErrorHistogramTest : public QObject {
   void theFusedPassFindsWhatItsPartsFind() {
     const auto& tables = kernels::availableKernels();
     int compared = 0;
+    int again = 0;
     for (std::uint32_t seed = 1; seed <= 600; ++seed) {
       std::mt19937 engine(seed);
       const std::size_t pattern = engine() % patternNames().size();
@@ -114,9 +135,16 @@ class ErrorHistogramTest : public QObject {
                                ", " + kernels::activeKernels().name;
       QCOMPARE(static_cast<bool>(counted), static_cast<bool>(measured));
       if (!counted) continue;
-      QVERIFY2(sameBits(counted->parameters.scale, measured->parameters.scale), where);
-      QVERIFY2(sameBits(counted->parameters.zeroPoint, measured->parameters.zeroPoint), where);
+      const GroupParameters& kept = *counted->parameters.kept();
+      QVERIFY2(sameBits(kept.scale, measured->parameters.scale), where);
+      QVERIFY2(sameBits(kept.zeroPoint, measured->parameters.zeroPoint), where);
       QVERIFY2(sameBits(valuesOf(counted->sums), valuesOf(measured->sums)), where);
+      const auto sums = measureErrors(tensor, coded(tensor, spec), ratios, executor);
+      QVERIFY2(sameBits(valuesOf(*sums), valuesOf(measured->sums)), where);
+      if (standsAlone(spec) && ratios.granularity == ClipRatios::Granularity::Tensor) {
+        QVERIFY2(foundAgainIsTheSame(tensor, coded(tensor, spec), ratios.values[0], kept), where);
+        ++again;
+      }
       const double range = measured->sums.maxAbsError;
       if (!std::isfinite(range)) continue;
       QVERIFY2(counted->histogram.hi == range && counted->histogram.lo == -range, where);
@@ -125,6 +153,7 @@ class ErrorHistogramTest : public QObject {
       ++compared;
     }
     QVERIFY(compared > 400);
+    QVERIFY(again > 100);
   }
 
   void anUnusableScaleIsNamedByEveryPass() {
