@@ -82,12 +82,15 @@ FileMapping::~FileMapping() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
-void FileMapping::forgetFirst(std::uint64_t bytes) const {
+void FileMapping::forget(std::uint64_t first, std::uint64_t bytes) const {
   const auto pageBytes = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  const auto before =
-      static_cast<std::uint64_t>(data_ - static_cast<const std::byte*>(mapped_)) + bytes;
-  const std::uint64_t wholePages = std::min(before, std::uint64_t{mappedBytes_}) / pageBytes;
-  if (wholePages > 0) madvise(mapped_, wholePages * pageBytes, MADV_DONTNEED);
+  const auto before = static_cast<std::uint64_t>(data_ - static_cast<const std::byte*>(mapped_));
+  const std::uint64_t begin = first == 0 ? 0 : (before + first + pageBytes - 1) / pageBytes;
+  const std::uint64_t end =
+      std::min(before + first + bytes, std::uint64_t{mappedBytes_}) / pageBytes;
+  if (begin >= end) return;
+  madvise(static_cast<std::byte*>(mapped_) + begin * pageBytes, (end - begin) * pageBytes,
+          MADV_DONTNEED);
 }
 
 Status FileMapping::intact() const {

@@ -42,7 +42,9 @@ class FileMapping {
 
   /// Takes the first `bytes` bytes out of this process' memory, once they have been read and used;
   /// whoever reads them again gets them from the file again. A hint: nothing else changes.
-  void forgetFirst(std::uint64_t bytes) const;
+  void forgetFirst(std::uint64_t bytes) const { forget(0, bytes); }
+  /// The same of a part, but for the pages at its ends that it shares with others.
+  void forget(std::uint64_t first, std::uint64_t bytes) const;
 
   /// Whether all that has been read so far was the file as it was when it was mapped; else an
   /// UnreadableFile error: truncated, changed, or a device that fails. To be asked after reading.

@@ -7,6 +7,7 @@
 #include <future>
 #include <map>
 #include <type_traits>
+#include <unistd.h>
 #include <unordered_map>
 #include <utility>
 
@@ -27,6 +28,17 @@ constexpr std::size_t kPieceBytes = std::size_t{24} << 20;
 
 /// What is put in place at once where the elements are in memory already.
 constexpr std::size_t kMappedPieceBytes = std::size_t{1} << 20;
+
+/// Elements that would take more once they are widened are widened by each pass instead.
+constexpr std::uint64_t kMostWidened = std::uint64_t{1} << 30;
+
+/// Whether so much of a file would crowd other things out of this machine's memory if all of it
+/// stayed there between passes. What need not be mapped again is read faster.
+bool crowdsMemory(std::uint64_t bytes) {
+  static const std::uint64_t all = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                                   static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  return bytes > all / 4;
+}
 
 using UsePiece = std::function<void(const Box&, const std::byte*)>;
 
@@ -106,9 +118,8 @@ class ContainerSource : public TensorSource {
     if (!element->floatType || !same) {
       return Error{ErrorCode::UnreadableFile, subject + ": is not what was listed; open it again"};
     }
-    return withErrorsAbout(subject, [&] {
-      return loadOriented(*element->floatType, oriented(info, orientation), control);
-    });
+    return withErrorsAbout(
+        subject, [&] { return loadOriented(*element, oriented(info, orientation), control); });
   }
 
   Result<Matrix> loadMatrix(const std::string& path) const override {
@@ -135,31 +146,63 @@ class ContainerSource : public TensorSource {
     return std::equal(array.shape.begin(), array.shape.end(), shape.begin(), shape.end());
   }
 
-  Result<WeightTensor> loadOriented(StoredType type, TensorInfo info,
+  Result<WeightTensor> loadOriented(const StoredElement& element, TensorInfo info,
                                     const TaskControl& control) const {
+    const StoredType type = *element.floatType;
+    if (const auto narrow = narrowFloatNamed(element.name)) {
+      return loadNarrow(type, *narrow, std::move(info), control);
+    }
     const bool asStored = !info.transposed && type != StoredType::Float64;
-    auto mapped = mappedElements(storedPath(info), info, type);
+    auto mapped = mappedElements(storedPath(info), info, storedBytesOf(type));
     if (!mapped) return mapped.error();
-    if (asStored && *mapped) return mappedTensor(std::move(info), type, **mapped);
+    if (asStored && *mapped) {
+      MappedAccess access{forgetting(**mapped, info.elements() * storedBytesOf(type))};
+      return mappedTensor(std::move(info), type, **mapped, std::move(access));
+    }
     if (type == StoredType::Float16 || type == StoredType::BFloat16) {
       return matrixOf<std::uint16_t>(type, std::move(info), *mapped, control);
     }
     return matrixOf<float>(type, std::move(info), *mapped, control);
   }
 
-  static WeightTensor mappedTensor(TensorInfo info, StoredType type, const MappedElements& mapped) {
-    return WeightTensor(std::move(info), type, mapped.mapping, mapped.elements,
-                        [mapping = mapped.mapping] { return mapping->intact(); });
+  /// Elements that are narrower in the file than in memory: widened once where there is room.
+  Result<WeightTensor> loadNarrow(StoredType type, const NarrowFloat& narrow, TensorInfo info,
+                                  const TaskControl& control) const {
+    if (!info.transposed && info.elements() * sizeof(std::uint16_t) > kMostWidened) {
+      auto mapped = mappedElements(storedPath(info), info, narrow.bytes);
+      if (!mapped) return mapped.error();
+      if (*mapped) {
+        MappedAccess access{forgetting(**mapped, info.elements() * narrow.bytes), narrow.decode,
+                            narrow.bytes};
+        return mappedTensor(std::move(info), type, **mapped, std::move(access));
+      }
+    }
+    return matrixOf<std::uint16_t>(type, std::move(info), std::nullopt, control);
+  }
+
+  static WeightTensor mappedTensor(TensorInfo info, StoredType type, const MappedElements& mapped,
+                                   MappedAccess access) {
+    return WeightTensor(
+        std::move(info), type, mapped.mapping, mapped.elements,
+        [mapping = mapped.mapping] { return mapping->intact(); }, std::move(access));
+  }
+
+  static std::function<void(std::uint64_t, std::uint64_t)> forgetting(const MappedElements& mapped,
+                                                                      std::uint64_t all) {
+    if (!crowdsMemory(all)) return {};
+    return [mapping = mapped.mapping](std::uint64_t first, std::uint64_t bytes) {
+      mapping->forget(first, bytes);
+    };
   }
 
   /// The elements of `info` where the file has them in one piece and aligned. Nothing where they
   /// must be read; an error where the container points outside the file.
   Result<std::optional<MappedElements>> mappedElements(const std::string& stored,
                                                        const TensorInfo& info,
-                                                       StoredType type) const {
+                                                       std::size_t elementBytes) const {
     const auto extent = container_->extentOf(stored);
     if (!extent) return extent.error();
-    const std::uint64_t size = storedBytesOf(type);
+    const std::uint64_t size = elementBytes;
     if (!*extent || (*extent)->offset % size != 0) return std::optional<MappedElements>{};
     const std::uint64_t wanted = Box{{}, info.shape}.elements() * size;
     const FileIdentity* identity = identityOfFile((*extent)->file);

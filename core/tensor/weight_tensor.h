@@ -40,6 +40,15 @@ struct Matrix {
   std::span<const float> row(std::size_t r) const { return {values.data() + r * cols, cols}; }
 };
 
+/// Elements in a file that is too large to be in memory, or converted, as a whole.
+struct MappedAccess {
+  /// Takes elements that were read out of this process' memory again; a hint. In bytes.
+  std::function<void(std::uint64_t first, std::uint64_t bytes)> forget = {};
+  /// How a stored element of `decodedBytes` bytes becomes float32, if not as the type says.
+  void (*decode)(const void* from, std::size_t count, float* to) = nullptr;
+  std::size_t decodedBytes = 0;
+};
+
 /// An immutable weight matrix, rows = output channels, columns = input channels, in the type it is
 /// stored as (float64 is rounded to float32 when it is loaded). Copies share the elements; reading
 /// is thread-safe.
@@ -50,9 +59,10 @@ class WeightTensor {
   /// The same for 16-bit elements; `type` is Float16 or BFloat16.
   WeightTensor(TensorInfo info, StoredType type, std::vector<std::uint16_t> values);
   /// Elements that `owner` keeps alive, for instance a mapped file: float32 of any alignment, or
-  /// aligned 16-bit ones. `intact` tells whether they still are what they were; see intact().
+  /// aligned 16-bit ones, or what `access` decodes. `intact` tells whether they still are what they
+  /// were; see intact().
   WeightTensor(TensorInfo info, StoredType type, std::shared_ptr<const void> owner,
-               const void* elements, std::function<Status()> intact = {});
+               const void* elements, std::function<Status()> intact = {}, MappedAccess access = {});
 
   const TensorInfo& info() const { return info_; }
   std::size_t rows() const { return info_.rows; }
@@ -75,6 +85,7 @@ class WeightTensor {
   std::shared_ptr<const void> owner_;
   const void* elements_ = nullptr;
   std::function<Status()> intact_;
+  MappedAccess access_;
 };
 
 /// How a tensor is cut into blocks of whole rows for parallel passes. It depends on the shape

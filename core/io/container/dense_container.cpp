@@ -193,8 +193,9 @@ Result<std::optional<FileExtent>> DenseContainer::extentOf(const std::string& pa
   const DenseArray& array = **found;
   std::optional<FileExtent> extent = array.bytes->extent();
   const std::size_t bytes = storedBytesOf(array.type);
-  const bool asRead = bytes == elementOfType(array.type).bytes && !array.columnMajor &&
-                      (!array.bigEndian || bytes == 1);
+  const StoredElement element = elementOfType(array.type);
+  const bool asRead = (bytes == element.bytes || narrowFloatNamed(element.name)) &&
+                      !array.columnMajor && (!array.bigEndian || bytes == 1);
   if (!extent || !asRead) return std::optional<FileExtent>();
   extent->offset += array.offset;
   extent->bytes = *denseBytes(array.shape, bytes);

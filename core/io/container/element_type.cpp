@@ -50,6 +50,27 @@ void toFloats(const void* from, std::size_t count, float* to) {
   }
 }
 
+/// The float32 of every byte, by way of the float16 that widen() makes.
+template <ElementType type>
+std::array<float, 256> floatTable() {
+  std::array<std::uint16_t, 256> halfs{};
+  auto* stored = reinterpret_cast<unsigned char*>(halfs.data()) + halfs.size();
+  for (std::size_t bits = 0; bits < halfs.size(); ++bits) {
+    stored[bits] = static_cast<unsigned char>(bits);
+  }
+  widen(type, halfs.data(), halfs.size());
+  std::array<float, 256> table{};
+  floatsFromHalfs(halfs.data(), halfs.size(), table.data());
+  return table;
+}
+
+template <ElementType type>
+void floatsFromBytes(const void* from, std::size_t count, float* to) {
+  static const std::array<float, 256> kTable = floatTable<type>();
+  const auto* bytes = static_cast<const unsigned char*>(from);
+  for (std::size_t i = 0; i < count; ++i) to[i] = kTable[bytes[i]];
+}
+
 }  // namespace
 
 StoredElement elementOfType(ElementType type) {
@@ -114,6 +135,16 @@ void widen(ElementType type, void* bytes, std::size_t count) {
     widenBytes(bytes, count,
                [](unsigned char bits) { return static_cast<std::uint16_t>(bits << 8); });
   }
+}
+
+std::optional<NarrowFloat> narrowFloatNamed(std::string_view name) {
+  if (name == elementOfType(ElementType::Float8E4M3).name) {
+    return NarrowFloat{1, floatsFromBytes<ElementType::Float8E4M3>};
+  }
+  if (name == elementOfType(ElementType::Float8E5M2).name) {
+    return NarrowFloat{1, floatsFromBytes<ElementType::Float8E5M2>};
+  }
+  return std::nullopt;
 }
 
 void swapBytes(void* bytes, std::size_t elementBytes, std::size_t count) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
+#include <string_view>
 
 #include "core/io/container/container.h"
 
@@ -38,6 +40,15 @@ std::size_t storedBytesOf(StoredType type);
 /// the order of bytes. What is stored stands in the last `count * storedBytesOf(type)` of the
 /// `count * elementOfType(type).bytes` bytes.
 void widen(ElementType type, void* bytes, std::size_t count);
+
+/// How elements that widen() would turn into float16 become float32 without it.
+struct NarrowFloat {
+  std::size_t bytes = 0;  ///< of one as it is stored
+  void (*decode)(const void* from, std::size_t count, float* to) = nullptr;
+};
+
+/// That of a type by the name that elementOfType() gives it; nothing for the others.
+std::optional<NarrowFloat> narrowFloatNamed(std::string_view name);
 
 /// Reverses the bytes of each of `count` elements of `elementBytes` bytes.
 void swapBytes(void* bytes, std::size_t elementBytes, std::size_t count);

@@ -170,7 +170,6 @@ class SafetensorsTest : public QObject {
       const auto element = (*container)->elementOf(name);
       QCOMPARE(element->name, std::string(dtype));
       QVERIFY(element->floatType == StoredType::Float16);
-      QVERIFY(!*(*container)->extentOf(name));
       const auto halfs = readBox<std::uint16_t>(**container, name, {{0, 0}, {16, 16}});
       for (unsigned bits = 0; bits < 256; ++bits) {
         const double found = floatFromHalf(halfs[bits]);
@@ -280,7 +279,7 @@ class SafetensorsTest : public QObject {
     QCOMPARE((*extent)->file, path);
     QCOMPARE((*extent)->offset, std::uint64_t{8} + header.size());
     QCOMPARE((*extent)->bytes, std::uint64_t{8});
-    QVERIFY(!*(*container)->extentOf("w"));
+    QCOMPARE((**(*container)->extentOf("w")).bytes, std::uint64_t{4});  // not as read, but there
     QFile file(QString::fromStdString(path));
     QVERIFY(file.resize(static_cast<qint64>(header.size()) + 8));
     char bytes[8];
