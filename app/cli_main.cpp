@@ -1,11 +1,14 @@
 // quantoscope-cli: the engine without a display.
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
 #include <iostream>
 #include <map>
 
 #include "app/cli/context.h"
 #include "app/cli/verbs.h"
 #include "app/exit_status.h"
+#include "core/base/memory_border.h"
 #include "core/base/printable.h"
 #include "core/base/text.h"
 #include "core/io/model_file.h"
@@ -48,19 +51,31 @@ void acceptFolders(CLI::App& verb) {
   }
 }
 
-int run(const Verb& verb, const GeneralOptions& options) {
-  const Context context(options);
-  const Result<int> result = verb(context);
-  context.clearProgress();
-  std::cout.flush();
+/// "quantize model.h5": what an error names that comes from anywhere.
+std::string wordsFor(const CLI::App& verb) {
+  std::string words = verb.get_name();
+  for (const CLI::Option* option : verb.get_options()) {
+    if (!option->get_name(true).starts_with("FILE") || option->results().empty()) continue;
+    words += ' ' + option->results().front();
+    break;
+  }
+  return words;
+}
+
+int run(const Verb& verb, const GeneralOptions& options, const std::string& words) {
+  const Result<int> result = withinMemory(words, [&] {
+    const Context context(options);
+    Result<int> done = verb(context);
+    context.clearProgress();
+    std::cout.flush();
+    return done;
+  });
   if (!result) return fail(result.error().message, exitStatus(result.error().code));
   if (!std::cout) return fail("standard output: write failed", kOutputFailed);
   return *result;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int runProgram(int argc, char** argv) {
   CLI::App program("Quantoscope: what quantization does to neural-network weights");
   program.name("quantoscope-cli");
   program.set_version_flag("--version", "quantoscope-cli " QUANTOSCOPE_VERSION);
@@ -110,5 +125,31 @@ int main(int argc, char** argv) {
     return fail(std::string(error.what()) + "; see --help", kWrongUsage);
   }
   kernels::useKernels(kernelName);
-  return run(verbs.at(program.get_subcommands().front()->get_name()), options);
+  const CLI::App& verb = *program.get_subcommands().front();
+  return run(verbs.at(verb.get_name()), options, wordsFor(verb));
+}
+
+/// For when not even the words of an error could be put together: needs no memory.
+int failWithoutMemory(int argc, char** argv, const char* why) {
+  std::fputs("quantoscope-cli:", stderr);
+  for (int i = 1; i < argc && i <= 2; ++i) {
+    std::fputc(' ', stderr);
+    std::fputs(argv[i], stderr);
+  }
+  std::fputs(": ", stderr);
+  std::fputs(why, stderr);
+  std::fputc('\n', stderr);
+  return kDoesNotFit;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return runProgram(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return failWithoutMemory(argc, argv, "not enough memory");
+  } catch (const std::exception& error) {
+    return failWithoutMemory(argc, argv, error.what());
+  }
 }
