@@ -283,7 +283,7 @@ Status PendingFile::commit() {
 
 Status writeFile(const OutputPath& path, std::string_view content) {
   PendingFile pending(path);
-  if (auto status = pending.create(); !status) return status;
+  if (auto status = pending.create(PendingFile::Temporary::Nameless); !status) return status;
   if (auto status = pending.write(content); !status) return status;
   return pending.commit();
 }

@@ -49,9 +49,9 @@ class PendingFile {
 
   /// Creates the temporary file, empty. OutputFailed names the final path and the reason: a folder
   /// that is missing or read-only, a final path that is no regular file, or exists and is kept.
-  Status create(Temporary kind = Temporary::Nameless);
+  Status create(Temporary kind = Temporary::Named);
 
-  /// Adds `content` to the temporary file, which create() made.
+  /// Adds `content` to the end of the temporary file, which create() made.
   Status write(std::string_view content);
 
   /// Sets disk space for `bytes` of the temporary file aside, so that a full disk is told before

@@ -364,7 +364,7 @@ Result<std::unique_ptr<TensorSink>> createNative(const OutputPath& path,
                                                  const ModelHeader& header) {
   // Created here first: HDF5's own words for a folder that is missing or read-only are a riddle.
   auto pending = std::make_unique<PendingFile>(path);
-  if (auto status = pending->create(PendingFile::Temporary::Named); !status) return status.error();
+  if (auto status = pending->create(); !status) return status.error();
   if (auto status = pending->reserve(kOverhead); !status) return status.error();
   auto sink = atHdf5Border(path.path, [&]() -> Result<std::unique_ptr<TensorSink>> {
     return std::unique_ptr<TensorSink>(std::make_unique<NativeSink>(std::move(pending), header));

@@ -122,7 +122,9 @@ class ConfigSink : public TensorSink {
 Result<std::unique_ptr<TensorSink>> createConfig(const OutputPath& path,
                                                  const ModelHeader& header) {
   auto pending = std::make_unique<PendingFile>(path);
-  if (auto status = pending->create(); !status) return status.error();
+  if (auto status = pending->create(PendingFile::Temporary::Nameless); !status) {
+    return status.error();
+  }
   return std::unique_ptr<TensorSink>(std::make_unique<ConfigSink>(std::move(pending), header));
 }
 

@@ -72,7 +72,7 @@ class FileOutputTest : public QObject {
 
   void aFileHasNoOtherNameWhileItIsWritten() {
     PendingFile pending(path("a"));
-    QVERIFY(pending.create());
+    QVERIFY(pending.create(Temporary::Nameless));
     QVERIFY(pending.write("half"));
     QVERIFY(pending.temporaryPath().empty());
     QCOMPARE(names(), QStringList());
@@ -265,20 +265,6 @@ class FileOutputTest : public QObject {
       QVERIFY(!pending.reserve(2 << 20));
     }
     umount(disk.c_str());
-  }
-
-  void aFileSystemWithoutNamelessFilesIsServed() {
-    if (geteuid() != 0) QSKIP("only root can mount a file system");
-    const QString made = QString::fromStdString(path("image"));
-    if (QProcess::execute("mkfs.vfat", {"-C", made, "1024"}) != 0) QSKIP("mkfs.vfat is missing");
-    std::filesystem::create_directory(path("disk"));
-    if (QProcess::execute("mount", {"-o", "loop", made, QString::fromStdString(path("disk"))}) != 0)
-      QSKIP("nothing can be mounted");
-    QVERIFY(writeFile(path("disk/a"), "one"));
-    QVERIFY(writeFile(path("disk/a"), "two"));
-    QVERIFY(!writeFile({path("disk/a"), Existing::Kept}, "three"));
-    QCOMPARE(contentOf(path("disk/a")), std::string("two"));
-    umount(path("disk").c_str());
   }
 };
 

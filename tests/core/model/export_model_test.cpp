@@ -47,7 +47,7 @@ Findings refusals(const ModelHeader& header) {
 class LyingSink : public TensorSink {
  public:
   explicit LyingSink(const OutputPath& path) : pending_(path) {}
-  Status create() { return pending_.create(PendingFile::Temporary::Named); }
+  Status create() { return pending_.create(); }
   Status add(const ExportTensor&) override { return ok(); }
   Result<FinishedFile> finish() override {
     if (auto status = pending_.write("{}"); !status) return status.error();
