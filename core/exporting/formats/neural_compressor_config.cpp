@@ -1,6 +1,7 @@
 #include "core/exporting/formats/neural_compressor_config.h"
 
 #include <algorithm>
+#include <map>
 
 #include "core/base/file_output.h"
 #include "core/base/text.h"
@@ -90,6 +91,26 @@ void forEachOwnSpec(const ModelHeader& header, Use use) {
   }
 }
 
+/// Refuses tensors that are one module to the readers, but are to be quantized in two ways.
+void refuseSharedModules(Findings& findings, const ModelHeader& header) {
+  struct Owner {
+    const std::string* tensor;
+    const QuantSpec* spec;
+  };
+  std::map<std::string, Owner> owners;
+  for (const TensorInfo& info : header.tensors) {
+    const auto chosen = header.plan.tensors.find(info.name);
+    const bool own = chosen != header.plan.tensors.end();
+    const QuantSpec& spec = own ? chosen->second.spec : header.plan.defaultSpec;
+    const std::string module = moduleOf(info.name);
+    const auto [there, isNew] = owners.try_emplace(module, Owner{&info.name, &spec});
+    if (isNew || *there->second.spec == spec) continue;
+    findings.push_back({Finding::Severity::Refusal, info.name,
+                        "is the module " + module + " like " + *there->second.tensor +
+                            ", but has another specification; allowed is one a module"});
+  }
+}
+
 /// Whether a module is an output head, which RTNConfig leaves in float unless it is told.
 bool isHead(const std::string& module) {
   for (const std::string head : {"lm_head", "output_layer", "embed_out"}) {
@@ -150,6 +171,7 @@ Findings neuralCompressorFindings(const ModelHeader& header) {
   forEachOwnSpec(header, [&](const TensorInfo& info, const QuantSpec& spec) {
     addFindings(findings, info.name, spec);
   });
+  refuseSharedModules(findings, header);
   return findings;
 }
 

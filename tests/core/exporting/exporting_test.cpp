@@ -68,6 +68,32 @@ class ExportingTest : public QObject {
              std::string("a,b\n\"1,5\",\"say \"\"x\"\"\"\n\"two\nlines\",\n"));
   }
 
+  void csvHoldsNothingThatASpreadsheetWouldRun() {
+    QCOMPARE(csvText({"tensor", "value"}, {{"=HYPERLINK(\"x\")", "-1.5e-7"},
+                                           {"+cmd|' /C calc'!A0", "+inf"},
+                                           {"@SUM(1)", "-inf"},
+                                           {"-2+3", "nan"},
+                                           {"\t=1", "-0"},
+                                           {"\r=1", "1"},
+                                           {"a=b", "-"}}),
+             std::string("tensor,value\n\"'=HYPERLINK(\"\"x\"\")\",-1.5e-7\n"
+                         "'+cmd|' /C calc'!A0,+inf\n'@SUM(1),-inf\n'-2+3,nan\n"
+                         "'\t=1,-0\n\"'\r=1\",1\na=b,'-\n"));
+  }
+
+  void tensorsOfOneModuleCannotDiffer() {
+    TuningPlan plan;
+    plan.tensors["a.b"].spec.bits = 8;
+    const ModelHeader header{"", "", {infoOf("a/b.weight"), infoOf("a.b")}, plan};
+    const Findings findings = neuralCompressorFindings(header);
+    QCOMPARE(findings.size(), std::size_t{1});
+    QCOMPARE(findings[0].severity, Finding::Severity::Refusal);
+    QCOMPARE(findings[0].subject, std::string("a.b"));
+    QVERIFY(findings[0].text.find("a/b.weight") != std::string::npos);
+    plan.tensors.clear();
+    QVERIFY(neuralCompressorFindings({"", "", header.tensors, plan}).empty());
+  }
+
   void filesAppearWholeOrNotAtAll() {
     QVERIFY(writeFile(path("a.txt"), "hello"));
     QFile file(folder_.filePath("a.txt"));
