@@ -77,8 +77,8 @@ class Disk {
       take(line);
       if (!mayBe(flushedNames_[name_], changes)) return "flushed: " + line;
       // The system may put any of the changes of names on the disk before it is asked to.
-      for (const unsigned long file : pendingFiles_) {
-        if (!mayBe(file, changes)) return "not flushed: " + line;
+      for (const unsigned long pending : pendingFiles_) {
+        if (!mayBe(pending, changes)) return "not flushed: " + line;
       }
     }
     if (flushedNames_[name_] == old_ || flushedNames_[name_] == 0) return "the end: the new file";
