@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <optional>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -15,58 +14,44 @@ namespace quantoscope {
 
 namespace {
 
-Error unreadable(const std::string& path, const std::string& why) {
-  return {ErrorCode::UnreadableFile, path + ": " + why};
+Error unreadable(const std::string& subject, const std::string& why) {
+  return {ErrorCode::UnreadableFile, subject + ": " + why};
 }
 
 std::string reasonOf(int number) {
   return std::generic_category().message(number);
 }
 
-FileIdentity identityFrom(const struct stat& status) {
-  constexpr std::int64_t kNsPerSecond = 1'000'000'000;
-  return {status.st_dev, status.st_ino, static_cast<std::uint64_t>(status.st_size),
-          status.st_mtim.tv_sec * kNsPerSecond + status.st_mtim.tv_nsec};
-}
-
 }  // namespace
-
-Result<FileIdentity> identityOf(const std::string& path) {
-  struct stat status = {};
-  if (stat(path.c_str(), &status) != 0) return unreadable(path, reasonOf(errno));
-  if (!S_ISREG(status.st_mode)) return unreadable(path, "not a regular file");
-  return identityFrom(status);
-}
 
 Result<std::shared_ptr<const FileMapping>> FileMapping::map(const std::string& path,
                                                             const FileIdentity& expected,
                                                             std::uint64_t offset,
-                                                            std::uint64_t bytes) {
+                                                            std::uint64_t bytes,
+                                                            const std::string& part) {
   const std::shared_ptr<FileMapping> mapping(new FileMapping);
-  mapping->path_ = path;
+  const std::string subject = part.empty() ? path : path + ": " + part;
+  mapping->subject_ = subject;
   mapping->identity_ = expected;
   // Without waiting for a writer, should the path lead to a pipe by now.
   mapping->descriptor_ = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (mapping->descriptor_ < 0) return unreadable(path, reasonOf(errno));
-  struct stat status = {};
-  if (fstat(mapping->descriptor_, &status) != 0) return unreadable(path, reasonOf(errno));
-  if (!S_ISREG(status.st_mode) || identityFrom(status) != expected) {
-    return unreadable(path, "was changed since it was opened; open it again");
-  }
+  if (mapping->descriptor_ < 0) return unreadable(subject, reasonOf(errno));
+  const auto identity = identityOf(mapping->descriptor_, path);
+  if (!identity || *identity != expected) return changedWhileInUse(subject);
   if (bytes == 0 || offset > expected.bytes || bytes > expected.bytes - offset) {
-    return unreadable(path, "is too short for what it claims to hold");
+    return unreadable(subject, "is too short for what it claims to hold");
   }
   const auto pageBytes = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   const std::uint64_t before = offset % pageBytes;
   mapping->mappedBytes_ = (before + bytes + pageBytes - 1) / pageBytes * pageBytes;
   void* mapped = mmap(nullptr, mapping->mappedBytes_, PROT_READ, MAP_SHARED, mapping->descriptor_,
                       static_cast<off_t>(offset - before));
-  if (mapped == MAP_FAILED) return unreadable(path, "cannot be mapped: " + reasonOf(errno));
+  if (mapped == MAP_FAILED) return unreadable(subject, "cannot be mapped: " + reasonOf(errno));
   const std::optional<std::size_t> slot = bus_guard::add(mapped, mapping->mappedBytes_);
   if (!slot) {
     munmap(mapped, mapping->mappedBytes_);
     return unreadable(
-        path, "too many tensors are open: allowed are " + std::to_string(bus_guard::kRegions));
+        subject, "too many tensors are open: allowed are " + std::to_string(bus_guard::kRegions));
   }
   mapping->mapped_ = mapped;
   mapping->slot_ = *slot;
@@ -94,14 +79,9 @@ void FileMapping::forget(std::uint64_t first, std::uint64_t bytes) const {
 }
 
 Status FileMapping::intact() const {
-  struct stat status = {};
-  if (fstat(descriptor_, &status) != 0) return unreadable(path_, reasonOf(errno));
-  const FileIdentity now = identityFrom(status);
-  if (now.bytes < identity_.bytes) {
-    return unreadable(path_, "was truncated while it was in use; open it again");
-  }
-  if (now != identity_) return unreadable(path_, "was changed while it was in use; open it again");
-  if (bus_guard::isDamaged(slot_)) return unreadable(path_, "its data can no longer be read");
+  const auto now = identityOf(descriptor_, subject_);
+  if (!now || *now != identity_) return changedWhileInUse(subject_);
+  if (bus_guard::isDamaged(slot_)) return unreadable(subject_, "its data can no longer be read");
   return ok();
 }
 

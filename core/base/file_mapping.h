@@ -6,22 +6,10 @@
 #include <memory>
 #include <string>
 
+#include "core/base/file_identity.h"
 #include "core/base/result.h"
 
 namespace quantoscope {
-
-/// Which state of which file a path led to at one moment.
-struct FileIdentity {
-  std::uint64_t device = 0;
-  std::uint64_t inode = 0;
-  std::uint64_t bytes = 0;
-  std::int64_t changedNs = 0;  ///< time of the last change of its contents, since 1970
-
-  bool operator==(const FileIdentity&) const = default;
-};
-
-/// UnreadableFile names the path; only regular files have an identity.
-Result<FileIdentity> identityOf(const std::string& path);
 
 /// A part of a file, mapped for reading. Reading beyond the end of a file that has been truncated
 /// since would normally end the process (SIGBUS); here it reads zeros, and intact() tells. The
@@ -30,10 +18,12 @@ Result<FileIdentity> identityOf(const std::string& path);
 class FileMapping {
  public:
   /// Maps `bytes` bytes at `offset` of a regular file that is still in the state `expected`.
-  /// UnreadableFile names the file: not there, another file by now, or too short.
+  /// UnreadableFile: not there, another file by now, or too short. Errors, those of intact() too,
+  /// begin with the path and, where there is one, `part`, the name of what lies there.
   static Result<std::shared_ptr<const FileMapping>> map(const std::string& path,
                                                         const FileIdentity& expected,
-                                                        std::uint64_t offset, std::uint64_t bytes);
+                                                        std::uint64_t offset, std::uint64_t bytes,
+                                                        const std::string& part = {});
   ~FileMapping();
   FileMapping(const FileMapping&) = delete;
   FileMapping& operator=(const FileMapping&) = delete;
@@ -47,13 +37,14 @@ class FileMapping {
   void forget(std::uint64_t first, std::uint64_t bytes) const;
 
   /// Whether all that has been read so far was the file as it was when it was mapped; else an
-  /// UnreadableFile error: truncated, changed, or a device that fails. To be asked after reading.
+  /// UnreadableFile error: changed (truncated, too) or a device that fails. To be asked after
+  /// reading.
   Status intact() const;
 
  private:
   FileMapping() = default;
 
-  std::string path_;
+  std::string subject_;
   FileIdentity identity_;
   int descriptor_ = -1;
   std::size_t slot_ = 0;

@@ -1,10 +1,14 @@
 #include "core/base/sha256.h"
 
 #include <array>
-#include <fstream>
+#include <cerrno>
+#include <fcntl.h>
 #include <memory>
 #include <openssl/evp.h>
+#include <unistd.h>
 #include <vector>
+
+#include "core/base/descriptor.h"
 
 namespace quantoscope {
 
@@ -44,21 +48,37 @@ std::string sha256OfBytes(const void* data, std::size_t size) {
   return digest.text();
 }
 
-Result<std::string> sha256OfFile(const std::string& path, const std::function<bool()>& cancelled) {
-  std::ifstream file(path, std::ios::binary);
+std::string linesOf(const std::vector<FileDigest>& files) {
+  std::string lines;
+  for (const FileDigest& digest : files) {
+    lines += (digest.sha256.empty() ? "missing" : digest.sha256) + "  " + digest.file + "\n";
+  }
+  return lines;
+}
+
+Result<std::string> sha256OfFile(const std::string& path, const std::function<bool()>& cancelled,
+                                 const FileIdentity* expected) {
+  // Without waiting for a writer, should the path lead to a pipe.
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file) return Error{ErrorCode::UnreadableFile, path + ": cannot be opened for reading"};
+  const auto before = identityOf(file.get(), path);
+  if (!before) return before.error();
+  if (expected && *before != *expected) return changedWhileInUse(path);
 
   Sha256 digest;
   std::vector<char> block(1 << 20);
-  while (file) {
+  for (;;) {
     if (cancelled && cancelled()) return Error{ErrorCode::Cancelled, path + ": cancelled"};
-    file.read(block.data(), static_cast<std::streamsize>(block.size()));
-    digest.add(block.data(), static_cast<std::size_t>(file.gcount()));
+    const ssize_t count = read(file.get(), block.data(), block.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Error{ErrorCode::UnreadableFile, path + ": reading failed"};
+    if (count == 0) break;
+    digest.add(block.data(), static_cast<std::size_t>(count));
   }
+  const auto after = identityOf(file.get(), path);
+  if (!after || *after != *before) return changedWhileInUse(path);
   std::string text = digest.text();
-  if (file.bad() || text.empty()) {
-    return Error{ErrorCode::UnreadableFile, path + ": reading failed"};
-  }
+  if (text.empty()) return Error{ErrorCode::UnreadableFile, path + ": reading failed"};
   return text;
 }
 

@@ -67,7 +67,7 @@ class FileMappingTest : public QObject {
     ++other.inode;
     const auto replaced = FileMapping::map(path, other, 0, 1);
     QVERIFY(!replaced);
-    QCOMPARE(replaced.error().message, path + ": was changed since it was opened; open it again");
+    QCOMPARE(replaced.error().message, path + ": was changed while it was in use; open it again");
     QVERIFY(!identityOf("/dev/zero"));
   }
 
@@ -83,7 +83,7 @@ class FileMappingTest : public QObject {
     const Status status = mapping->intact();
     QVERIFY(!status);
     QCOMPARE(status.error().code, ErrorCode::UnreadableFile);
-    QCOMPARE(status.error().message, path + ": was truncated while it was in use; open it again");
+    QCOMPARE(status.error().message, path + ": was changed while it was in use; open it again");
   }
 
   void aChangedFileSaysSo() {
@@ -119,7 +119,7 @@ class FileMappingTest : public QObject {
     };
     const auto result = analyse(request, executor, control);
     QVERIFY(!result);
-    QCOMPARE(result.error().message, path + ": was truncated while it was in use; open it again");
+    QCOMPARE(result.error().message, path + ": was changed while it was in use; open it again");
   }
 
   void otherBusErrorsGoToTheHandlerBefore() {
