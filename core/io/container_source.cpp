@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <future>
 #include <map>
@@ -18,6 +17,7 @@
 #include "core/io/container/element_type.h"
 #include "core/io/hdf5/hdf5_border.h"
 #include "core/io/model/model_layout.h"
+#include "core/io/source_files.h"
 
 namespace quantoscope {
 
@@ -85,8 +85,9 @@ struct MappedElements {
 class ContainerSource : public TensorSource {
  public:
   ContainerSource(std::string path, FileIdentity identity, SharedContainer container)
-      : path_(std::move(path)), container_(std::move(container)) {
-    identities_.emplace(path_, identity);
+      : path_(std::move(path)),
+        container_(std::move(container)),
+        files_(path_, identity, container_->contents()) {
     for (const StoredArray& array : container_->contents().arrays) listed_[array.path] = &array;
     ModelLayout layout = recognizeLayout(container_->contents());
     format_ = std::move(layout.format);
@@ -94,13 +95,14 @@ class ContainerSource : public TensorSource {
   }
 
   const std::string& path() const override { return path_; }
-  std::vector<std::string> files() const override {
-    std::vector<std::string> files = {path_};
-    for (const std::string& part : container_->contents().parts) {
-      files.push_back(std::filesystem::path(path_).replace_filename(part).string());
-    }
-    return files;
+  std::vector<std::string> files() const override { return files_.paths(); }
+  Status intact() const override { return files_.intact(); }
+  Result<SourceDigest> digest(const CancelToken& cancel) const override {
+    return files_.digest(cancel);
   }
+  Integrity integrity() const override { return files_.integrity(); }
+  std::uint64_t bytesToVerify() const override { return files_.bytesToVerify(); }
+  Status verify(const TaskControl& control) const override { return files_.verify(control); }
   const std::string& format() const override { return format_; }
   const std::vector<TensorInfo>& tensors() const override { return tensors_; }
 
@@ -110,16 +112,17 @@ class ContainerSource : public TensorSource {
     if (!info.quantizable) {
       return Error{ErrorCode::DoesNotFit, subject + " is not a weight matrix: " + info.reason};
     }
-    const std::string stored = storedPath(info);
-    const auto element = container_->elementOf(stored);
-    if (!element) return element.error();
-    const auto listed = listed_.find(stored);
-    const bool same = listed != listed_.end() && hasShape(*listed->second, info.shape);
-    if (!element->floatType || !same) {
-      return Error{ErrorCode::UnreadableFile, subject + ": is not what was listed; open it again"};
-    }
-    return withErrorsAbout(
-        subject, [&] { return loadOriented(*element, oriented(info, orientation), control); });
+    const auto listed = listed_.find(storedPath(info));
+    if (listed == listed_.end() || !hasShape(*listed->second, info.shape))
+      return notListed(subject);
+    return unchanged(*listed->second, info.name, [&]() -> Result<WeightTensor> {
+      const auto element = container_->elementOf(listed->first);
+      if (!element) return element.error();
+      if (!element->floatType) return notListed(subject);
+      return withErrorsAbout(subject, [&] {
+        return loadOriented(*element, oriented(info, orientation), control);
+      });
+    });
   }
 
   Result<Matrix> loadMatrix(const std::string& path) const override {
@@ -132,16 +135,34 @@ class ContainerSource : public TensorSource {
     if (!listed->second->obstacle.empty()) {
       return Error{ErrorCode::UnreadableFile, subject + ": " + listed->second->obstacle};
     }
-    const auto element = container_->elementOf(name);
-    if (!element) return element.error();
-    if (!element->floatType && !element->integer) {
-      return Error{ErrorCode::DoesNotFit,
-                   subject + " holds no numbers that can be used: " + element->name};
-    }
-    return withErrorsAbout(subject, [&] { return readNumbers(*listed->second, *element); });
+    return unchanged(*listed->second, name, [&]() -> Result<Matrix> {
+      const auto element = container_->elementOf(name);
+      if (!element) return element.error();
+      if (!element->floatType && !element->integer) {
+        return Error{ErrorCode::DoesNotFit,
+                     subject + " holds no numbers that can be used: " + element->name};
+      }
+      return withErrorsAbout(subject, [&] { return readNumbers(*listed->second, *element); });
+    });
   }
 
  private:
+  static Error notListed(const std::string& subject) {
+    return {ErrorCode::UnreadableFile, subject + ": is not what was listed; open it again"};
+  }
+
+  /// What `read` returns, if the files that `array` comes from were the same before and after. That
+  /// they were not explains every other error.
+  template <typename Read>
+  std::invoke_result_t<Read> unchanged(const StoredArray& array, const std::string& name,
+                                       const Read& read) const {
+    if (Status status = files_.checkPart(array.part, name); !status) return status.error();
+    auto result = read();
+    if (!result && result.error().code == ErrorCode::Cancelled) return result;
+    if (Status status = files_.checkPart(array.part, name); !status) return status.error();
+    return result;
+  }
+
   static bool hasShape(const StoredArray& array, const std::vector<std::size_t>& shape) {
     return std::equal(array.shape.begin(), array.shape.end(), shape.begin(), shape.end());
   }
@@ -205,7 +226,7 @@ class ContainerSource : public TensorSource {
     const std::uint64_t size = elementBytes;
     if (!*extent || (*extent)->offset % size != 0) return std::optional<MappedElements>{};
     const std::uint64_t wanted = Box{{}, info.shape}.elements() * size;
-    const FileIdentity* identity = identityOfFile((*extent)->file);
+    const FileIdentity* identity = identityToMap((*extent)->file);
     if ((*extent)->bytes != wanted || !identity || (*extent)->offset > identity->bytes ||
         wanted > identity->bytes - (*extent)->offset) {
       return Error{ErrorCode::UnreadableFile,
@@ -213,19 +234,26 @@ class ContainerSource : public TensorSource {
     }
     const std::uint64_t part = info.elements() * size;
     const std::uint64_t offset = (*extent)->offset + info.axes.slice.value_or(0) * part;
-    auto mapping = FileMapping::map((*extent)->file, *identity, offset, part);
-    // Where another file stands at this path by now, the container still has the old one open.
-    if (!mapping) return std::optional<MappedElements>{};
+    auto mapping = FileMapping::map((*extent)->file, *identity, offset, part, info.name);
+    if (!mapping) {
+      // Too many are mapped already, say: it can still be read. But never from another file.
+      const Status same =
+          checkUnchanged((*extent)->file, *identity, (*extent)->file + ": " + info.name);
+      if (!same) return same.error();
+      return std::optional<MappedElements>{};
+    }
     return std::optional<MappedElements>({*mapping, (*mapping)->data()});
   }
 
-  /// The state in which a file was when its first tensor was asked for.
-  const FileIdentity* identityOfFile(const std::string& file) const {
-    const auto known = identities_.find(file);
-    if (known != identities_.end()) return &known->second;
+  /// The state in which a file was opened, or, of data that lie outside the model's files, in which
+  /// it was when it was first asked for.
+  const FileIdentity* identityToMap(const std::string& file) const {
+    if (const FileIdentity* opened = files_.identityOf(file)) return opened;
+    const auto known = outside_.find(file);
+    if (known != outside_.end()) return &known->second;
     const auto identity = identityOf(file);
     if (!identity) return nullptr;
-    return &identities_.emplace(file, *identity).first->second;
+    return &outside_.emplace(file, *identity).first->second;
   }
 
   /// The matrix of `info` in elements of type T, in the order that `info` asks for.
@@ -346,17 +374,22 @@ class ContainerSource : public TensorSource {
 
   std::string path_;
   SharedContainer container_;
+  SourceFiles files_;
   std::string format_;
   std::vector<TensorInfo> tensors_;
   std::unordered_map<std::string, const StoredArray*> listed_;
-  mutable std::map<std::string, FileIdentity> identities_;
+  mutable std::map<std::string, FileIdentity> outside_;
 };
 
 }  // namespace
 
-Result<SharedSource> makeContainerSource(const std::string& path, SharedContainer container) {
-  const auto identity = identityOf(path);
-  if (!identity) return identity.error();
+Result<SharedSource> makeContainerSource(const std::string& path, SharedContainer container,
+                                         std::optional<FileIdentity> identity) {
+  if (!identity) {
+    const auto now = identityOf(path);
+    if (!now) return now.error();
+    identity = *now;
+  }
   return SharedSource(std::make_shared<ContainerSource>(path, *identity, std::move(container)));
 }
 

@@ -96,8 +96,8 @@ bool mayNameFilesBeside(const std::string& path) {
 
 Result<SharedContainer> openContainer(const std::string& path, const OpenOptions& options) {
   // A part cannot name parts: an index must not lead to another index.
-  const PartOpener openPart = [&options](const std::string& part) {
-    return openAsItIs(part, options, {});
+  const PartOpener openPart = [](const std::string& part, const OpenOptions& asked) {
+    return openAsItIs(part, asked, {});
   };
   auto container = openAsItIs(path, options, openPart);
   if (!container || !options.wordsAreBFloat16) return container;

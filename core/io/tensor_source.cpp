@@ -87,25 +87,55 @@ std::size_t endOfExisting(std::string_view text, bool folder) {
   return std::string_view::npos;
 }
 
+/// The source, or why there is none: before all else that the file was changed meanwhile.
+Result<SharedSource> unchangedSource(const std::string& file, const Result<FileIdentity>& identity,
+                                     Result<SharedContainer> container) {
+  if (!container && container.error().code == ErrorCode::Cancelled) return container.error();
+  if (identity) {
+    if (Status status = checkUnchanged(file, *identity, file); !status) return status.error();
+  }
+  if (!container) return container.error();
+  if (!identity) return changedWhileInUse(file);
+  return makeContainerSource(file, *std::move(container), *identity);
+}
+
 }  // namespace
+
+const char* nameOf(Integrity integrity) {
+  switch (integrity) {
+    case Integrity::NoChecksums:
+      return "none";
+    case Integrity::NotYet:
+      return "not yet checked";
+    case Integrity::Proven:
+      return "checked";
+    case Integrity::Damaged:
+      return "damaged";
+  }
+  return "";
+}
+
+Result<SourceDigest> TensorSource::digest(const CancelToken& cancel) const {
+  auto sha256 = sha256OfFile(path(), [&cancel] { return cancel.cancelled(); });
+  if (!sha256) return sha256.error();
+  return SourceDigest{*std::move(sha256), {}};
+}
 
 Result<SharedSource> openTensorSource(const std::string& path, const OpenOptions& options) {
   const auto file = modelFileOf(path);
   if (!file) return file.error();
+  const auto identity = settledIdentityOf(*file);
   // What is no file at all needs no other process to be told so.
   if (const auto format = formatOf(*file); !format) return format.error();
-  auto container = openRemoteContainer(*file, options);
-  if (!container) return container.error();
-  return makeContainerSource(*file, *std::move(container));
+  return unchangedSource(*file, identity, openRemoteContainer(*file, options));
 }
 
 Result<SharedSource> openTensorSourceInProcess(const std::string& path,
                                                const OpenOptions& options) {
   const auto file = modelFileOf(path);
   if (!file) return file.error();
-  auto container = openContainer(*file, options);
-  if (!container) return container.error();
-  return makeContainerSource(*file, *std::move(container));
+  const auto identity = settledIdentityOf(*file);
+  return unchangedSource(*file, identity, openContainer(*file, options));
 }
 
 Result<TensorInfo> findTensor(const TensorSource& source, const std::string& name) {

@@ -1,18 +1,27 @@
 // Where weight tensors come from.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/result.h"
+#include "core/base/sha256.h"
 #include "core/io/container/open_options.h"
 #include "core/parallel/task_control.h"
 #include "core/tensor/tensor_info.h"
 #include "core/tensor/weight_tensor.h"
 
 namespace quantoscope {
+
+/// How far the checksums of a source have been compared: those that are over more than what is read
+/// for one tensor. HDF5's own are compared whenever a chunk is read.
+enum class Integrity { NoChecksums, NotYet, Proven, Damaged };
+
+/// "none", "not yet checked", "checked" or "damaged".
+const char* nameOf(Integrity integrity);
 
 /// One opened file. Calls on one source must not overlap; different sources may be used from
 /// different threads (the library behind HDF5 is locked inside).
@@ -27,6 +36,24 @@ class TensorSource {
   /// index. Data that other files lend under OpenOptions::allowOutside are not among them.
   virtual std::vector<std::string> files() const { return {path()}; }
 
+  /// ok() while each of files() is as it was opened; else changedWhileInUse(), which names the
+  /// file. To be asked before anything is written that was made of several tensors: load() asks for
+  /// the files of one. Thread-safe, whatever else is called.
+  virtual Status intact() const { return ok(); }
+
+  /// The SHA-256 of files() as they were opened. Cancelled; UnreadableFile names the file, also
+  /// where it was changed. Thread-safe, whatever else is called.
+  virtual Result<SourceDigest> digest(const CancelToken& cancel) const;
+
+  /// See there. Thread-safe, whatever else is called.
+  virtual Integrity integrity() const { return Integrity::NoChecksums; }
+  virtual std::uint64_t bytesToVerify() const { return 0; }
+
+  /// Compares all checksums, once: reads bytesToVerify() bytes, unless that was done. To be called
+  /// before anything is written or compared. Cancelled; UnreadableFile names the file and the part
+  /// of it that is damaged. Thread-safe, whatever else is called.
+  virtual Status verify(const TaskControl&) const { return ok(); }
+
   /// What the file turned out to be, for people: "Keras 2 HDF5", "PyTorch HDF5", ...
   virtual const std::string& format() const = 0;
 
@@ -36,7 +63,8 @@ class TensorSource {
 
   /// The weights of `info` (one of tensors()), oriented as asked, rows = output channels. float64
   /// is rounded to float32; 16-bit floats stay 16-bit. Fails with UnreadableFile naming file and
-  /// tensor.
+  /// tensor, also where the file is no longer as it was opened. What is mapped must be asked again
+  /// after use: WeightTensor::intact().
   virtual Result<WeightTensor> load(const TensorInfo& info, Orientation orientation,
                                     const TaskControl& control = {}) const = 0;
 

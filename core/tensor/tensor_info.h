@@ -82,6 +82,9 @@ struct TensorInfo {
   std::string reason;  ///< why not, when it is not; else empty
   /// Whether it could be had if the user allowed this file what is refused by default.
   bool refused = false;
+  /// Whether the model has it and the file has it not, not whole, or not so that it can be read:
+  /// `reason` says which.
+  bool incomplete = false;
   /// Whether it would be a weight if its 16-bit words were taken for bfloat16; only the user knows.
   bool perhapsBFloat16 = false;
   /// Recurrent layers: what equal parts of the rows belong to, in their order: "input", "forget",

@@ -18,7 +18,7 @@ std::string shard() {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto openPart = [](const std::string& path) -> Result<SharedContainer> {
+  const auto openPart = [](const std::string& path, const OpenOptions&) -> Result<SharedContainer> {
     if (path != "folder/a") return Error{ErrorCode::UnreadableFile, path + ": no such file"};
     return openSafetensors(bytesInMemory(shard()), path);
   };

@@ -95,7 +95,9 @@ QString ioWingOf(const QString& path) {
   if (parts.size() > 3) return parts[2];
   const QString name = parts[2].section('.', 0, 0);
   if (name == "library_versions") return "libraries";
-  return name == "model_file" || name == "container_source" ? "tensor_source" : name;
+  return name == "model_file" || name == "container_source" || name == "source_files"
+             ? "tensor_source"
+             : name;
 }
 
 QString uiRoomOf(const QString& path) {

@@ -19,8 +19,10 @@ enum class Likeness {
   Strong,  ///< a signature, or numbers that fit each other
 };
 
-/// Opens a file that another one names as a part of the model; empty where that is not allowed.
-using PartOpener = std::function<Result<SharedContainer>(const std::string& path)>;
+/// Opens a file that another one names as a part of the model; empty where that is not allowed. It
+/// may be kept, and called whenever the file is needed.
+using PartOpener =
+    std::function<Result<SharedContainer>(const std::string& path, const OpenOptions& options)>;
 
 /// A row of containerFormats() (core/io/registry.h). The format's own pair of files defines it.
 struct ContainerFormat {

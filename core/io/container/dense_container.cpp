@@ -139,6 +139,11 @@ Status readBox(const DenseArray& array, const Box& box, std::byte* to, const Tas
 
 }  // namespace
 
+std::string shortTypeName(const std::string& name) {
+  constexpr std::size_t kShown = 40;
+  return name.size() <= kLongestTypeName ? name : name.substr(0, kShown) + "...";
+}
+
 std::optional<std::uint64_t> denseBytes(const std::vector<std::uint64_t>& shape,
                                         std::uint64_t elementBytes) {
   if (std::find(shape.begin(), shape.end(), 0u) != shape.end()) return 0;
@@ -156,6 +161,15 @@ DenseContainer::DenseContainer(std::string name, const std::string& format)
 }
 
 void DenseContainer::add(DenseArray array) {
+  if (array.shape.size() > kMostAxes) {
+    StoredArray listed;
+    listed.path = std::move(array.path);
+    listed.shape = std::move(array.shape);
+    listed.dtype = elementOfType(array.type).name;
+    listed.elementBytes = storedBytesOf(array.type);
+    addUnreadable(std::move(listed));
+    return;
+  }
   if (array.shape.size() < 2) array.columnMajor = false;
   contents_.arrays.push_back(
       {array.path, array.shape, elementOfType(array.type).name, storedBytesOf(array.type), {}, {}});
@@ -164,6 +178,13 @@ void DenseContainer::add(DenseArray array) {
 }
 
 void DenseContainer::addUnreadable(StoredArray array) {
+  array.dtype = shortTypeName(array.dtype);
+  if (array.shape.size() > kMostAxes) {
+    array.obstacle = "has " + std::to_string(array.shape.size()) + " axes; at most " +
+                     std::to_string(kMostAxes) + " are read";
+    array.incomplete = true;
+    array.shape.clear();
+  }
   obstacles_.emplace(array.path, array.obstacle);
   contents_.arrays.push_back(std::move(array));
 }

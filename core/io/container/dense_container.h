@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/result.h"
@@ -30,15 +31,21 @@ struct DenseArray {
 std::optional<std::uint64_t> denseBytes(const std::vector<std::uint64_t>& shape,
                                         std::uint64_t elementBytes);
 
+/// The name of a type for people: one of a length that no type has is cut.
+std::string shortTypeName(const std::string& name);
+
 /// Offers such arrays as a Container. Made by a parser, which has checked that their bytes exist.
 class DenseContainer : public Container {
  public:
   /// `name` begins every message; `format` is what StoredFile calls it.
   DenseContainer(std::string name, const std::string& format);
 
+  /// One of more than kMostAxes axes is listed as one that cannot be read.
   void add(DenseArray array);
-  /// Lists an array that cannot be read; its `obstacle` says why.
+  /// Lists an array that cannot be read; its `obstacle` says why. What does not fit kMostAxes and
+  /// kLongestTypeName is left out.
   void addUnreadable(StoredArray array);
+  void addCheck(StoredCheck check) { contents_.checks.push_back(std::move(check)); }
   /// Tells that the arrays were added in the file's own order, which people see.
   void keepOrder();
 

@@ -43,8 +43,8 @@ std::optional<std::size_t> inflateDeflate(std::span<const std::byte> from,
   return size;
 }
 
-std::uint32_t crc32Of(std::span<const std::byte> bytes) {
-  return libdeflate_crc32(0, bytes.data(), bytes.size());
+std::uint32_t crc32Of(std::span<const std::byte> bytes, std::uint32_t before) {
+  return libdeflate_crc32(before, bytes.data(), bytes.size());
 }
 
 std::optional<std::size_t> inflateLzf(std::span<const std::byte> from, std::span<std::byte> to) {

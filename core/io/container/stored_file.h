@@ -8,7 +8,14 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/file_identity.h"
+
 namespace quantoscope {
+
+/// More than any array has. One with more axes, or with a longer name of its type, is listed as
+/// one that cannot be read.
+inline constexpr std::size_t kMostAxes = 64;
+inline constexpr std::size_t kLongestTypeName = 256;
 
 /// One array as the container describes it.
 struct StoredArray {
@@ -21,6 +28,10 @@ struct StoredArray {
   bool refused = false;  ///< the obstacle is one that OpenOptions::allowOutside takes away
   std::vector<std::string> filters = {};  ///< that its elements went through, in that order
   std::vector<std::uint64_t> chunk = {};  ///< the sides of a chunk; empty where it is in one piece
+  /// Whether the obstacle is that the model has this array and the file has it not, not whole, or
+  /// in a way that cannot be read: what leaves it out leaves out a part of the model.
+  bool incomplete = false;
+  std::uint64_t part = 0;  ///< the file it lies in: 0 the opened one, n the n-th of the parts
 
   bool operator==(const StoredArray&) const = default;
 };
@@ -39,6 +50,27 @@ struct GroupAttributes {
   bool operator==(const GroupAttributes&) const = default;
 };
 
+/// A file that an index names: a plain name beside it.
+struct StoredPart {
+  std::string name;
+  std::optional<FileIdentity> identity = {};  ///< as it was listed; nothing where it was not
+
+  bool operator==(const StoredPart&) const = default;
+};
+
+/// A checksum over a piece of a file, which nobody has compared yet; or a piece that is known not
+/// to match its own.
+struct StoredCheck {
+  std::string name;  ///< "model.weights.h5 in the zip archive"
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+  std::uint32_t crc32 = 0;
+  std::uint64_t part = 0;  ///< as of StoredArray
+  bool isDamaged = false;  ///< known already
+
+  bool operator==(const StoredCheck&) const = default;
+};
+
 /// Everything that recognising a model needs.
 struct StoredFile {
   std::vector<StoredArray> arrays;                ///< in any order
@@ -48,8 +80,8 @@ struct StoredFile {
   /// HDF5: "quantoscope" if the root says so, "keras" inside an archive, else empty; otherwise the
   /// format's name: "safetensors", "NumPy", ...
   std::string format;
-  /// The other files that an index names, in their order: plain names beside it.
-  std::vector<std::string> parts = {};
+  std::vector<StoredPart> parts = {};    ///< the other files that an index names, in their order
+  std::vector<StoredCheck> checks = {};  ///< what is still to be compared
 
   bool operator==(const StoredFile&) const = default;
 };

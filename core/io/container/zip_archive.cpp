@@ -193,6 +193,10 @@ Result<std::vector<ZipMember>> readZipDirectory(const ByteSource& archive) {
   return members;
 }
 
+StoredCheck checkOf(const ZipMember& member) {
+  return {member.name, member.offset, member.storedBytes, member.crc32};
+}
+
 Status checkZipMember(const ZipMember& member) {
   if (!member.deflated || member.bytes / kMostInflation <= member.storedBytes) return ok();
   return Error{ErrorCode::UnreadableFile, member.name + " claims " + std::to_string(member.bytes) +

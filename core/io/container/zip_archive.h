@@ -26,6 +26,9 @@ struct ZipMember {
 /// the archive, names that occur twice, and members that overlap. Errors do not name the file.
 Result<std::vector<ZipMember>> readZipDirectory(const ByteSource& archive);
 
+/// The checksum of a stored member, which is not compared before all of it has been read.
+StoredCheck checkOf(const ZipMember& member);
+
 /// Refuses a member that claims more than deflate can make of its bytes, 1032 times as many.
 Status checkZipMember(const ZipMember& member);
 

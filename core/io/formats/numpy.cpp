@@ -23,7 +23,6 @@ constexpr auto kMagic = "\x93NUMPY"sv;
 constexpr auto kMemberEnding = ".npy"sv;
 constexpr std::size_t kPreambleBytes = 12;  // magic, version and length, the longer of two forms
 constexpr std::uint64_t kLongestHeader = 1'000'000;
-constexpr std::size_t kMostAxes = 64;
 
 /// NumPy knows no bfloat16; where a package adds it, it is saved as two bytes of an unknown kind.
 constexpr std::array<std::pair<std::string_view, ElementType>, 13> kTypes = {
@@ -108,7 +107,7 @@ std::optional<std::vector<std::uint64_t>> readShape(LiteralReader& reader) {
   std::vector<std::uint64_t> shape;
   while (!reader.take(")")) {
     const auto extent = reader.number();
-    if (!extent || shape.size() == kMostAxes) return std::nullopt;
+    if (!extent) return std::nullopt;
     shape.push_back(*extent);
     if (!reader.take(",")) {
       if (!reader.take(")")) return std::nullopt;
@@ -195,7 +194,7 @@ Status addArray(const SharedByteSource& bytes, const std::string& path, DenseCon
   }
   std::string obstacle;
   if (!type) {
-    obstacle = "the dtype " + header->descr + ", which is not read";
+    obstacle = "the dtype " + shortTypeName(header->descr) + ", which is not read";
   } else {
     const auto wanted = denseBytes(header->shape, storedBytesOf(*type));
     const std::uint64_t present = bytes->size() - header->dataOffset;
@@ -216,6 +215,7 @@ Status addArray(const SharedByteSource& bytes, const std::string& path, DenseCon
     array.shape = header->shape;
     array.dtype = type ? elementOfType(*type).name : header->descr;
     array.elementBytes = type ? storedBytesOf(*type) : 0;
+    array.incomplete = type.has_value();
     array.obstacle = std::move(obstacle);
     container.addUnreadable(std::move(array));
   }
@@ -263,11 +263,13 @@ Result<SharedContainer> openNpz(const SharedByteSource& bytes, const std::string
     if (!member.name.ends_with(kMemberEnding)) continue;
     const std::string path = member.name.substr(0, member.name.size() - kMemberEnding.size());
     const auto content = openZipMemberLazily(bytes, member, room);
+    if (!member.deflated) container->addCheck(checkOf(member));
     const Status status = content ? addArray(*content, path, *container) : content.error();
     if (status) continue;
     StoredArray array;
     array.path = path;
     array.obstacle = status.error().message;
+    array.incomplete = true;
     container->addUnreadable(std::move(array));
   }
   container->keepOrder();

@@ -178,11 +178,16 @@ Result<std::string> readHeader(const ByteSource& bytes) {
   return readText(bytes, kLengthBytes, static_cast<std::size_t>(length));
 }
 
+bool isCutOff(const Entry& entry, std::uint64_t dataBytes) {
+  return entry.begin < entry.end && entry.end > dataBytes;
+}
+
 std::string obstacleTo(const Entry& entry, std::uint64_t dataBytes) {
-  if (!entry.type) return entry.dtype + ": a dtype that is not read";
-  if (entry.end <= dataBytes) return {};
-  const std::uint64_t missing = entry.end - std::max(entry.begin, dataBytes);
-  return "the file is cut off: " + std::to_string(missing) + " of its bytes are missing";
+  if (isCutOff(entry, dataBytes)) {
+    const std::uint64_t missing = entry.end - std::max(entry.begin, dataBytes);
+    return "the file is cut off: " + std::to_string(missing) + " of its bytes are missing";
+  }
+  return entry.type ? "" : shortTypeName(entry.dtype) + ": a dtype that is not read";
 }
 
 Result<SharedContainer> parse(const SharedByteSource& bytes, const std::string& name,
@@ -210,12 +215,14 @@ Result<SharedContainer> parse(const SharedByteSource& bytes, const std::string& 
     } else {
       const std::string dtype = entry.type ? elementOfType(*entry.type).name : entry.dtype;
       const std::uint64_t elementBytes = entry.type ? storedBytesOf(*entry.type) : 0;
-      container->addUnreadable({std::move(entry.name),
-                                std::move(entry.shape),
-                                dtype,
-                                elementBytes,
-                                std::move(obstacle),
-                                {}});
+      StoredArray array;
+      array.path = std::move(entry.name);
+      array.shape = std::move(entry.shape);
+      array.dtype = dtype;
+      array.elementBytes = elementBytes;
+      array.obstacle = std::move(obstacle);
+      array.incomplete = isCutOff(entry, dataBytes);
+      container->addUnreadable(std::move(array));
     }
   }
   return SharedContainer(std::move(container));

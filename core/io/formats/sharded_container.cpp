@@ -1,14 +1,16 @@
 #include "core/io/formats/sharded_container.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <set>
+#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "core/base/file_identity.h"
 #include "core/base/json.h"
 
 namespace quantoscope {
@@ -45,23 +47,106 @@ bool addPlacements(const std::string& key, const Json& value, std::vector<Placem
          });
 }
 
+/// Why an array is in no file, and whether the user may allow what is in the way.
+struct Problem {
+  std::string text;
+  bool refused = false;
+};
+
+/// The files of a model, of which only some are open at a time: there may be more of them than a
+/// process may open.
+class OpenShards {
+ public:
+  OpenShards(std::string indexPath, PartOpener opener, const OpenOptions& options)
+      : indexPath_(std::move(indexPath)), opener_(std::move(opener)) {
+    quiet_.allowOutside = options.allowOutside;
+    quiet_.wordsAreBFloat16 = options.wordsAreBFloat16;
+  }
+
+  std::string pathOf(const std::string& name) const {
+    return std::filesystem::path(indexPath_).replace_filename(name).string();
+  }
+
+  /// Opens a file for the first time, and notes in which state it is.
+  Result<SharedContainer> add(StoredPart& part, const OpenOptions& options) {
+    const std::string path = pathOf(part.name);
+    const auto identity = settledIdentityOf(path);
+    auto shard = opener_(path, options);
+    if (!shard) return shard;
+    if (identity) {
+      if (Status status = checkUnchanged(path, *identity, path); !status) return status.error();
+      part.identity = *identity;
+    }
+    keep(part.name, *shard);
+    return shard;
+  }
+
+  Result<SharedContainer> get(const StoredPart& part) const {
+    const auto open = std::find_if(latest_.begin(), latest_.end(),
+                                   [&](const auto& entry) { return entry.first == part.name; });
+    if (open != latest_.end()) {
+      std::rotate(latest_.begin(), open, open + 1);
+      return latest_.front().second;
+    }
+    const std::string path = pathOf(part.name);
+    auto shard = opener_(path, quiet_);
+    if (part.identity) {
+      if (Status status = checkUnchanged(path, *part.identity, path); !status) {
+        return status.error();
+      }
+    }
+    if (shard) keep(part.name, *shard);
+    return shard;
+  }
+
+ private:
+  static constexpr std::size_t kMostOpen = 64;
+
+  void keep(const std::string& name, const SharedContainer& shard) const {
+    latest_.insert(latest_.begin(), {name, shard});
+    latest_.resize(std::min(latest_.size(), kMostOpen));
+  }
+
+  std::string indexPath_;
+  PartOpener opener_;
+  OpenOptions quiet_;  ///< for those opened again: whoever watched the first time may be gone
+  mutable std::vector<std::pair<std::string, SharedContainer>> latest_;  ///< the latest first
+};
+
 class ShardedContainer : public Container {
  public:
-  explicit ShardedContainer(std::string name) : name_(std::move(name)) {}
+  ShardedContainer(std::string name, OpenShards shards)
+      : name_(std::move(name)), shards_(std::move(shards)) {}
 
-  /// Takes the arrays whose names are not taken yet.
-  void addShard(const SharedContainer& shard) {
-    const StoredFile& stored = shard->contents();
+  /// Lists a file: the arrays whose names are not taken yet, without those that the index places
+  /// in another file. The error says why it cannot be opened.
+  Status addShard(const std::string& name, const std::map<std::string, std::string>& places,
+                  const OpenOptions& options) {
+    contents_.parts.push_back({name});
+    const auto shard = shards_.add(contents_.parts.back(), options);
+    if (!shard) return shard.error();
+    const StoredFile& stored = (*shard)->contents();
+    const std::uint64_t part = contents_.parts.size();
     for (const StoredArray& array : stored.arrays) {
-      if (owners_.emplace(array.path, shard).second) contents_.arrays.push_back(array);
+      const auto place = places.find(array.path);
+      if (place != places.end() && place->second != name) continue;
+      if (!owners_.emplace(array.path, part).second) continue;
+      contents_.arrays.push_back(array);
+      contents_.arrays.back().part = part;
+    }
+    for (const StoredCheck& check : stored.checks) {
+      contents_.checks.push_back(check);
+      contents_.checks.back().part = part;
     }
     contents_.order.insert(contents_.order.end(), stored.order.begin(), stored.order.end());
     for (const auto& [path, group] : stored.groups) contents_.groups.emplace(path, group);
     if (contents_.modelConfig.empty()) contents_.modelConfig = stored.modelConfig;
     if (contents_.format.empty()) contents_.format = stored.format;
+    return ok();
   }
 
-  void addPart(const std::string& name) { contents_.parts.push_back(name); }
+  /// The path of a file that an index names.
+  std::string pathOf(const std::string& name) const { return shards_.pathOf(name); }
 
   /// Whether there is an array of this path or below it.
   bool has(const std::string& key) const {
@@ -70,11 +155,13 @@ class ShardedContainer : public Container {
     return below != owners_.end() && below->first.starts_with(key + "/");
   }
 
-  void addMissing(const std::string& key, const std::string& why) {
-    if (!owners_.emplace(key, nullptr).second) return;
+  void addMissing(const std::string& key, const Problem& problem) {
+    if (!owners_.emplace(key, kNowhere).second) return;
     StoredArray array;
     array.path = key;
-    array.obstacle = why;
+    array.obstacle = problem.text;
+    array.refused = problem.refused;
+    array.incomplete = true;
     contents_.arrays.push_back(std::move(array));
   }
 
@@ -111,90 +198,63 @@ class ShardedContainer : public Container {
   }
 
  private:
+  static constexpr std::uint64_t kNowhere = 0;
+
   Result<SharedContainer> ownerOf(const std::string& path) const {
     const auto found = owners_.find(path);
     if (found == owners_.end()) {
       return Error{ErrorCode::NotFound, name_ + ": there is no array " + path};
     }
-    if (!found->second) {
+    if (found->second == kNowhere) {
       const auto listed =
           std::find_if(contents_.arrays.begin(), contents_.arrays.end(),
                        [&](const StoredArray& array) { return array.path == path; });
       return Error{ErrorCode::UnreadableFile, name_ + ": " + path + ": " + listed->obstacle};
     }
-    return found->second;
+    return shards_.get(contents_.parts[found->second - 1]);
   }
 
   std::string name_;
+  OpenShards shards_;
   StoredFile contents_;
-  std::map<std::string, SharedContainer, std::less<>> owners_;
+  std::map<std::string, std::uint64_t, std::less<>> owners_;  ///< the part, counted from 1
 };
 
-/// A shard as seen through the index: without the arrays that the index places in another file.
-class ShardView : public Container {
- public:
-  ShardView(SharedContainer shard, const std::map<std::string, std::string>& places,
-            const std::string& name)
-      : shard_(std::move(shard)), contents_(shard_->contents()) {
-    std::erase_if(contents_.arrays, [&](const StoredArray& array) {
-      const auto place = places.find(array.path);
-      return place != places.end() && place->second != name;
-    });
+/// Why a file beside the index could not be opened, without the folder.
+Problem problemOf(const Error& error, const std::string& path) {
+  namespace fs = std::filesystem;
+  const std::string name = fs::path(path).filename().string();
+  std::error_code code;
+  if (fs::is_symlink(path, code)) {
+    const std::string link = name + ": a link to " + fs::read_symlink(path, code).string();
+    if (!fs::exists(path, code)) return {link + ", where there is no file"};
+    if (error.message.ends_with(std::generic_category().message(EACCES))) {
+      return {link + ", out of the folder, which is not followed", true};
+    }
   }
-
-  const StoredFile& contents() const override { return contents_; }
-  Result<StoredElement> elementOf(const std::string& path) const override {
-    return shard_->elementOf(path);
-  }
-  Result<std::optional<FileExtent>> extentOf(const std::string& path) const override {
-    return shard_->extentOf(path);
-  }
-  Status read(const std::string& path, const Box& box, void* bytes,
-              const TaskControl& control) const override {
-    return shard_->read(path, box, bytes, control);
-  }
-  Status readAsFloat(const std::string& path, const Box& box, float* values) const override {
-    return shard_->readAsFloat(path, box, values);
-  }
-  std::vector<std::size_t> chunkOf(const std::string& path) const override {
-    return shard_->chunkOf(path);
-  }
-
- private:
-  SharedContainer shard_;
-  StoredFile contents_;
-};
-
-/// The message of an error about a file in another directory, without that directory.
-std::string withoutDirectory(const std::string& message, const std::string& path) {
-  if (!message.starts_with(path)) return message;
-  return std::filesystem::path(path).filename().string() + message.substr(path.size());
+  if (!error.message.starts_with(path)) return {error.message};
+  return {name + error.message.substr(path.size())};
 }
 
 /// Opens each file once, in the order of their names.
-Status addShards(const std::string& indexPath, const std::vector<Placement>& placements,
-                 const PartOpener& openShard, const TaskControl& control,
+Status addShards(const std::vector<Placement>& placements, const OpenOptions& options,
                  ShardedContainer& container) {
   std::map<std::string, std::string> places;
-  std::map<std::string, std::string> problems;  // by file; empty for none
+  std::map<std::string, Problem> problems;  // by file
   for (const Placement& placement : placements) {
     places.emplace(placement.key, placement.shard);
-    problems.emplace(placement.shard, "");
+    problems.emplace(placement.shard, Problem{});
   }
   for (auto& [name, problem] : problems) {
-    if (control.cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
+    if (options.control.cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
     if (!isPlainName(name)) {
-      problem = "the index puts it into '" + name + "', which is no plain file name";
+      problem.text = "the index puts it into '" + name + "', which is no plain file name";
       continue;
     }
-    container.addPart(name);
-    const std::string path = std::filesystem::path(indexPath).replace_filename(name).string();
-    if (auto shard = openShard(path)) {
-      container.addShard(std::make_shared<ShardView>(*std::move(shard), places, name));
-      problem = name + " does not have it";
-    } else {
-      problem = withoutDirectory(shard.error().message, path);
-    }
+    const Status status = container.addShard(name, places, options);
+    if (!status && status.error().code == ErrorCode::Cancelled) return status;
+    problem = status ? Problem{name + " does not have it"}
+                     : problemOf(status.error(), container.pathOf(name));
   }
   for (const Placement& placement : placements) {
     if (!container.has(placement.key)) {
@@ -213,7 +273,7 @@ Result<SharedContainer> open(const std::string& path, const OpenOptions& options
   if (!openPart) return SharedContainer();
   const auto bytes = openFileBytes(path);
   if (!bytes) return bytes.error();
-  return openSharded(*bytes, path, openPart, options.control);
+  return openSharded(*bytes, path, openPart, options);
 }
 
 constexpr const char* kSuffixes[] = {".safetensors.index.json", ".weights.json"};
@@ -232,7 +292,7 @@ constinit const ContainerFormat kIndexFormat = {
 };
 
 Result<SharedContainer> openSharded(const SharedByteSource& index, const std::string& indexPath,
-                                    const PartOpener& openShard, const TaskControl& control) {
+                                    const PartOpener& openShard, const OpenOptions& options) {
   const auto json = readIndex(*index, indexPath);
   if (!json) return json.error();
   const Json* map = json->find("weight_map");
@@ -247,8 +307,9 @@ Result<SharedContainer> openSharded(const SharedByteSource& index, const std::st
     return Error{ErrorCode::UnreadableFile,
                  indexPath + ": the weight_map does not map names of weights to names of files"};
   }
-  auto container = std::make_shared<ShardedContainer>(indexPath);
-  const Status status = addShards(indexPath, placements, openShard, control, *container);
+  auto container =
+      std::make_shared<ShardedContainer>(indexPath, OpenShards(indexPath, openShard, options));
+  const Status status = addShards(placements, options, *container);
   if (!status) return status.error();
   return SharedContainer(std::move(container));
 }

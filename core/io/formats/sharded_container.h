@@ -7,7 +7,7 @@
 #include "core/io/container/byte_source.h"
 #include "core/io/container/container.h"
 #include "core/io/container/container_format.h"
-#include "core/parallel/task_control.h"
+#include "core/io/container/open_options.h"
 
 namespace quantoscope {
 
@@ -18,9 +18,13 @@ namespace quantoscope {
 /// Listed is every array of every file; of two with one name, the one that the index means. What
 /// the index promises and no file has is listed with an obstacle that names the file.
 ///
+/// Files are opened as they are needed: to be listed, and again where an array is asked for and the
+/// file is not among those used last, a few dozen of them. One that has changed since is an error,
+/// changedWhileInUse().
+///
 /// `index` is the text of the file at `indexPath`. Null where it is JSON without a `weight_map`.
 Result<SharedContainer> openSharded(const SharedByteSource& index, const std::string& indexPath,
-                                    const PartOpener& openShard, const TaskControl& control = {});
+                                    const PartOpener& openShard, const OpenOptions& options = {});
 
 extern const ContainerFormat kIndexFormat;
 

@@ -288,9 +288,12 @@ StoredArray describeHdf5Array(const H5::DataSet& array, const std::string& path,
   const Hdf5Element element = elementOf(array);
   described.dtype = element.name;
   described.elementBytes = element.bytes;
-  const auto refuse = [&described](const Obstacle& obstacle) {
+  // Of what may be weights, whatever is in the way is a gap.
+  const bool weights = element.floatType || element.name == "opaque16" || element.name == "uint16";
+  const auto refuse = [&](const Obstacle& obstacle) {
     described.obstacle = obstacle.text;
     described.refused = obstacle.refused;
+    described.incomplete = weights && !obstacle.text.empty();
   };
 
   const H5::DSetCreatPropList properties = array.getCreatePlist();
@@ -319,7 +322,7 @@ StoredArray describeHdf5Array(const H5::DataSet& array, const std::string& path,
   } else if (elsewhere && !surroundings.allowOutside) {
     refuse({"its data lie in another file, which is not followed", true});
   } else if (!elsewhere) {
-    described.obstacle = missingFilter(properties);
+    refuse({missingFilter(properties)});
     if (described.obstacle.empty() && (element.floatType || element.integer)) {
       refuse(storageObstacle(array, described, layout, surroundings));
     }

@@ -7,11 +7,13 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "core/base/file_mapping.h"
+#include "core/io/container/inflate.h"
 #include "core/io/container/zip_archive.h"
 #include "core/io/hdf5/hdf5_array.h"
 #include "core/io/hdf5/hdf5_border.h"
@@ -194,6 +196,7 @@ namespace {
 struct ArchiveFacts {
   std::string format;
   std::string config;  ///< see StoredFile::modelConfig
+  std::vector<StoredCheck> checks = {};
 };
 
 /// Walks the file that `open` opens, under the lock. `keep` lives as long as the file.
@@ -210,6 +213,7 @@ Result<SharedContainer> containerOf(const std::string& path, std::optional<std::
     StoredFile contents = walkHdf5(*file, options);
     if (contents.modelConfig.empty()) contents.modelConfig = archive.config;
     if (contents.format.empty()) contents.format = archive.format;
+    contents.checks = archive.checks;
     return SharedContainer(std::make_shared<Hdf5Container>(path, file, base, options.allowOutside,
                                                            std::move(contents)));
   });
@@ -231,16 +235,20 @@ const ZipMember* memberNamed(const std::vector<ZipMember>& members, const std::s
   return found == members.end() ? nullptr : &*found;
 }
 
-/// The text of a member; empty where there is none, or none that can be read: names are then
-/// missing, which is no reason to refuse the weights.
-std::string optionalText(const SharedByteSource& archive, const std::vector<ZipMember>& members,
-                         const std::string& name) {
-  const ZipMember* member = memberNamed(members, name);
-  if (member == nullptr || member->bytes > kLongestConfig) return {};
+/// The configuration; empty where there is none, or none that can be read: names are then missing,
+/// which is no reason not to show the weights. That it is damaged is noted among the checks.
+void takeConfig(const SharedByteSource& archive, const std::vector<ZipMember>& members,
+                ArchiveFacts& facts) {
+  const ZipMember* member = memberNamed(members, "config.json");
+  if (member == nullptr || member->bytes > kLongestConfig) return;
   const auto bytes = openZipMember(archive, *member);
-  if (!bytes) return {};
-  auto text = readText(**bytes, 0, static_cast<std::size_t>(member->bytes));
-  return text ? *std::move(text) : std::string();
+  auto text = bytes ? readText(**bytes, 0, static_cast<std::size_t>(member->bytes)) : bytes.error();
+  if (text && crc32Of(std::as_bytes(std::span(*text))) == member->crc32) {
+    facts.config = *std::move(text);
+    return;
+  }
+  facts.checks.push_back(checkOf(*member));
+  facts.checks.back().isDamaged = true;
 }
 
 /// A user block before the signature doubles from 512 bytes on; HDF5 itself looks no further than
@@ -304,8 +312,11 @@ Result<SharedContainer> openKerasArchive(const std::string& path, const OpenOpti
   const auto noHdf5 = [&] {
     return Error{ErrorCode::UnreadableFile, path + ": " + kWeights + " in it is no HDF5 file"};
   };
-  const ArchiveFacts facts{"keras", optionalText(*archive, *members, "config.json")};
+  ArchiveFacts facts;
+  facts.format = "keras";
+  takeConfig(*archive, *members, facts);
   if (!weights->deflated) {
+    facts.checks.push_back(checkOf(*weights));
     const auto identity = identityOf(path);
     if (!identity) return identity.error();
     const auto mapping = FileMapping::map(path, *identity, weights->offset, weights->bytes);

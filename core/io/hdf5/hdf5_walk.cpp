@@ -190,6 +190,7 @@ class Walk {
       const auto [first, isNew] = groupsSeen_.emplace(target.place, path);
       if (!isNew) {
         addObstacle(path, describeAgain(path, first->second));
+        result_.arrays.back().incomplete = false;  // it is listed there
       } else if (depth > kDeepest) {
         addObstacle(path, "nested more than " + std::to_string(kDeepest) + " groups deep");
       } else {
@@ -242,6 +243,7 @@ class Walk {
     array.path = path;
     array.obstacle = obstacle;
     array.refused = refused;
+    array.incomplete = true;
     result_.arrays.push_back(std::move(array));
   }
 

@@ -150,6 +150,7 @@ class Recognizer {
     info.reason = reasonAgainst(array, bytes.has_value());
     info.quantizable = info.reason.empty();
     info.refused = array.refused && info.reason == array.obstacle;
+    info.incomplete = array.incomplete && info.reason == array.obstacle;
     if (bytes) {
       info.bytes = *bytes;
       setAxes(info, axesOf(array));

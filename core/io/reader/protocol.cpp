@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMostPath = 65536;
 constexpr std::size_t kMostErrorText = 2000;
-constexpr std::size_t kMostName = 256;
+constexpr std::size_t kMostName = kLongestTypeName;
 constexpr std::size_t kMostFilters = 32;  // HDF5 allows no more
 constexpr std::size_t kMostParts = std::size_t{16} << 20;
 constexpr std::size_t kMostElementBytes = std::size_t{1} << 32;
@@ -74,6 +74,8 @@ void put(WireWriter& writer, const StoredArray& array) {
   writer.number<std::uint64_t>(array.filters.size());
   for (const std::string& filter : array.filters) writer.text(filter);
   writer.numbers(array.chunk);
+  writer.number<std::uint8_t>(array.incomplete);
+  writer.number(array.part);
 }
 
 StoredArray readArray(WireReader& reader) {
@@ -88,6 +90,8 @@ StoredArray readArray(WireReader& reader) {
   array.filters.resize(reader.count(kMostFilters, sizeof(std::uint64_t)));
   for (std::string& filter : array.filters) filter = reader.text(kMostName);
   array.chunk = reader.numbers<std::uint64_t>(kMostAxes);
+  array.incomplete = reader.flag();
+  array.part = reader.number<std::uint64_t>();
   return array;
 }
 
@@ -113,6 +117,59 @@ GroupAttributes readGroup(WireReader& reader) {
   group.axes = reader.numbers<std::uint64_t>(kMostAxes);
   group.rowAxes = reader.number<std::uint64_t>();
   return group;
+}
+
+void put(WireWriter& writer, const StoredPart& part) {
+  writer.text(part.name);
+  writer.number<std::uint8_t>(part.identity.has_value());
+  if (!part.identity) return;
+  writer.number(part.identity->device);
+  writer.number(part.identity->inode);
+  writer.number(part.identity->bytes);
+  writer.number(part.identity->modifiedNs);
+  writer.number(part.identity->changedNs);
+}
+
+StoredPart readPart(WireReader& reader) {
+  StoredPart part;
+  part.name = reader.text(kMostPath);
+  if (!isPlainName(part.name)) reader.fail();
+  if (!reader.flag()) return part;
+  FileIdentity identity;
+  identity.device = reader.number<std::uint64_t>();
+  identity.inode = reader.number<std::uint64_t>();
+  identity.bytes = reader.number<std::uint64_t>();
+  identity.modifiedNs = reader.number<std::int64_t>();
+  identity.changedNs = reader.number<std::int64_t>();
+  part.identity = identity;
+  return part;
+}
+
+void put(WireWriter& writer, const StoredCheck& check) {
+  writer.text(check.name);
+  writer.number(check.offset);
+  writer.number(check.bytes);
+  writer.number(check.crc32);
+  writer.number(check.part);
+  writer.number<std::uint8_t>(check.isDamaged);
+}
+
+StoredCheck readCheck(WireReader& reader) {
+  StoredCheck check;
+  check.name = reader.text(kMostPath);
+  check.offset = reader.number<std::uint64_t>();
+  check.bytes = reader.number<std::uint64_t>();
+  check.crc32 = reader.number<std::uint32_t>();
+  check.part = reader.number<std::uint64_t>();
+  check.isDamaged = reader.flag();
+  return check;
+}
+
+/// Whether everything lies in a file that there is.
+bool knowsItsParts(const StoredFile& contents) {
+  const auto known = [&](const auto& item) { return item.part <= contents.parts.size(); };
+  return std::all_of(contents.arrays.begin(), contents.arrays.end(), known) &&
+         std::all_of(contents.checks.begin(), contents.checks.end(), known);
 }
 
 bool isPossible(const StoredElement& element) {
@@ -332,12 +389,14 @@ std::string encode(const StoredFile& contents) {
   writer.text(contents.modelConfig);
   writer.text(contents.format);
   writer.number<std::uint64_t>(contents.parts.size());
-  for (const std::string& part : contents.parts) writer.text(part);
+  for (const StoredPart& part : contents.parts) put(writer, part);
+  writer.number<std::uint64_t>(contents.checks.size());
+  for (const StoredCheck& check : contents.checks) put(writer, check);
   return writer.take();
 }
 
 std::optional<StoredFile> decodeContents(std::string_view payload) {
-  constexpr std::size_t kLeastArray = 8 * sizeof(std::uint64_t) + 1;
+  constexpr std::size_t kLeastArray = 9 * sizeof(std::uint64_t) + 2;
   constexpr std::size_t kLeastGroup = 7 * sizeof(std::uint64_t) + 2;
   WireReader reader(payload);
   StoredFile contents;
@@ -353,10 +412,10 @@ std::optional<StoredFile> decodeContents(std::string_view payload) {
   contents.modelConfig = reader.text(kMostContents);
   contents.format = reader.text(kMostContents);
   contents.parts.resize(reader.count(kMostParts, sizeof(std::uint64_t)));
-  for (std::string& part : contents.parts) {
-    part = reader.text(kMostPath);
-    if (!isPlainName(part)) return std::nullopt;
-  }
+  for (StoredPart& part : contents.parts) part = readPart(reader);
+  contents.checks.resize(reader.count(kMostParts, 4 * sizeof(std::uint64_t)));
+  for (StoredCheck& check : contents.checks) check = readCheck(reader);
+  if (!knowsItsParts(contents)) return std::nullopt;
   return whole(reader, std::move(contents));
 }
 

@@ -31,7 +31,6 @@ namespace protocol {
 inline constexpr std::uint32_t kMagic = 0x31525351;  ///< "QSR1"
 inline constexpr std::size_t kMostPayload = std::size_t{1} << 20;
 inline constexpr std::size_t kMostContents = std::size_t{512} << 20;
-inline constexpr std::size_t kMostAxes = 64;
 
 enum class Type : std::uint16_t {
   Open = 1,

@@ -161,7 +161,7 @@ class ProtocolTest : public QObject {
         QVERIFY(protocol::decodeContents(protocol::encode(*contents)) == *contents);
       }
       if (const auto description = protocol::decodeDescription(bytes)) {
-        QVERIFY(description->chunk.size() <= protocol::kMostAxes);
+        QVERIFY(description->chunk.size() <= kMostAxes);
       }
       if (const auto read = protocol::decodeRead(bytes)) {
         QCOMPARE(read->box.start.size(), read->box.count.size());
