@@ -96,6 +96,8 @@ int runProgram(int argc, char** argv) {
                    "follow links and data into other files, and accept implausibly large sizes");
   program.add_flag("--bfloat16", options.bfloat16,
                    "read arrays of 16-bit unsigned integers or opaque words as bfloat16");
+  program.add_flag("--partial", options.partial,
+                   "write also where arrays of the model are missing, cut off or unreadable");
   program.add_flag("--force", options.force, "overwrite an existing output file");
 
   std::map<std::string, Verb> verbs;

@@ -41,6 +41,9 @@ Result<int> compare(const CompareOptions& options, const Context& context) {
   if (!original) return original.error();
   auto other = context.open(options.other);
   if (!other) return other.error();
+  for (const SharedSource& source : {*original, *other}) {
+    if (auto status = source->verify(context.control("checking")); !status) return status.error();
+  }
   auto common = commonTensors(**original, **other, options.globs);
   if (!common) return withHint(common.error(), ErrorCode::DoesNotFit, "list shows the names");
   if (common->alone > 0) {

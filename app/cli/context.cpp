@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "core/base/printable.h"
+#include "core/io/model/completeness.h"
 
 namespace quantoscope::cli {
 
@@ -96,8 +97,33 @@ Status Context::checkOutput(const std::string& path, const std::string& source) 
   return Error{ErrorCode::OutputFailed, path + ": already exists; use --force to overwrite"};
 }
 
-Result<std::string> fingerprint(const std::string& file, const Context& context) {
-  return sha256OfSource(file, context.control("").cancel);
+IntegrityCheck::IntegrityCheck(SharedSource source, const Context& context)
+    : source_(std::move(source)),
+      cancel_([ctrlC = context.control("").cancel] { return ctrlC.cancelled(); }) {
+  if (source_->bytesToVerify() == 0) return;
+  checked_ = std::async(std::launch::async, [this] { return source_->verify({cancel_, {}}); });
+}
+
+IntegrityCheck::~IntegrityCheck() {
+  cancel_.cancel();
+}
+
+Result<Integrity> IntegrityCheck::state() {
+  constexpr std::uint64_t kSmall = std::uint64_t{16} << 20;  // takes some milliseconds
+  if (!checked_.valid()) {
+    if (source_->integrity() != Integrity::NotYet) return source_->integrity();
+    checked_ = std::async(std::launch::deferred, [this] { return source_->verify({cancel_, {}}); });
+  } else if (source_->bytesToVerify() > kSmall) {
+    cancel_.cancel();
+  }
+  const Status status = checked_.get();
+  if (status || status.error().code == ErrorCode::Cancelled) return source_->integrity();
+  return status.error();
+}
+
+void noteGaps(const TensorSource& source, const Context& context) {
+  const Completeness found = completenessOf(source.tensors());
+  if (!found.isComplete()) context.note(source.path() + ": is incomplete: " + found.line());
 }
 
 Result<Target> targetOf(const std::string& file, const std::string& tensor) {
@@ -146,6 +172,7 @@ Result<std::shared_ptr<const Importance>> loadImportance(const Context& context,
   }
   auto source = context.open(parts.file);
   if (!source) return source.error();
+  if (auto status = (*source)->verify(context.control("")); !status) return status.error();
   auto matrix = (*source)->loadMatrix(parts.path);
   if (!matrix) return matrix.error();
   auto importance = Importance::of(std::move(matrix->values), tensor.cols(), name);

@@ -1,6 +1,7 @@
 // What every verb of the command line needs: threads, cancellation, progress, output.
 #pragma once
 
+#include <future>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -23,6 +24,7 @@ struct GeneralOptions {
   bool force = false;          ///< an existing output may be replaced
   bool allowExternal = false;  ///< what OpenOptions::allowOutside allows
   bool bfloat16 = false;       ///< OpenOptions::wordsAreBFloat16
+  bool partial = false;        ///< Gaps::Allowed
 };
 
 /// One run of the program.
@@ -33,6 +35,7 @@ class Context {
 
   const Executor& executor() const { return executor_; }
   bool force() const { return options_.force; }
+  Gaps gaps() const { return options_.partial ? Gaps::Allowed : Gaps::Refused; }
 
   /// Cancelled by Ctrl-C; shows progress on stderr, labelled `what`, when that is a terminal.
   TaskControl control(const std::string& what) const;
@@ -82,8 +85,26 @@ inline Error withHint(Error error, ErrorCode code, const std::string& hint) {
   return error;
 }
 
-/// SHA-256 of a file in hexadecimal digits; cancelled by Ctrl-C.
-Result<std::string> fingerprint(const std::string& file, const Context& context);
+/// Compares the checksums of a source that a tensor is shown of, while that is worked on. One that
+/// is small is compared whatever happens; of another, state() may end as not yet checked.
+class IntegrityCheck {
+ public:
+  IntegrityCheck(SharedSource source, const Context& context);
+  ~IntegrityCheck();
+  IntegrityCheck(const IntegrityCheck&) = delete;
+  IntegrityCheck& operator=(const IntegrityCheck&) = delete;
+
+  /// When all work is done: how far it came. UnreadableFile names the file and what is damaged.
+  Result<Integrity> state();
+
+ private:
+  SharedSource source_;
+  CancelToken cancel_;
+  std::future<Status> checked_;
+};
+
+/// Says on stderr which arrays a model lacks, if any.
+void noteGaps(const TensorSource& source, const Context& context);
 
 /// A file and the tensor in it, as two words or as FILE::/tensor.
 struct Target {

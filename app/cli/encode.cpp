@@ -33,6 +33,7 @@ Result<Matrix> loadParameters(const Context& context, const std::string& option,
   if (parts.path.empty()) return wrongUsage(option + " " + where + ": must be FILE::PATH");
   auto source = context.open(parts.file);
   if (!source) return source.error();
+  if (auto status = (*source)->verify(context.control("")); !status) return status.error();
   auto matrix = (*source)->loadMatrix(parts.path);
   if (!matrix) return matrix.error();
   if (matrix->rows == 1 && matrix->cols == layout.rows && layout.groupsPerRow() == 1) {
@@ -80,6 +81,10 @@ Result<int> encode(const EncodeOptions& options, const Context& context) {
   if (auto status = context.checkOutput(options.out, target->file); !status) return status.error();
   auto loaded = loadTarget(context, *target, *orientation);
   if (!loaded) return loaded.error();
+  const TensorSource& source = *loaded->source;
+  if (auto status = proveWhole(source, context.gaps(), context.control("checking")); !status) {
+    return status.error();
+  }
   const WeightTensor& tensor = *loaded->tensor;
   const GroupLayout layout = layoutOf(*spec, tensor.rows(), tensor.cols());
 
@@ -93,15 +98,14 @@ Result<int> encode(const EncodeOptions& options, const Context& context) {
   }
   auto made = encodeTensor(tensor, *spec, std::move(*scale), std::move(zeroPoint));
   if (!made) return made.error();
-  auto sha256 = fingerprint(target->file, context);
-  if (!sha256) return sha256.error();
-  const ModelHeader model{target->file, *sha256, {tensor.info()}, {}};
-  const auto addIt = [&](TensorSink& sink) { return sink.add(*made); };
   const CancelToken cancel = context.control("").cancel;
-  if (auto status = writeExport(nativeFormat(), model, context.output(options.out), addIt, cancel);
-      !status) {
-    return status.error();
-  }
+  const auto digest = source.digest(cancel);
+  if (!digest) return digest.error();
+  const ModelHeader model{target->file, digest->sha256, {tensor.info()}, {}, digest->files};
+  const auto addIt = [&](TensorSink& sink) { return sink.add(*made); };
+  const Status written =
+      writeExport(nativeFormat(), model, context.output(options.out), addIt, cancel, &source);
+  if (!written) return written.error();
   std::vector<std::string> header = {"tensor"};
   appendHeadings(header, TableRoom::Narrow);
   std::vector<std::string> row = {target->tensor};

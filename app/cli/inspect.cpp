@@ -63,6 +63,7 @@ Result<int> inspect(const InspectOptions& options, const Context& context) {
   auto loaded = loadTarget(context, *target, *orientation);
   if (!loaded) return loaded.error();
 
+  IntegrityCheck check(loaded->source, context);
   AnalysisRequest request;
   request.tensor = loaded->tensor;
   request.spec = *spec;
@@ -91,6 +92,12 @@ Result<int> inspect(const InspectOptions& options, const Context& context) {
     about.set("metrics", toJson(report->metrics));
     json.set("part", std::move(about));
     words += "\n" + part->text() + "\n" + text(report->metrics) + text(*report);
+  }
+  const auto checksums = check.state();
+  if (!checksums) return checksums.error();
+  json.set("checksums", nameOf(*checksums));
+  if (*checksums != Integrity::NoChecksums) {
+    words += std::string("checksums         ") + nameOf(*checksums) + "\n";
   }
   if (options.json) {
     context.print(json);

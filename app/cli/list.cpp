@@ -5,6 +5,7 @@
 #include "app/cli/verbs.h"
 #include "app/exit_status.h"
 #include "core/base/text.h"
+#include "core/io/model/completeness.h"
 
 namespace quantoscope::cli {
 
@@ -15,6 +16,20 @@ struct ListOptions {
   bool all = false;
   bool json = false;
 };
+
+Json gapsJson(const Completeness& found) {
+  Json::Array gaps;
+  for (const Gap& gap : found.gaps) {
+    gaps.push_back(Json::object({{"reason", gap.reason}, {"arrays", Json::arrayOf(gap.arrays)}}));
+  }
+  return gaps;
+}
+
+/// What is to be said of checksums; nothing where there are none.
+std::string checksumText(const TensorSource& source) {
+  if (source.integrity() == Integrity::NoChecksums) return {};
+  return std::string(", checksums ") + nameOf(source.integrity());
+}
 
 Result<int> list(const ListOptions& options, const Context& context) {
   auto source = context.open(options.file);
@@ -31,16 +46,24 @@ Result<int> list(const ListOptions& options, const Context& context) {
                     formatBytes(static_cast<double>(info.bytes)), info.layer});
     if (options.all) rows.back().push_back(info.reason);
   }
+  const Completeness found = completenessOf((*source)->tensors());
   if (options.json) {
-    context.print(Json::object(
-        {{"file", options.file}, {"format", (*source)->format()}, {"tensors", std::move(array)}}));
+    context.print(Json::object({{"file", options.file},
+                                {"format", (*source)->format()},
+                                {"arrays", static_cast<std::uint64_t>(found.arrays)},
+                                {"missing", static_cast<std::uint64_t>(found.missing)},
+                                {"gaps", gapsJson(found)},
+                                {"checksums", nameOf((*source)->integrity())},
+                                {"tensors", std::move(array)}}));
     return kDone;
   }
   std::vector<std::string> header = {"tensor", "stored", "dtype", "out x in", "size", "layer"};
   if (options.all) header.emplace_back("reason");
   context.out() << tableText(header, rows);
   context.note(options.file + ": " + (*source)->format() + ", " + std::to_string(rows.size()) +
-               (options.all ? " arrays" : " tensors that can be quantized"));
+               (options.all ? " arrays" : " tensors that can be quantized") +
+               checksumText(**source));
+  noteGaps(**source, context);
   return kDone;
 }
 

@@ -49,10 +49,23 @@ Json overviewJson(const ModelMeasurement& line) {
                             {"spec", quantoscope::toJson(line.spec)},
                             {"best_ratio", ratio ? Json(*ratio) : Json()}});
   setMetrics(json, metricsOf(line));
+  const bool sized = line.info.rows > 0 && line.info.cols > 0;
   json.set("bits_per_weight",
-           storageCostOf(line.spec, line.info.rows, line.info.cols).bitsPerWeight());
+           sized ? Json(storageCostOf(line.spec, line.info.rows, line.info.cols).bitsPerWeight())
+                 : Json());
   json.set("problem", line.measured ? std::string() : line.measured.error().message);
   return json;
+}
+
+/// What the model has and the file lacks, in the form of what was measured.
+std::vector<ModelMeasurement> missingLines(const TensorSource& source, const QuantSpec& spec) {
+  std::vector<ModelMeasurement> lines;
+  for (const TensorInfo& info : source.tensors()) {
+    if (!info.incomplete) continue;
+    const Error problem{ErrorCode::UnreadableFile, info.reason};
+    lines.push_back({info, spec, problem, {}});
+  }
+  return lines;
 }
 
 Status printWorstCurve(const ModelJob& job, const ModelMeasurement& worst, const Context& context) {
@@ -80,19 +93,27 @@ Result<int> overview(const OverviewOptions& options, const Context& context) {
   }
   auto source = context.open(options.file);
   if (!source) return source.error();
+  const Gaps gaps = options.out.empty() ? Gaps::Allowed : context.gaps();
+  if (auto status = proveWhole(**source, gaps, context.control("checking")); !status) {
+    return status.error();
+  }
   const ModelJob job = ModelJob::of(*source, *spec, *orientation);
   const auto lines = measureModel(job, context.executor(), context.modelControl());
   context.clearProgress();
   if (!lines) return lines.error();
+  if (auto status = (*source)->intact(); !status) return status.error();
 
   const auto worst = worstOf(*lines);
+  const std::vector<ModelMeasurement> missing = missingLines(**source, *spec);
   if (options.json) {
     Json::Array array;
     for (const ModelMeasurement& line : *lines) array.push_back(overviewJson(line));
+    for (const ModelMeasurement& line : missing) array.push_back(overviewJson(line));
     context.print(std::move(array));
   } else {
     std::vector<std::vector<std::string>> rows;
     for (const ModelMeasurement& line : *lines) rows.push_back(overviewRow(line));
+    for (const ModelMeasurement& line : missing) rows.push_back(overviewRow(line));
     std::vector<std::string> header = {"tensor", "out x in"};
     appendHeadings(header, TableRoom::Narrow);
     header.insert(header.end(), {"ratio", "bits/weight"});
@@ -102,12 +123,14 @@ Result<int> overview(const OverviewOptions& options, const Context& context) {
       if (!status) return status.error();
     }
   }
+  noteGaps(**source, context);
   if (options.out.empty()) return kDone;
-  auto sha256 = fingerprint(options.file, context);
-  if (!sha256) return sha256.error();
+  const auto digest = (*source)->digest(context.control("").cancel);
+  if (!digest) return digest.error();
   TuningPlan plan = planFrom(*lines, *spec);
   plan.sourceFile = options.file;
-  plan.sourceSha256 = *sha256;
+  plan.sourceSha256 = digest->sha256;
+  plan.sourceFiles = digest->files;
   if (auto status = writePlan(plan, context.output(options.out)); !status) return status.error();
   return kDone;
 }

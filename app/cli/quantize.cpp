@@ -77,16 +77,21 @@ Result<int> quantize(QuantizeWords options, const Context& context) {
   if (!plan) return plan.error();
   auto chosen = chooseTensors(**source, options.tensors);
   if (!chosen) return withHint(chosen.error(), ErrorCode::DoesNotFit, "list --all shows why");
-  auto sha256 = fingerprint(options.file, context);
-  if (!sha256) return sha256.error();
-  if (!plan->sourceSha256.empty() && plan->sourceSha256 != *sha256) {
+  const Status whole = proveWhole(**source, context.gaps(), context.control("checking"));
+  context.clearProgress();
+  if (!whole) return whole.error();
+  noteGaps(**source, context);
+  const auto digest = (*source)->digest(context.control("").cancel);
+  if (!digest) return digest.error();
+  if (!plan->sourceSha256.empty() && !digest->isTold(plan->sourceSha256)) {
     context.note("note: " + options.plan + " was made for a different file than " + options.file);
   }
 
   ModelJob job = ModelJob::of(*source, plan->defaultSpec, *orientation);
   job.tensors = std::move(*chosen);
   job.plan = std::move(*plan);
-  job.sourceSha256 = *sha256;
+  job.digest = *digest;
+  job.gaps = context.gaps();
   job.load = loaderOf(context, *source, *orientation);
   job.importance = [&](const WeightTensor& tensor) {
     return loadImportance(context, options.spec.importance(), tensor);

@@ -200,6 +200,7 @@ Json toJson(const TensorInfo& info) {
        {"quantizable", info.quantizable},
        {"reason", info.reason},
        {"refused", info.refused},
+       {"incomplete", info.incomplete},
        {"perhaps_bfloat16", info.perhapsBFloat16}});
 }
 

@@ -115,13 +115,19 @@ Result<int> search(const SearchOptions& options, const Context& context) {
   auto loaded = loadTarget(context, *target, *orientation);
   if (!loaded) return loaded.error();
 
+  IntegrityCheck check(loaded->source, context);
   const Stopwatch stopwatch;
   auto answer = runSearch(*loaded->tensor, *spec, options.spec.importance(), context);
   context.clearProgress();
   if (!answer) return answer.error();
+  const double elapsedMs = stopwatch.milliseconds();
+  const auto checksums = check.state();
+  if (!checksums) return checksums.error();
   const ClipCurve& curve = answer->choice.curve;
   if (options.json) {
-    context.print(searchJson(target->tensor, *spec, *answer, stopwatch.milliseconds()));
+    Json json = searchJson(target->tensor, *spec, *answer, elapsedMs);
+    json.set("checksums", nameOf(*checksums));
+    context.print(json);
   } else if (options.csv) {
     context.out() << curveCsv(curve);
   } else {

@@ -8,6 +8,7 @@
 
 #include "core/base/file_output.h"
 #include "core/base/result.h"
+#include "core/base/sha256.h"
 #include "core/metrics/error_metrics.h"
 #include "core/quant/quantizer.h"
 #include "core/quant/storage_cost.h"
@@ -29,9 +30,10 @@ struct ExportTensor {
 /// What is known of an export before any tensor is quantized.
 struct ModelHeader {
   std::string sourceFile;
-  std::string sourceSha256;  ///< of the source file, in hexadecimal; empty for ExportContent::Plan
+  std::string sourceSha256;         ///< SourceDigest::sha256; empty for ExportContent::Plan
   std::vector<TensorInfo> tensors;  ///< those that will be added, in that order
   TuningPlan plan;                  ///< their specs: TuningPlan::specFor
+  std::vector<FileDigest> sourceFiles = {};  ///< SourceDigest::files
 };
 
 /// Something a target cannot carry as it is, or that a user should know.

@@ -57,6 +57,30 @@ std::string textIn(const Json* object, const char* key) {
   return value != nullptr && value->isString() ? *value->asString() : "";
 }
 
+/// The files of a source of several; older plans tell none.
+std::vector<FileDigest> filesIn(const Json* source) {
+  std::vector<FileDigest> files;
+  const Json* listed = source != nullptr ? source->find("files") : nullptr;
+  if (listed == nullptr || listed->asArray() == nullptr) return files;
+  for (const Json& file : *listed->asArray()) {
+    files.push_back({textIn(&file, "file"), textIn(&file, "sha256")});
+  }
+  return files;
+}
+
+Json sourceJson(const TuningPlan& plan) {
+  Json source = Json::object({{"file", plan.sourceFile}, {"sha256", plan.sourceSha256}});
+  if (plan.sourceFiles.empty()) return source;
+  Json::Array files;
+  for (const FileDigest& digest : plan.sourceFiles) {
+    const bool missing = digest.sha256.empty();
+    files.push_back(
+        Json::object({{"file", digest.file}, {"sha256", missing ? Json() : Json(digest.sha256)}}));
+  }
+  source.set("files", std::move(files));
+  return source;
+}
+
 }  // namespace
 
 Result<TuningPlan> planFromJson(const Json& json, const std::string& name) {
@@ -72,6 +96,7 @@ Result<TuningPlan> planFromJson(const Json& json, const std::string& name) {
   TuningPlan plan;
   plan.sourceFile = textIn(json.find("source"), "file");
   plan.sourceSha256 = textIn(json.find("source"), "sha256");
+  plan.sourceFiles = filesIn(json.find("source"));
   if (const Json* spec = json.find("default")) {
     auto parsed = specFromJson(*spec, name + ": default");
     if (!parsed) return parsed.error();
@@ -93,12 +118,11 @@ Result<TuningPlan> planFromJson(const Json& json, const std::string& name) {
 Json planToJson(const TuningPlan& plan) {
   Json::Object members;
   for (const auto& [name, tensor] : plan.tensors) members.emplace_back(name, tensorToJson(tensor));
-  return Json::object(
-      {{"format", kFormat},
-       {"version", kVersion},
-       {"source", Json::object({{"file", plan.sourceFile}, {"sha256", plan.sourceSha256}})},
-       {"default", toJson(plan.defaultSpec)},
-       {"tensors", Json(std::move(members))}});
+  return Json::object({{"format", kFormat},
+                       {"version", kVersion},
+                       {"source", sourceJson(plan)},
+                       {"default", toJson(plan.defaultSpec)},
+                       {"tensors", Json(std::move(members))}});
 }
 
 Result<TuningPlan> readPlan(const std::string& path) {

@@ -15,9 +15,12 @@ namespace {
 /// How much of an array is in memory at a time when it is read back.
 constexpr std::size_t kBoxBytes = std::size_t{8} << 20;
 
-Result<std::string> sourceFingerprint(const ModelJob& job, const CancelToken& cancel) {
-  if (!job.sourceSha256.empty()) return job.sourceSha256;
-  return sha256OfSource(job.file, cancel);
+Result<SourceDigest> sourceDigest(const ModelJob& job, const CancelToken& cancel) {
+  if (job.digest) return *job.digest;
+  if (job.source) return job.source->digest(cancel);
+  auto sha256 = sha256OfFile(job.file, [&cancel] { return cancel.cancelled(); });
+  if (!sha256) return sha256.error();
+  return SourceDigest{*std::move(sha256), {}};
 }
 
 /// DoesNotFit with the first refusal, and how many more there are.
@@ -98,7 +101,8 @@ Status verifyExport(const FinishedFile& file, const std::string& path, const Can
 }
 
 Status writeExport(const ExportFormat& format, const ModelHeader& header, const OutputPath& path,
-                   const std::function<Status(TensorSink&)>& fill, const CancelToken& cancel) {
+                   const std::function<Status(TensorSink&)>& fill, const CancelToken& cancel,
+                   const TensorSource* source) {
   if (auto status = refusalOf(format, format.check(header)); !status) return status;
   auto sink = format.create(path, header);
   if (!sink) return sink.error();
@@ -106,6 +110,9 @@ Status writeExport(const ExportFormat& format, const ModelHeader& header, const 
   const auto finished = (*sink)->finish();
   if (!finished) return finished.error();
   if (auto status = verifyExport(*finished, path.path, cancel); !status) return status;
+  if (source) {
+    if (auto status = source->intact(); !status) return status;
+  }
   if (cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
   return (*sink)->commit();
 }
@@ -113,23 +120,28 @@ Status writeExport(const ExportFormat& format, const ModelHeader& header, const 
 Result<ExportReport> exportModel(const ModelJob& job, const ExportFormat& format,
                                  const OutputPath& path, const QuantizeOptions& options,
                                  const Executor& executor, const ModelControl& control) {
-  ModelHeader header{job.file, {}, job.tensors, job.plan};
+  ModelHeader header{job.file, {}, job.tensors, job.plan, {}};
   ExportReport report;
   report.findings = format.check(header);
   if (auto status = refusalOf(format, report.findings); !status) return status.error();
+  if (job.source) {
+    if (auto status = proveWhole(*job.source, job.gaps, {control.cancel, {}}); !status) {
+      return status.error();
+    }
+  }
   if (format.content == ExportContent::Tensors) {
-    auto sha256 = sourceFingerprint(job, control.cancel);
-    if (!sha256) return sha256.error();
-    header.sourceSha256 = std::move(*sha256);
+    auto digest = sourceDigest(job, control.cancel);
+    if (!digest) return digest.error();
+    header.sourceSha256 = std::move(digest->sha256);
+    header.sourceFiles = std::move(digest->files);
   }
 
   const auto fill = [&](TensorSink& sink) {
     if (format.content == ExportContent::Plan) return ok();
     return addTensors(job, sink, options, report, executor, control);
   };
-  if (auto status = writeExport(format, header, path, fill, control.cancel); !status) {
-    return status.error();
-  }
+  const Status status = writeExport(format, header, path, fill, control.cancel, job.source.get());
+  if (!status) return status.error();
   return report;
 }
 

@@ -4,13 +4,20 @@
 #include <iterator>
 #include <utility>
 
-#include "core/base/sha256.h"
+#include "core/io/model/completeness.h"
 
 namespace quantoscope {
+
+namespace {
+
+constexpr const char* kPartialHint = "--partial on the command line writes what there is";
+
+}  // namespace
 
 ModelJob ModelJob::of(const SharedSource& source, const QuantSpec& spec, Orientation orientation) {
   ModelJob job;
   job.file = source->path();
+  job.source = source;
   std::copy_if(source->tensors().begin(), source->tensors().end(), std::back_inserter(job.tensors),
                [](const TensorInfo& info) { return info.quantizable; });
   job.plan.sourceFile = job.file;
@@ -44,8 +51,13 @@ Result<std::vector<TensorInfo>> chooseTensors(const TensorSource& source,
   return Error{ErrorCode::DoesNotFit, source.path() + ": nothing in it can be quantized"};
 }
 
-Result<std::string> sha256OfSource(const std::string& file, const CancelToken& cancel) {
-  return sha256OfFile(file, [&cancel] { return cancel.cancelled(); });
+Status proveWhole(const TensorSource& source, Gaps gaps, const TaskControl& control) {
+  const Completeness found = completenessOf(source.tensors());
+  if (gaps == Gaps::Refused && !found.isComplete()) {
+    return Error{ErrorCode::UnreadableFile,
+                 source.path() + ": is incomplete: " + found.line() + "; " + kPartialHint};
+  }
+  return source.verify(control);
 }
 
 TaskControl controlOf(const ModelControl& control, const ModelJob& job, std::size_t index) {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,12 +23,18 @@ using TensorLoader = std::function<Result<SharedTensor>(const TensorInfo&, const
 /// The importance of a tensor's input channels, or null where all count the same.
 using ImportanceLoader = std::function<Result<SharedImportance>(const WeightTensor&)>;
 
+/// Whether a model may lack arrays.
+enum class Gaps { Refused, Allowed };
+
 /// Work on a model: a value that owns what it needs.
 struct ModelJob {
-  std::string file;                 ///< the source, as it is named in what is written
-  std::string sourceSha256 = {};    ///< of the source, where it is known already
-  std::vector<TensorInfo> tensors;  ///< those to work on, quantizable, in their order
-  TuningPlan plan;                  ///< the spec of each: TuningPlan::specFor
+  std::string file;  ///< the source, as it is named in what is written
+  /// What the tensors come from, where that is to be whole and unchanged; null: nobody asks.
+  SharedSource source = nullptr;
+  std::optional<SourceDigest> digest = {};  ///< of the source, where it is known already
+  Gaps gaps = Gaps::Refused;                ///< whether the source may lack arrays
+  std::vector<TensorInfo> tensors;          ///< those to work on, quantizable, in their order
+  TuningPlan plan;                          ///< the spec of each: TuningPlan::specFor
   TensorLoader load;
   ImportanceLoader importance = {};  ///< absent: all channels count the same
 
@@ -41,8 +48,10 @@ struct ModelJob {
 Result<std::vector<TensorInfo>> chooseTensors(const TensorSource& source,
                                               const std::vector<std::string>& names = {});
 
-/// The SHA-256 of a file, as sha256OfFile gives it. Ends early with Cancelled.
-Result<std::string> sha256OfSource(const std::string& file, const CancelToken& cancel);
+/// To be called before anything is written or compared that comes from a source: compares its
+/// checksums (TensorSource::verify) and, unless gaps are allowed, asks for every array of the model
+/// (completenessOf). UnreadableFile names the file and what is damaged or missing; Cancelled.
+Status proveWhole(const TensorSource& source, Gaps gaps, const TaskControl& control);
 
 /// How work on a model is watched and stopped from outside.
 struct ModelControl {

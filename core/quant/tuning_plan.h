@@ -4,7 +4,9 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "core/base/sha256.h"
 #include "core/metrics/error_metrics.h"
 #include "core/quant/quant_spec.h"
 
@@ -24,9 +26,10 @@ struct TensorPlan {
 /// The choices for all tensors of one file: those not listed get the default.
 struct TuningPlan {
   std::string sourceFile;
-  std::string sourceSha256;
+  std::string sourceSha256;  ///< SourceDigest::sha256
   QuantSpec defaultSpec;
   std::map<std::string, TensorPlan> tensors;
+  std::vector<FileDigest> sourceFiles = {};  ///< SourceDigest::files
 
   /// The spec to use for a tensor. A resolved clip ratio replaces a search.
   QuantSpec specFor(const std::string& tensor) const;

@@ -51,7 +51,7 @@ void MainWindow::askAndExport(const QString& title, const QString& nameEnd,
 }
 
 void MainWindow::exportPlan(const QString& path) {
-  session_->startExport(tr("Plan"), path, planExport(path.toStdString(), session_->plan()));
+  session_->startExport(tr("Plan"), path, planExport(path.toStdString(), session_->plan(), session_->currentSource()));
 }
 
 void MainWindow::exportMetrics(const QString& path) {

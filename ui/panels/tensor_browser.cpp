@@ -133,6 +133,7 @@ QWidget* TensorBrowser::tableAndDetails() {
     showDetails_->setArrowType(on ? Qt::DownArrow : Qt::RightArrow);
   };
   connect(showDetails_, &QToolButton::toggled, this, show);
+  connect(session_, &Session::integrityChanged, this, &TensorBrowser::updateNote);
   connect(details_, &TensorDetails::orientationChosen, session_, &Session::setOrientation);
   connect(session_, &Session::orientationChanged, this, &TensorBrowser::updateDetails);
   connect(details_, &TensorDetails::wordsTakenForBFloat16, session_,
@@ -161,6 +162,7 @@ void TensorBrowser::updateDetails() {
   const Orientation orientation = session_->orientationOf(*info);
   const TensorInfo read = oriented(*info, orientation);
   details_->show(&read);
+  details_->setIntegrity(session_->currentIntegrity());
   const bool shown = QString::fromStdString(info->name) == session_->currentTensor();
   details_->setOrientation(orientation, shown && info->axes.order.size() > 1);
 }
@@ -283,6 +285,7 @@ void TensorBrowser::rowChosen(const QModelIndex& current) {
 
 void TensorBrowser::updateNote() {
   updateDetails();
+  note_->setToolTip({});
   if (model_->namesOnly()) {
     note_->setText(tr("%1 arrays; reading what they are…").arg(model_->rowCount()));
     return;
@@ -308,7 +311,17 @@ void TensorBrowser::updateNote() {
   } else if (shown == 0) {
     note_->setText(tr("None of %1 tensors matches").arg(all));
   } else {
-    note_->setText(tr("%1 of %2 tensors · %3").arg(shown).arg(all).arg(session_->currentFormat()));
+    const Completeness& found = session_->currentCompleteness();
+    const QString missing =
+        found.isComplete()
+            ? QString()
+            : tr(" · incomplete: %1 of %2 arrays are missing").arg(found.missing).arg(found.arrays);
+    note_->setText(tr("%1 of %2 tensors · %3").arg(shown).arg(all).arg(session_->currentFormat()) +
+                   missing);
+    if (!found.isComplete()) {
+      note_->setToolTip(QStringLiteral("<qt>%1</qt>")
+                            .arg(QString::fromStdString(found.line()).toHtmlEscaped()));
+    }
   }
 }
 

@@ -28,6 +28,7 @@ TensorDetails::TensorDetails(QWidget* parent) : QWidget(parent), form_(new QForm
   gates_ = addRow(tr("Gates"));
   storage_ = addRow(tr("Stored"));
   size_ = addRow(tr("Size"));
+  checksums_ = addRow(tr("Checksums"));
   problem_ = addRow(tr("Problem"));
   problem_->setTextFormat(Qt::RichText);
   problem_->setTextInteractionFlags(Qt::TextBrowserInteraction);
@@ -73,15 +74,22 @@ QLabel* TensorDetails::addRow(const QString& name) {
   return value;
 }
 
+void TensorDetails::setRow(QLabel* label, const QString& text) {
+  label->setText(text);
+  label->setVisible(!text.isEmpty());
+  form_->labelForField(label)->setVisible(!text.isEmpty());
+}
+
+void TensorDetails::setIntegrity(Integrity integrity) {
+  const bool none = integrity == Integrity::NoChecksums;
+  setRow(checksums_, none ? QString() : tr(nameOf(integrity)));
+}
+
 void TensorDetails::show(const TensorInfo* info) {
-  const auto set = [this](QLabel* label, const QString& text) {
-    label->setText(text);
-    label->setVisible(!text.isEmpty());
-    form_->labelForField(label)->setVisible(!text.isEmpty());
-  };
+  const auto set = [this](QLabel* label, const QString& text) { setRow(label, text); };
   if (info == nullptr) {
-    for (QLabel* label :
-         {name_, layer_, type_, shape_, axes_, matrix_, gates_, storage_, size_, problem_}) {
+    for (QLabel* label : {name_, layer_, type_, shape_, axes_, matrix_, gates_, storage_, size_,
+                          checksums_, problem_}) {
       set(label, {});
     }
     return;
@@ -128,8 +136,8 @@ void TensorDetails::show(const TensorInfo* info) {
 
 QString TensorDetails::text() const {
   QStringList lines;
-  for (QLabel* label :
-       {name_, layer_, type_, shape_, axes_, matrix_, gates_, storage_, size_, problem_}) {
+  for (QLabel* label : {name_, layer_, type_, shape_, axes_, matrix_, gates_, storage_, size_,
+                        checksums_, problem_}) {
     if (label->text().isEmpty()) continue;
     QString value = label->text();
     value.remove(QChar(0x200b));

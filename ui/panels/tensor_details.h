@@ -3,6 +3,7 @@
 
 #include <QWidget>
 
+#include "core/io/tensor_source.h"
 #include "core/tensor/tensor_info.h"
 
 QT_BEGIN_NAMESPACE
@@ -25,6 +26,8 @@ class TensorDetails : public QWidget {
   void show(const TensorInfo* info);
   /// How it is read, and whether the user may choose another way.
   void setOrientation(Orientation orientation, bool choosable);
+  /// How far the checksums of the array's file are compared.
+  void setIntegrity(Integrity integrity);
   /// All of it as text, a line each.
   QString text() const;
 
@@ -37,6 +40,8 @@ class TensorDetails : public QWidget {
 
  private:
   QLabel* addRow(const QString& name);
+  /// Hides the row where there is no text.
+  void setRow(QLabel* label, const QString& text);
 
   QFormLayout* form_;
   QLabel* name_;
@@ -48,6 +53,7 @@ class TensorDetails : public QWidget {
   QLabel* gates_;
   QLabel* storage_;
   QLabel* size_;
+  QLabel* checksums_;
   QLabel* problem_;
   QComboBox* orientation_;
 };

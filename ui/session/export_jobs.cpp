@@ -22,12 +22,16 @@ ExportJob textExport(std::string path, std::string content) {
   };
 }
 
-ExportJob planExport(std::string path, TuningPlan plan) {
-  return [path = std::move(path), plan = std::move(plan)](const TaskControl& control) {
-    auto sha256 = sha256OfSource(plan.sourceFile, control.cancel);
-    if (!sha256) return ExportResult(sha256.error());
+ExportJob planExport(std::string path, TuningPlan plan, SharedSource source) {
+  return [path = std::move(path), plan = std::move(plan),
+          source = std::move(source)](const TaskControl& control) {
+    const Status whole = proveWhole(*source, Gaps::Refused, control);
+    if (!whole) return ExportResult(whole.error());
+    auto digest = source->digest(control.cancel);
+    if (!digest) return ExportResult(digest.error());
     TuningPlan complete = plan;
-    complete.sourceSha256 = *sha256;
+    complete.sourceSha256 = std::move(digest->sha256);
+    complete.sourceFiles = std::move(digest->files);
     return resultOf(writePlan(complete, path));
   };
 }

@@ -21,8 +21,9 @@ using ExportJob = std::function<ExportResult(const TaskControl& control)>;
 /// Text as a file.
 ExportJob textExport(std::string path, std::string content);
 
-/// The plan with the fingerprint of its source file, which is read for it.
-ExportJob planExport(std::string path, TuningPlan plan);
+/// The plan with the digest of the source it was made for, which is read for it. Refused like any
+/// other export where the source is damaged, incomplete or changed.
+ExportJob planExport(std::string path, TuningPlan plan, SharedSource source);
 
 /// A model in one of the formats of core/exporting/registry.h.
 ExportJob modelExport(std::string path, const ExportFormat& format, ModelJob job,

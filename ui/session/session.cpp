@@ -67,7 +67,8 @@ Session::Session(Environment environment, QObject* parent)
       previewLane_(std::make_unique<ComputeLane>()),
       foregroundLane_(std::make_unique<ComputeLane>()),
       backgroundLane_(std::make_unique<ComputeLane>()),
-      exportLane_(std::make_unique<ComputeLane>()) {
+      exportLane_(std::make_unique<ComputeLane>()),
+      checkLane_(std::make_unique<ComputeLane>()) {
   constexpr int kPaintMs = 15;
   painted_.setSingleShot(true);
   painted_.setInterval(kPaintMs);
@@ -84,6 +85,7 @@ Session::~Session() {
   exportCancel_.cancel();
   painting_.release();
   // The lanes may wait for the queue, so they are joined while it still works.
+  checkLane_.reset();
   exportLane_.reset();
   backgroundLane_.reset();
   foregroundLane_.reset();
@@ -240,6 +242,7 @@ void Session::addFile(const Opening& opening, SharedSource source) {
     files_.push_back(std::move(opened));
     Q_EMIT filesChanged();
     Q_EMIT contentTaken(opening.path);
+    checkIntegrity();
   }
   if (opening.show || current_ < 0) showFile(index);
   if (opening.show && !opening.tensor.isEmpty()) selectTensor(opening.tensor);
@@ -254,6 +257,7 @@ void Session::replaceFile(const Opening& opening, SharedSource source) {
   replaced.wordsAreBFloat16 = opening.options.wordsAreBFloat16;
   replaced.adopt(std::move(source));
   Q_EMIT contentTaken(opening.path);
+  checkIntegrity();
   const int tensor = indexOf(replaced, replaced.tensor);
   const bool kept =
       tensor >= 0 && replaced.source->tensors()[static_cast<std::size_t>(tensor)].quantizable;
@@ -330,6 +334,45 @@ QString Session::currentPath() const {
 
 QString Session::currentFormat() const {
   return file() == nullptr ? QString() : text(file()->source->format());
+}
+
+SharedSource Session::currentSource() const {
+  return file() == nullptr ? nullptr : file()->source;
+}
+
+const Completeness& Session::currentCompleteness() const {
+  static const Completeness kNone;
+  return file() == nullptr ? kNone : file()->completeness;
+}
+
+Integrity Session::currentIntegrity() const {
+  return file() == nullptr ? Integrity::NoChecksums : file()->source->integrity();
+}
+
+/// Compares the checksums of the files that are open, one file after the other, the shown one
+/// first.
+void Session::checkIntegrity() {
+  if (checking_) return;
+  const auto unchecked = [](const std::unique_ptr<OpenFile>& opened) {
+    return opened->source->integrity() == Integrity::NotYet;
+  };
+  const auto next = current_ >= 0 && unchecked(files_[static_cast<std::size_t>(current_)])
+                        ? files_.begin() + current_
+                        : std::find_if(files_.begin(), files_.end(), unchecked);
+  if (next == files_.end()) return;
+  checking_ = true;
+  checkLane_->submit([source = (*next)->source, outbox = outbox_](const CancelToken& cancel) {
+    const auto status = guarded(source->path(), [&] { return source->verify({cancel, {}}); });
+    outbox->post([status](Session& session) { session.takeIntegrity(status); });
+  });
+}
+
+void Session::takeIntegrity(const Status& status) {
+  checking_ = false;
+  Q_EMIT integrityChanged();
+  if (!status && isCancelled(status.error())) return;
+  if (!status) Q_EMIT failed(text(status.error().message));
+  checkIntegrity();
 }
 
 // ---- tensors
@@ -631,6 +674,7 @@ void Session::exportModel(const ExportFormat& format, const QString& path,
   if (file() == nullptr) return;
   ModelJob job;
   job.file = file()->source->path();
+  job.source = file()->source;
   job.plan = file()->plan;
   job.load = queuedLoader(file()->source, file()->orientations, io_);
   if (choice.allTensors) {

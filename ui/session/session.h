@@ -21,6 +21,7 @@
 #include "core/engine/detail.h"
 #include "core/engine/question.h"
 #include "core/engine/selected_weights.h"
+#include "core/io/model/completeness.h"
 #include "core/io/tensor_source.h"
 #include "core/model/measure_model.h"
 #include "core/model/model_job.h"
@@ -147,7 +148,12 @@ class Session : public QObject {
   /// are known and until it is open or failed; else empty.
   const QStringList& openingNames() const { return openingNames_; }
   QString currentPath() const;
-  QString currentFormat() const;  ///< for people: "Keras 2 HDF5"
+  QString currentFormat() const;       ///< for people: "Keras 2 HDF5"
+  SharedSource currentSource() const;  ///< null when no file is open
+  /// Arrays that the current file's model lacks.
+  const Completeness& currentCompleteness() const;
+  /// How far its checksums are compared, which is done in the background; see integrityChanged().
+  Integrity currentIntegrity() const;
 
   // ---- tensors of the current file
 
@@ -286,6 +292,8 @@ class Session : public QObject {
   void overviewChanged(int first, int last);  ///< of these tensors; -1: of all
   void activityChanged();
   void exported(const QString& what, const QString& path, const QStringList& notes);
+  /// The checksums of some file are compared; failed() follows where they do not match.
+  void integrityChanged();
   void failed(const QString& message);
   void cancelled(const QString& what);
 
@@ -360,6 +368,8 @@ class Session : public QObject {
   void takeMeasures(std::uint64_t fileId, const std::vector<Survey>& surveyed);
   QString inputAt(const QString& path) const;
   void takeExport(const QString& what, const QString& path, ExportResult result);
+  void checkIntegrity();
+  void takeIntegrity(const Status& status);
 
   void startActivityClock();
   Activity activityWithoutTime() const;
@@ -433,6 +443,8 @@ class Session : public QObject {
   std::unique_ptr<ComputeLane> foregroundLane_;
   std::unique_ptr<ComputeLane> backgroundLane_;
   std::unique_ptr<ComputeLane> exportLane_;
+  std::unique_ptr<ComputeLane> checkLane_;
+  bool checking_ = false;
 };
 
 }  // namespace quantoscope::ui

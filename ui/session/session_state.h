@@ -36,6 +36,7 @@ struct Session::OpenFile {
   std::map<std::string, Orientation> orientations;  ///< chosen by the user, by tensor
   std::unordered_map<std::string, int> places;      ///< of the source's tensors, by name
   std::vector<TensorOverview> overview;
+  Completeness completeness;
   std::size_t measurable = 0;  ///< tensors that can be quantized
   std::size_t measured = 0;    ///< those of them whose overview is settled
   std::unique_ptr<QUndoStack> undo;
@@ -51,6 +52,7 @@ struct Session::OpenFile {
     overview.assign(all.size(), {});
     places.clear();
     for (std::size_t i = 0; i < all.size(); ++i) places.emplace(all[i].name, static_cast<int>(i));
+    completeness = completenessOf(all);
     measured = 0;
     measurable = static_cast<std::size_t>(std::count_if(
         all.begin(), all.end(), [](const TensorInfo& info) { return info.quantizable; }));

@@ -188,6 +188,9 @@ class NativeSink : public TensorSink {
     setAttribute(root, "generator", "Quantoscope " QUANTOSCOPE_VERSION);
     setAttribute(root, "source_file", header.sourceFile);
     setAttribute(root, "source_sha256", header.sourceSha256);
+    if (!header.sourceFiles.empty()) {
+      setAttribute(root, "source_files", linesOf(header.sourceFiles));
+    }
     createGroups("/tensors");
   }
 

@@ -15,6 +15,7 @@
 #include "core/base/sha256.h"
 #include "core/base/text.h"
 #include "core/exporting/registry.h"
+#include "tests/core/io/safetensors_fixture.h"
 #include "tests/support/fake_source.h"
 #include "tests/support/hdf5_reader.h"
 #include "tests/support/quantizing.h"
@@ -99,7 +100,7 @@ class ExportModelTest : public QObject {
   void init() {
     folder_ = std::make_unique<QTemporaryDir>();
     write("source.bin", "weights");
-    source_ = std::make_shared<FakeSource>();
+    source_ = std::make_shared<FakeSource>(path("source.bin"));
     source_->add("block/b", 16, 70);
     source_->add("a", 8, 32);
   }
@@ -158,6 +159,72 @@ class ExportModelTest : public QObject {
       QVERIFY(std::abs(mse - tensor.metrics.mse) <= 1e-12 * mse);
     }
     QCOMPARE(*readAttribute(path("out.h5"), "/", "source_sha256"), sha256OfBytes("weights", 7));
+  }
+
+  void nothingIsWrittenOfASourceThatChangesMeanwhile_data() {
+    QTest::addColumn<int>("after");
+    QTest::newRow("between two tensors") << 1;
+    QTest::newRow("behind the last") << 2;
+  }
+
+  void nothingIsWrittenOfASourceThatChangesMeanwhile() {
+    QFETCH(int, after);
+    write("out.h5", "old");
+    const std::string header = R"({"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},)"
+                               R"("b":{"dtype":"F32","shape":[2,2],"data_offsets":[16,32]}})";
+    const auto weights = [&](char fill) {
+      return QByteArray::fromStdString(safetensorsBytes(header, std::string(32, fill)));
+    };
+    write("model.safetensors", weights('\1'));
+    const auto source = openTensorSource(path("model.safetensors"));
+    QVERIFY(source);
+    QuantSpec spec;
+    spec.groupSize = 2;
+    ModelJob job = ModelJob::of(*source, spec);
+    int loads = 0;
+    job.load = [&, load = job.load](const TensorInfo& info, const TaskControl& control) {
+      if (loads == 1 && after == 1) write("model.safetensors", weights('\2'));
+      ++loads;
+      return load(info, control);
+    };
+    job.importance = [&](const WeightTensor& tensor) -> Result<SharedImportance> {
+      // It is mapped by now.
+      if (loads == 2 && after == 2 && tensor.info().name == "b") {
+        write("model.safetensors", weights('\2'));
+      }
+      return SharedImportance();
+    };
+    const auto format = findExportFormat("native");
+    const auto report = exportModel(job, **format, path("out.h5"), {}, Executor(1));
+    QVERIFY(!report);
+    QCOMPARE(report.error().code, ErrorCode::UnreadableFile);
+    QCOMPARE(report.error().message,
+             path("model.safetensors") + ": b: was changed while it was in use; open it again");
+    QCOMPARE(read("out.h5"), QByteArray("old"));
+    QCOMPARE(files(), (QStringList{"model.safetensors", "out.h5", "source.bin"}));
+  }
+
+  void aSourceThatChangesBeforeTheEndIsNotExported() {
+    write("model.safetensors", QByteArray::fromStdString(safetensorsBytes(
+                                   R"({"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}})",
+                                   std::string(16, '\1'))));
+    const auto source = openTensorSource(path("model.safetensors"));
+    QVERIFY(source);
+    const ModelHeader header{"s", "0", (*source)->tensors(), {}};
+    const auto fill = [&](TensorSink& sink) {
+      const auto tensor = (*source)->load((*source)->tensors()[0], Orientation::Auto, {});
+      QuantSpec spec;
+      spec.groupSize = 2;
+      const Status status = sink.add(*quantizeTensor(*tensor, spec, {}, Executor(1)));
+      write("model.safetensors", "other");
+      return status;
+    };
+    const auto format = findExportFormat("native");
+    const Status status = writeExport(**format, header, path("out.h5"), fill, {}, source->get());
+    QVERIFY(!status);
+    QCOMPARE(status.error().message,
+             path("model.safetensors") + ": was changed while it was in use; open it again");
+    QCOMPARE(files(), (QStringList{"model.safetensors", "source.bin"}));
   }
 
   void aRefusalNamesTheFirstAndWritesNothing() {
