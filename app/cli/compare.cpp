@@ -43,6 +43,7 @@ Result<int> compare(const CompareOptions& options, const Context& context) {
   if (!other) return other.error();
   for (const SharedSource& source : {*original, *other}) {
     if (auto status = source->verify(context.control("checking")); !status) return status.error();
+    noteGaps(*source, context);
   }
   auto common = commonTensors(**original, **other, options.globs);
   if (!common) return withHint(common.error(), ErrorCode::DoesNotFit, "list shows the names");

@@ -73,14 +73,14 @@ Result<int> quantize(QuantizeWords options, const Context& context) {
   if (auto status = context.checkOutput(options.out, options.file); !status) return status.error();
   auto source = context.open(options.file);
   if (!source) return source.error();
-  auto plan = planOf(options, **source);
-  if (!plan) return plan.error();
-  auto chosen = chooseTensors(**source, options.tensors);
-  if (!chosen) return withHint(chosen.error(), ErrorCode::DoesNotFit, "list --all shows why");
   const Status whole = proveWhole(**source, context.gaps(), context.control("checking"));
   context.clearProgress();
   if (!whole) return whole.error();
   noteGaps(**source, context);
+  auto plan = planOf(options, **source);
+  if (!plan) return plan.error();
+  auto chosen = chooseTensors(**source, options.tensors);
+  if (!chosen) return withHint(chosen.error(), ErrorCode::DoesNotFit, "list --all shows why");
   const auto digest = (*source)->digest(context.control("").cancel);
   if (!digest) return digest.error();
   if (!plan->sourceSha256.empty() && !digest->isTold(plan->sourceSha256)) {

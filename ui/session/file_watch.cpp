@@ -1,7 +1,5 @@
 #include "ui/session/file_watch.h"
 
-#include <sys/stat.h>
-
 #include <QFile>
 #include <QFileInfo>
 
@@ -18,18 +16,16 @@ FileWatch::FileWatch(QObject* parent, int pauseMs) : QObject(parent) {
   });
 }
 
-std::optional<FileWatch::Stamp> FileWatch::stampOf(const QString& path) {
-  struct stat found = {};
-  if (stat(QFile::encodeName(path).constData(), &found) != 0) return std::nullopt;
-  constexpr std::int64_t kNs = 1000000000;
-  return Stamp{found.st_size, found.st_mtim.tv_sec * kNs + found.st_mtim.tv_nsec, found.st_ino};
+std::optional<FileIdentity> FileWatch::stateOf(const QString& path) {
+  const auto found = identityOf(QFile::encodeName(path).toStdString());
+  return found ? std::optional(*found) : std::nullopt;
 }
 
 void FileWatch::setFiles(const QStringList& paths) {
   std::map<QString, Watched> kept;
   for (const QString& path : paths) {
     const auto known = files_.find(path);
-    const auto now = known == files_.end() ? stampOf(path) : std::nullopt;
+    const auto now = known == files_.end() ? stateOf(path) : std::nullopt;
     kept[path] = known == files_.end() ? Watched{now, now} : known->second;
   }
   files_ = std::move(kept);
@@ -39,7 +35,7 @@ void FileWatch::setFiles(const QStringList& paths) {
 void FileWatch::accept(const QString& path) {
   const auto known = files_.find(path);
   if (known == files_.end()) return;
-  known->second.shown = known->second.told = stampOf(path);
+  known->second.shown = known->second.told = stateOf(path);
 }
 
 bool FileWatch::isChanged(const QString& path) const {
@@ -72,7 +68,7 @@ void FileWatch::look() {
   watch();
   QStringList news;
   for (auto& [path, state] : files_) {
-    const auto now = stampOf(path);
+    const auto now = stateOf(path);
     if (!now || now == state.told) continue;
     state.told = now;
     if (now != state.shown) news << path;

@@ -1,7 +1,6 @@
 // Whether opened files are still what they were.
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <optional>
 
@@ -9,6 +8,8 @@
 #include <QObject>
 #include <QStringList>
 #include <QTimer>
+
+#include "core/base/file_identity.h"
 
 namespace quantoscope::ui {
 
@@ -35,18 +36,12 @@ class FileWatch : public QObject {
 
  private:
   /// What tells one state of a file from another; a file in another's place has another number.
-  struct Stamp {
-    std::int64_t size = 0;
-    std::int64_t modifiedNs = 0;
-    std::uint64_t number = 0;
-    bool operator==(const Stamp&) const = default;
-  };
   struct Watched {
-    std::optional<Stamp> shown;
-    std::optional<Stamp> told;  ///< the newest state that changed() was about
+    std::optional<FileIdentity> shown;
+    std::optional<FileIdentity> told;  ///< the newest state that changed() was about
   };
 
-  static std::optional<Stamp> stampOf(const QString& path);
+  static std::optional<FileIdentity> stateOf(const QString& path);
   void watch();
   void look();
 

@@ -19,6 +19,8 @@ StoredFile someContents() {
     array.elementBytes = 4;
     array.obstacle = i % 2 ? "a reason" : "";
     array.refused = i == 3;
+    array.incomplete = i == 1;
+    array.part = i == 2 ? 2 : 0;
     file.arrays.push_back(array);
   }
   GroupAttributes group;
@@ -27,6 +29,8 @@ StoredFile someContents() {
   file.groups[""] = group;
   file.groups["a"].weightNames.emplace();
   file.modelConfig = "{}";
+  file.parts = {{"a.safetensors", {}}, {"b.safetensors", FileIdentity{1, 2, 3, -4, 5}}};
+  file.checks = {{"w.npy", 6, 7, 8, 1, false}, {"v.npy", 0, 0, 0, 0, true}};
   return file;
 }
 
@@ -87,6 +91,15 @@ class ProtocolTest : public QObject {
         protocol::decodeError(protocol::encode(Error{ErrorCode::DoesNotFit, "a\nb"}));
     QVERIFY(error && error->code == ErrorCode::DoesNotFit);
     QCOMPARE(error->message, std::string("a b"));
+  }
+
+  void whatLiesInNoPartIsNoContent() {
+    StoredFile file = someContents();
+    file.arrays[0].part = 3;
+    QVERIFY(!protocol::decodeContents(protocol::encode(file)));
+    file = someContents();
+    file.checks[0].part = 3;
+    QVERIFY(!protocol::decodeContents(protocol::encode(file)));
   }
 
   void namesAreCutIntoMessages() {
