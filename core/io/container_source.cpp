@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <functional>
 #include <future>
+#include <limits>
 #include <map>
 #include <type_traits>
 #include <unistd.h>
 #include <unordered_map>
 #include <utility>
 
+#include "core/base/checked.h"
 #include "core/base/file_mapping.h"
 #include "core/base/half.h"
 #include "core/base/large_buffer.h"
@@ -84,12 +86,12 @@ struct MappedElements {
 
 class ContainerSource : public TensorSource {
  public:
-  ContainerSource(std::string path, FileIdentity identity, SharedContainer container)
+  ContainerSource(std::string path, FileIdentity identity, SharedContainer container,
+                  ModelLayout layout)
       : path_(std::move(path)),
         container_(std::move(container)),
         files_(path_, identity, container_->contents()) {
     for (const StoredArray& array : container_->contents().arrays) listed_[array.path] = &array;
-    ModelLayout layout = recognizeLayout(container_->contents());
     format_ = std::move(layout.format);
     tensors_ = std::move(layout.tensors);
   }
@@ -119,9 +121,8 @@ class ContainerSource : public TensorSource {
       const auto element = container_->elementOf(listed->first);
       if (!element) return element.error();
       if (!element->floatType) return notListed(subject);
-      return withErrorsAbout(subject, [&] {
-        return loadOriented(*element, oriented(info, orientation), control);
-      });
+      return withErrorsAbout(
+          subject, [&] { return loadOriented(*element, oriented(info, orientation), control); });
     });
   }
 
@@ -136,6 +137,11 @@ class ContainerSource : public TensorSource {
       return Error{ErrorCode::UnreadableFile, subject + ": " + listed->second->obstacle};
     }
     return unchanged(*listed->second, name, [&]() -> Result<Matrix> {
+      const auto most = checkedVolume(listed->second->shape, sizeof(double));
+      if (!most || *most > std::numeric_limits<std::int64_t>::max()) {
+        return Error{ErrorCode::UnreadableFile,
+                     subject + ": its shape claims more elements than can exist"};
+      }
       const auto element = container_->elementOf(name);
       if (!element) return element.error();
       if (!element->floatType && !element->integer) {
@@ -227,8 +233,8 @@ class ContainerSource : public TensorSource {
     if (!*extent || (*extent)->offset % size != 0) return std::optional<MappedElements>{};
     const std::uint64_t wanted = Box{{}, info.shape}.elements() * size;
     const FileIdentity* identity = identityToMap((*extent)->file);
-    if ((*extent)->bytes != wanted || !identity || (*extent)->offset > identity->bytes ||
-        wanted > identity->bytes - (*extent)->offset) {
+    if ((*extent)->bytes != wanted || !identity ||
+        !liesWithin((*extent)->offset, wanted, identity->bytes)) {
       return Error{ErrorCode::UnreadableFile,
                    path_ + ": " + info.name + ": lies outside the file; it is damaged or cut off"};
     }
@@ -384,13 +390,19 @@ class ContainerSource : public TensorSource {
 }  // namespace
 
 Result<SharedSource> makeContainerSource(const std::string& path, SharedContainer container,
-                                         std::optional<FileIdentity> identity) {
+                                         std::optional<FileIdentity> identity,
+                                         const CancelToken& cancel) {
   if (!identity) {
     const auto now = identityOf(path);
     if (!now) return now.error();
     identity = *now;
   }
-  return SharedSource(std::make_shared<ContainerSource>(path, *identity, std::move(container)));
+  return withErrorsAbout(path, [&]() -> Result<SharedSource> {
+    auto layout = recognizeLayout(container->contents(), cancel);
+    if (!layout) return layout.error();
+    return SharedSource(std::make_shared<ContainerSource>(path, *identity, std::move(container),
+                                                          *std::move(layout)));
+  });
 }
 
 }  // namespace quantoscope

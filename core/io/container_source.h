@@ -7,6 +7,7 @@
 #include "core/base/file_identity.h"
 #include "core/io/container/container.h"
 #include "core/io/tensor_source.h"
+#include "core/parallel/task_control.h"
 
 namespace quantoscope {
 
@@ -14,8 +15,10 @@ namespace quantoscope {
 /// not copied; others are read in pieces of some MiB that are put in place at once, so that no
 /// second copy of the tensor ever exists. `path` is the file that was opened and `identity` the
 /// state that it had before, absent: has now. Whatever is read is bracketed by asking for the
-/// states of the files that it comes from, so that nothing comes from two states of one.
+/// states of the files that it comes from, so that nothing comes from two states of one. Errors:
+/// Cancelled, or that there is not enough memory.
 Result<SharedSource> makeContainerSource(const std::string& path, SharedContainer container,
-                                         std::optional<FileIdentity> identity = {});
+                                         std::optional<FileIdentity> identity = {},
+                                         const CancelToken& cancel = {});
 
 }  // namespace quantoscope

@@ -89,14 +89,14 @@ std::size_t endOfExisting(std::string_view text, bool folder) {
 
 /// The source, or why there is none: before all else that the file was changed meanwhile.
 Result<SharedSource> unchangedSource(const std::string& file, const Result<FileIdentity>& identity,
-                                     Result<SharedContainer> container) {
+                                     Result<SharedContainer> container, const CancelToken& cancel) {
   if (!container && container.error().code == ErrorCode::Cancelled) return container.error();
   if (identity) {
     if (Status status = checkUnchanged(file, *identity, file); !status) return status.error();
   }
   if (!container) return container.error();
   if (!identity) return changedWhileInUse(file);
-  return makeContainerSource(file, *std::move(container), *identity);
+  return makeContainerSource(file, *std::move(container), *identity, cancel);
 }
 
 }  // namespace
@@ -127,7 +127,8 @@ Result<SharedSource> openTensorSource(const std::string& path, const OpenOptions
   const auto identity = settledIdentityOf(*file);
   // What is no file at all needs no other process to be told so.
   if (const auto format = formatOf(*file); !format) return format.error();
-  return unchangedSource(*file, identity, openRemoteContainer(*file, options));
+  return unchangedSource(*file, identity, openRemoteContainer(*file, options),
+                         options.control.cancel);
 }
 
 Result<SharedSource> openTensorSourceInProcess(const std::string& path,
@@ -135,7 +136,7 @@ Result<SharedSource> openTensorSourceInProcess(const std::string& path,
   const auto file = modelFileOf(path);
   if (!file) return file.error();
   const auto identity = settledIdentityOf(*file);
-  return unchangedSource(*file, identity, openContainer(*file, options));
+  return unchangedSource(*file, identity, openContainer(*file, options), options.control.cancel);
 }
 
 Result<TensorInfo> findTensor(const TensorSource& source, const std::string& name) {

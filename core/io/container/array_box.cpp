@@ -75,10 +75,15 @@ std::size_t Box::elements() const {
   return product;
 }
 
-std::vector<Box> cutIntoBoxes(const Box& whole, const std::vector<std::size_t>& unit,
+std::vector<Box> cutIntoBoxes(const Box& whole, const std::vector<std::size_t>& units,
                               std::size_t targetElements) {
   if (whole.elements() == 0) return {};
   const std::size_t rank = whole.count.size();
+  // A unit beyond the end holds the same as one that ends there, and its multiples fit.
+  std::vector<std::size_t> unit(rank);
+  for (std::size_t a = 0; a < rank; ++a) {
+    unit[a] = std::clamp<std::size_t>(units[a], 1, whole.start[a] + whole.count[a]);
+  }
 
   // One unit, then as many units along the last axis as fit, then along the last but one, ...
   std::vector<std::size_t> size(rank);
@@ -99,8 +104,8 @@ std::vector<Box> cutIntoBoxes(const Box& whole, const std::vector<std::size_t>& 
     for (std::size_t a = 0; a < rank; ++a) {
       // Borders lie on multiples of the unit even where `whole` begins between two of them.
       const std::size_t end = whole.start[a] + whole.count[a];
-      const std::size_t units = (size[a] + unit[a] - 1) / unit[a];
-      box.count[a] = std::min(at[a] - at[a] % unit[a] + units * unit[a], end) - at[a];
+      const std::size_t number = (size[a] + unit[a] - 1) / unit[a];
+      box.count[a] = std::min(at[a] - at[a] % unit[a] + number * unit[a], end) - at[a];
     }
     boxes.push_back(box);
     std::size_t a = rank;

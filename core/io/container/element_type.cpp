@@ -127,6 +127,22 @@ std::size_t storedBytesOf(StoredType type) {
   return 2;
 }
 
+std::optional<std::uint64_t> listedBytesOf(std::string_view dtype) {
+  for (int i = 0; i <= static_cast<int>(ElementType::Bool); ++i) {
+    const auto type = static_cast<ElementType>(i);
+    if (elementOfType(type).name == dtype) return storedBytesOf(type);
+  }
+  return std::nullopt;
+}
+
+bool isElementOf(const StoredElement& element, const StoredArray& array) {
+  if (element.name != array.dtype) return false;
+  if (!element.floatType) return array.elementBytes == 0 || element.bytes == array.elementBytes;
+  const bool eightBits = element.name.starts_with("float8");
+  return eightBits ? element.floatType == StoredType::Float16
+                   : element.name == nameOf(*element.floatType);
+}
+
 void widen(ElementType type, void* bytes, std::size_t count) {
   if (type == ElementType::Float8E4M3) {
     static const HalfTable kHalfs = e4m3Table();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -35,6 +36,12 @@ StoredElement elementOfType(ElementType type);
 /// The bytes of one element in the file.
 std::size_t storedBytesOf(ElementType type);
 std::size_t storedBytesOf(StoredType type);
+
+/// The bytes of one element of a StoredArray::dtype; nothing for types of other sizes or none.
+std::optional<std::uint64_t> listedBytesOf(std::string_view dtype);
+
+/// Whether elements like these are what an array was listed with.
+bool isElementOf(const StoredElement& element, const StoredArray& array);
 
 /// Turns `count` elements from what is stored into what is read, where these differ in more than
 /// the order of bytes. What is stored stands in the last `count * storedBytesOf(type)` of the

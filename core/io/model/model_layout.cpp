@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base/checked.h"
 #include "core/base/text.h"
 #include "core/io/model/keras_axes.h"
 #include "core/io/model/keras_paths.h"
@@ -20,6 +21,21 @@ namespace {
 
 /// More experts than any model has; a larger claim is listed as one array.
 constexpr std::uint64_t kMostExperts = 4096;
+
+/// How many tensors stacks of experts may become, in all: these at least, which any small model
+/// has, one more for so many bytes of weights, and never more than that.
+constexpr std::uint64_t kExpertsAlways = 16384;
+constexpr std::uint64_t kBytesOfExpert = 1024;
+constexpr std::uint64_t kExpertsEver = std::uint64_t{1} << 20;
+
+/// Longer names, or those of more parts, are none that a framework writes. Looking for what they
+/// might mean takes time that grows with the square of their length.
+constexpr std::size_t kLongestName = 4096;
+constexpr std::size_t kMostNameParts = 64;
+
+/// A configuration beyond this is not read: as values in memory it takes many times its bytes.
+constexpr std::size_t kLongestConfig = std::size_t{32} << 20;
+constexpr std::ptrdiff_t kMostConfigValues = std::ptrdiff_t{2} << 20;
 
 enum class Writer { Native, KerasLayers, KerasVars, PyTorch, Unknown };
 
@@ -48,8 +64,29 @@ std::vector<std::string> components(std::string_view path) {
   return split(text, '/');
 }
 
+/// The same without taking all of it apart.
+std::string_view firstComponent(std::string_view path) {
+  return path.substr(0, path.find_first_of("/.+"));
+}
+std::string_view innermostComponent(std::string_view path) {
+  return path.substr(path.find_last_of("/.+") + 1);  // npos + 1 is 0
+}
+
+/// Whether a name can be looked at in reasonable time.
+bool isUsualName(std::string_view path) {
+  return path.size() <= kLongestName && std::count_if(path.begin(), path.end(), [](char c) {
+                                          return c == '/' || c == '.' || c == '+';
+                                        }) < static_cast<std::ptrdiff_t>(kMostNameParts);
+}
+
+/// Whether a configuration is one that a framework writes, by its size and number of values.
+bool isUsualConfig(std::string_view config) {
+  return config.size() <= kLongestConfig &&
+         std::count(config.begin(), config.end(), ',') < kMostConfigValues;
+}
+
 bool isOptimizerState(std::string_view path) {
-  const std::string first = components(path).front();
+  const std::string_view first = firstComponent(path);
   return first == "optimizer" || first.starts_with("optimizer_");
 }
 
@@ -73,15 +110,13 @@ bool isNumberedVariable(std::string_view path) {
   return isDigits(lastOf(path)) && lastOf(parentOf(path)) == "vars";
 }
 
-/// The bytes of all elements; nothing where the number does not fit.
+/// The bytes of all elements; nothing where the number does not fit, or would not if an element
+/// took as much as the largest that is read.
 std::optional<std::uint64_t> byteCount(const StoredArray& array) {
-  if (std::find(array.shape.begin(), array.shape.end(), 0u) != array.shape.end()) return 0;
-  std::uint64_t product = std::max<std::uint64_t>(1, array.elementBytes);
-  for (const std::uint64_t side : array.shape) {
-    if (product > std::numeric_limits<std::uint64_t>::max() / side) return std::nullopt;
-    product *= side;
-  }
-  return array.elementBytes == 0 ? 0 : product;
+  constexpr std::uint64_t kLargestRead = 8;
+  const auto most = checkedVolume(array.shape, std::max(array.elementBytes, kLargestRead));
+  if (!most || *most > std::numeric_limits<std::int64_t>::max()) return std::nullopt;
+  return checkedVolume(array.shape, array.elementBytes);
 }
 
 /// Turns the arrays of one file into tensors.
@@ -89,16 +124,25 @@ class Recognizer {
  public:
   explicit Recognizer(const StoredFile& file)
       : file_(file), writer_(writer()), conv1D_(hasConv1D(file)), gates_(file) {
-    layers_ = kerasLayers(file.modelConfig);
-    if (writer_ == Writer::KerasVars) places_ = kerasPlaces(file.modelConfig);
+    configured_ = isUsualConfig(file.modelConfig);
+    if (configured_) layers_ = kerasLayers(file.modelConfig);
+    if (configured_ && writer_ == Writer::KerasVars) places_ = kerasPlaces(file.modelConfig);
     for (const auto& [path, group] : file.groups) {
       if (kerasVersion_.empty()) kerasVersion_ = group.kerasVersion;
     }
   }
 
-  ModelLayout layout() const {
+  Result<ModelLayout> layout(const CancelToken& cancel) {
     ModelLayout result{format(), {}};
-    for (const StoredArray* array : inModelOrder(file_, places_)) append(*array, result.tensors);
+    if (!configured_) result.format += ", with a configuration too large to be read";
+    mayExpand_ = expertBudget();
+    std::size_t looked = 0;
+    for (const StoredArray* array : inModelOrder(file_, places_)) {
+      if (looked++ % 1024 == 0 && cancel.cancelled()) {
+        return Error{ErrorCode::Cancelled, "cancelled"};
+      }
+      append(*array, result.tensors);
+    }
     return result;
   }
 
@@ -113,7 +157,7 @@ class Recognizer {
     for (const StoredArray& array : file_.arrays) {
       if (isOptimizerState(array.path)) continue;
       if (isNumberedVariable(array.path)) return Writer::KerasVars;
-      if (isPyTorchName(components(array.path).back())) pyTorch = true;
+      if (isPyTorchName(innermostComponent(array.path))) pyTorch = true;
     }
     return pyTorch ? Writer::PyTorch : Writer::Unknown;
   }
@@ -138,15 +182,32 @@ class Recognizer {
     return *major == 2 ? "Keras 2 HDF5" : "Keras 3 HDF5 (legacy)";
   }
 
-  void append(const StoredArray& array, std::vector<TensorInfo>& tensors) const {
+  std::uint64_t expertBudget() const {
+    std::uint64_t bytes = 0;
+    for (const StoredArray& array : file_.arrays) {
+      bytes = checkedSum(bytes, byteCount(array).value_or(0)).value_or(bytes);
+    }
+    return std::min(kExpertsEver, kExpertsAlways + bytes / kBytesOfExpert);
+  }
+
+  void append(const StoredArray& array, std::vector<TensorInfo>& tensors) {
     TensorInfo info;
     info.name = array.path;
     info.shape.assign(array.shape.begin(), array.shape.end());
     info.dtype = array.dtype;
     info.filters = array.filters;
     info.chunk.assign(array.chunk.begin(), array.chunk.end());
-    info.layer = layerOf(array.path);
     const auto bytes = byteCount(array);
+    if (!isUsualName(array.path)) {
+      info.bytes = bytes.value_or(0);
+      info.reason = "its name has " + std::to_string(array.path.size()) + " bytes; at most " +
+                    std::to_string(kLongestName) + " in " + std::to_string(kMostNameParts) +
+                    " parts are looked at";
+      if (bytes) setAxes(info, AxisMap::rows(array.shape.size()));
+      tensors.push_back(std::move(info));
+      return;
+    }
+    info.layer = layerOf(array.path);
     info.reason = reasonAgainst(array, bytes.has_value());
     info.quantizable = info.reason.empty();
     info.refused = array.refused && info.reason == array.obstacle;
@@ -159,9 +220,17 @@ class Recognizer {
     if (writer_ == Writer::Native) info.sourceName = sourceNameOf(array.path);
     info.perhapsBFloat16 = isWord(array.dtype) && array.shape.size() >= 2 &&
                            array.obstacle.empty() && !isOptimizerState(array.path);
-    if (info.quantizable && isExpertStack(array)) {
+    if (!info.quantizable || !isExpertStack(array)) {
+      tensors.push_back(std::move(info));
+    } else if (array.shape[0] <= mayExpand_) {
+      mayExpand_ -= array.shape[0];
       appendExperts(info, array, tensors);
     } else {
+      info.quantizable = false;
+      info.gates.clear();
+      info.reason =
+          "one of too many stacks for a file of so few bytes: " + std::to_string(expertBudget()) +
+          " of their matrices are listed, not these " + std::to_string(array.shape[0]);
       tensors.push_back(std::move(info));
     }
   }
@@ -367,6 +436,8 @@ class Recognizer {
   const StoredFile& file_;
   Writer writer_;
   bool conv1D_;
+  bool configured_ = true;  ///< whether the configuration, if there is one, was read
+  std::uint64_t mayExpand_ = 0;
   RecurrentGates gates_;
   std::string kerasVersion_;
   std::map<std::string, KerasLayer> layers_;
@@ -375,8 +446,12 @@ class Recognizer {
 
 }  // namespace
 
+Result<ModelLayout> recognizeLayout(const StoredFile& file, const CancelToken& cancel) {
+  return Recognizer(file).layout(cancel);
+}
+
 ModelLayout recognizeLayout(const StoredFile& file) {
-  return Recognizer(file).layout();
+  return *recognizeLayout(file, CancelToken());
 }
 
 std::string storedPath(const TensorInfo& info) {

@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "core/base/result.h"
 #include "core/io/container/stored_file.h"
+#include "core/parallel/task_control.h"
 #include "core/tensor/tensor_info.h"
 
 namespace quantoscope {
@@ -35,7 +37,14 @@ struct ModelLayout {
 ///
 /// Quantizable are readable float arrays of two axes or more that are neither biases nor optimizer
 /// state; everything else carries a reason.
+///
+/// Takes time and memory in proportion to the file: of stacks, no more matrices are listed one by
+/// one than its bytes allow (stacks beyond that are listed whole, with the reason), names longer
+/// than any framework writes are not taken apart, and a configuration of more than some millions of
+/// values is not read, which the format tells.
 ModelLayout recognizeLayout(const StoredFile& file);
+/// The same; the error is Cancelled.
+Result<ModelLayout> recognizeLayout(const StoredFile& file, const CancelToken& cancel);
 
 /// The path of the array that a tensor is, or is one matrix of: its name without "[3]".
 std::string storedPath(const TensorInfo& info);

@@ -73,6 +73,15 @@ class ArrayBoxTest : public QObject {
   Q_OBJECT
 
  private slots:
+  void unitsBeyondTheArrayAreOnePiece() {
+    constexpr std::size_t kMost = ~std::size_t{0};
+    const Box whole{{3, 0}, {5, 6}};
+    for (const std::size_t side : {std::size_t{8}, std::size_t{1} << 63, kMost}) {
+      QCOMPARE(cutIntoBoxes(whole, {side, side}, 4), std::vector<Box>{whole});
+    }
+    QCOMPARE(cutIntoBoxes(whole, {0, 0}, 1000), std::vector<Box>{whole});
+  }
+
   void boxesCoverTheWholeOnceAlongChunks() {
     std::mt19937 random(7);
     for (int round = 0; round < 500; ++round) {

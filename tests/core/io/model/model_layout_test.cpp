@@ -384,6 +384,70 @@ class ModelLayoutTest : public QObject {
     QCOMPARE(layout.tensors[2].cols, std::size_t{32});
   }
 
+  void stacksBecomeNoMoreTensorsThanTheBytesAllow() {
+    StoredFile file;
+    for (int i = 0; i < 1024; ++i) {
+      file.arrays.push_back(floats(("experts." + std::to_string(i)).c_str(), {4096, 1, 1}));
+    }
+    const ModelLayout layout = recognizeLayout(file);
+    // 16 KiB a stack: 16384 tensors in any case, and one more for each KiB.
+    const std::size_t budget = 16384 + 1024 * 16;
+    std::size_t one = 0;
+    std::size_t whole = 0;
+    for (const TensorInfo& info : layout.tensors) {
+      if (info.axes.slice) {
+        ++one;
+      } else {
+        ++whole;
+        QVERIFY(!info.quantizable);
+        QVERIFY(info.reason.starts_with("one of too many stacks"));
+      }
+    }
+    QCOMPARE(one, budget);
+    QCOMPARE(whole, 1024 - budget / 4096);
+  }
+
+  void namesThatNoFrameworkWritesAreNotTakenApart() {
+    std::string deep = "layers";
+    for (int i = 0; i < 64; ++i) deep += "/a";
+    StoredFile file;
+    file.arrays = {floats(std::string(4097, 'n').c_str(), {2, 2}), floats(deep.c_str(), {2, 2}),
+                   floats(std::string(4096, 'm').c_str(), {2, 2})};
+    for (const TensorInfo& info : recognizeLayout(file).tensors) {
+      const bool usual = info.name.front() == 'm';
+      QCOMPARE(info.quantizable, usual);
+      QCOMPARE(info.reason.starts_with("its name has "), !usual);
+    }
+  }
+
+  void aConfigurationTooLargeIsToldOf() {
+    StoredFile file;
+    file.arrays = {floats("dense/kernel", {2, 2})};
+    file.modelConfig = R"({"a":[)";
+    for (int i = 0; i < (2 << 20); ++i) file.modelConfig += "0,";
+    file.modelConfig += "0]}";
+    QVERIFY(recognizeLayout(file).format.ends_with("configuration too large to be read"));
+    QCOMPARE(recognizeLayout(file).tensors.size(), std::size_t{1});
+  }
+
+  void whatIsCountedDoesNotWrap() {
+    constexpr std::uint64_t kHalf = std::uint64_t{1} << 31;
+    StoredFile file;
+    file.arrays = {{"a", {kHalf, kHalf}, "float32", 1, {}, {}},
+                   {"b", {kHalf * 2, kHalf * 2, kHalf * 2}, "", 0, {}, {}}};
+    for (const TensorInfo& info : recognizeLayout(file).tensors) {
+      QCOMPARE(info.reason, std::string("its shape claims more elements than can exist"));
+    }
+  }
+
+  void layingOutCanBeCancelled() {
+    StoredFile file;
+    file.arrays = {floats("dense/kernel", {2, 2})};
+    const CancelToken cancel;
+    cancel.cancel();
+    QCOMPARE(recognizeLayout(file, cancel).error().code, ErrorCode::Cancelled);
+  }
+
   void nativeFilesOfferWhatIsDequantized() {
     StoredFile file;
     file.format = "quantoscope";
