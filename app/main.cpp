@@ -16,9 +16,11 @@
 #include <QStandardPaths>
 #include <QTemporaryDir>
 #include <QTextStream>
+#include <QThreadPool>
 
 #include "app/exit_status.h"
 #include "app/picture.h"
+#include "core/io/reader/remote_container.h"
 #include "core/kernels/kernels.h"
 #include "ui/main_window/main_window.h"
 #include "ui/panels/appearance.h"
@@ -201,6 +203,12 @@ void beginLog(ui::Session& session) {
                               QSysInfo::prettyProductName(),
                               QString::fromLatin1(kernels::activeKernels().name))
                          .arg(session.threads()));
+  // Asking starts a process: not while the window is being built.
+  QThreadPool::globalInstance()->start([] {
+    const auto report = sandboxOfReader();
+    ui::LogFile::write(QStringLiteral("sandbox of the reader: ") +
+                       QString::fromStdString(report ? describe(*report) : report.error().message));
+  });
   ui::LogFile::follow(session);
 }
 

@@ -90,18 +90,6 @@ struct SystemReport {
   std::vector<Library> libraries = coreLibraries();
 };
 
-struct Confinement {
-  const char* key;
-  const char* name;
-  bool SandboxReport::*inForce;
-};
-constexpr Confinement kConfinements[] = {
-    {"seccomp", "seccomp", &SandboxReport::seccomp},
-    {"landlock", "Landlock", &SandboxReport::landlock},
-    {"memory_limit", "memory limit", &SandboxReport::memoryLimit},
-    {"no_new_privileges", "no new privileges", &SandboxReport::noNewPrivileges},
-};
-
 Json sandboxJson(const SystemReport& found) {
   Json json = Json::object({{"reader", found.reader}});
   for (const Confinement& row : kConfinements) {
@@ -160,6 +148,9 @@ std::string systemText(const SystemReport& found) {
   line("kernels", found.table + ", available " + join(found.tables, ", "));
   line("reader", found.reader);
   line("its sandbox", sandboxText(found));
+  if (found.sandbox && describe(*found.sandbox) != "complete") {
+    line("", describe(*found.sandbox));
+  }
   line("reads", join(found.reads, ", "));
   line("writes", join(found.writes, ", "));
   for (const Library& library : found.libraries) line(library.name, library.version);

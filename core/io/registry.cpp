@@ -83,17 +83,6 @@ std::string openableFormatsText() {
   return join(formats, ", ") + " and " + last;
 }
 
-bool mayNameFilesBeside(const std::string& path) {
-  const auto extension = std::filesystem::path(path).extension();
-  const auto named = [&](const char* suffix) {
-    return std::filesystem::path(suffix).extension() == extension;
-  };
-  return std::any_of(kFormats.begin(), kFormats.end(), [&](const ContainerFormat* format) {
-    return format->namesFilesBeside &&
-           std::any_of(format->suffixes.begin(), format->suffixes.end(), named);
-  });
-}
-
 Result<SharedContainer> openContainer(const std::string& path, const OpenOptions& options) {
   // A part cannot name parts: an index must not lead to another index.
   const PartOpener openPart = [](const std::string& part, const OpenOptions& asked) {

@@ -26,9 +26,6 @@ std::vector<std::string> openableFormats();
 /// The same as one list: "HDF5 (.h5, .hdf5), Keras archive (.keras), ... and ...".
 std::string openableFormatsText();
 
-/// Whether a file of this name may hold names of others beside it that belong to the model.
-bool mayNameFilesBeside(const std::string& path);
-
 /// Opens a file by what its first bytes say it is. Parses it in this process, which a malformed
 /// file may end: the reader process does so for everybody else. The error names the file and what
 /// can be opened.

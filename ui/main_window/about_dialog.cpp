@@ -1,5 +1,7 @@
 #include "ui/main_window/about_dialog.h"
 
+#include <chrono>
+
 #include <QApplication>
 #include <QClipboard>
 #include <QDialog>
@@ -9,6 +11,7 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
+#include "core/io/reader/remote_container.h"
 #include "core/kernels/kernels.h"
 #include "ui/plots/plot.h"
 
@@ -30,12 +33,21 @@ QString tableOf(const std::vector<Library>& all) {
   return QStringLiteral("<table>%1</table>").arg(rows);
 }
 
+/// What confines the process that parses files; asked of one, which is then ended.
+QString sandboxText() {
+  ReaderSettings settings;
+  settings.listingPatience = std::chrono::seconds(1);  // the window waits
+  const auto report = sandboxOfReader(settings);
+  return QString::fromStdString(report ? describe(*report) : report.error().message);
+}
+
 /// For a report of a bug.
 QString plainTextOf(const std::vector<Library>& all) {
   QStringList lines = {QStringLiteral("Quantoscope %1, %2 kernels, on %3, %4")
                            .arg(QApplication::applicationVersion(),
                                 latin(kernels::activeKernels().name), QSysInfo::prettyProductName(),
                                 QApplication::platformName())};
+  lines << QStringLiteral("Sandbox of the reader: ") + sandboxText();
   for (const Library& library : all) {
     lines << QString::fromStdString(library.name + ' ' + library.version);
   }
@@ -68,9 +80,10 @@ void showAbout(QWidget* parent) {
   text->setText(QDialog::tr("<h3>Quantoscope %1</h3>"
                             "<p>See and tune what quantization does to neural-network weights.</p>"
                             "<p>Free software under the GNU General Public License, version 3 or "
-                            "later, without any warranty.</p>%2<p>Kernels in use: %3.</p>")
+                            "later, without any warranty.</p>%2<p>Kernels in use: %3.</p>"
+                            "<p>Sandbox of the reader: %4.</p>")
                     .arg(QApplication::applicationVersion(), tableOf(libraries()),
-                         latin(kernels::activeKernels().name)));
+                         latin(kernels::activeKernels().name), sandboxText().toHtmlEscaped()));
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, dialog);
   auto* copy = buttons->addButton(QDialog::tr("&Copy Versions"), QDialogButtonBox::ActionRole);
   QObject::connect(copy, &QPushButton::clicked, dialog,

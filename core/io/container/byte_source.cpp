@@ -30,11 +30,8 @@ Status within(std::uint64_t offset, std::size_t count, std::uint64_t size) {
 
 class FileBytes : public ByteSource {
  public:
-  FileBytes(std::string path, int descriptor, std::uint64_t size)
-      : path_(std::move(path)), descriptor_(descriptor), size_(size) {}
-  FileBytes(const FileBytes&) = delete;
-  FileBytes& operator=(const FileBytes&) = delete;
-  ~FileBytes() override { ::close(descriptor_); }
+  FileBytes(std::string path, Descriptor descriptor, std::uint64_t size)
+      : path_(std::move(path)), descriptor_(std::move(descriptor)), size_(size) {}
 
   std::uint64_t size() const override { return size_; }
 
@@ -42,7 +39,7 @@ class FileBytes : public ByteSource {
     if (Status status = within(offset, count, size_); !status) return status;
     auto* at = static_cast<char*>(to);
     while (count > 0) {
-      const ssize_t got = ::pread(descriptor_, at, count, static_cast<off_t>(offset));
+      const ssize_t got = ::pread(descriptor_.get(), at, count, static_cast<off_t>(offset));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return unreadable(systemMessage());
       if (got == 0) return unreadable("the file was cut off while it was open");
@@ -57,7 +54,7 @@ class FileBytes : public ByteSource {
 
  private:
   std::string path_;
-  int descriptor_;
+  Descriptor descriptor_;
   std::uint64_t size_;
 };
 
@@ -101,19 +98,33 @@ class PartBytes : public ByteSource {
   std::uint64_t count_;
 };
 
+/// Without O_NONBLOCK, opening a pipe would wait for a writer.
+Result<Descriptor> openByPath(const std::string& path) {
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file) return unreadable(path + ": " + systemMessage());
+  return file;
+}
+
+FileOpener& fileOpener() {
+  static FileOpener opener = openByPath;
+  return opener;
+}
+
 }  // namespace
 
+void openFilesBy(FileOpener opener) {
+  fileOpener() = std::move(opener);
+}
+
 Result<SharedByteSource> openFileBytes(const std::string& path) {
-  // Without O_NONBLOCK, opening a pipe would wait for a writer.
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0) return unreadable(path + ": " + systemMessage());
+  auto file = fileOpener()(path);
+  if (!file) return file.error();
   struct stat status {};
-  if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
-    ::close(descriptor);
+  if (::fstat(file->get(), &status) != 0 || !S_ISREG(status.st_mode)) {
     return unreadable(path + ": not a regular file");
   }
-  return SharedByteSource(
-      std::make_shared<FileBytes>(path, descriptor, static_cast<std::uint64_t>(status.st_size)));
+  return SharedByteSource(std::make_shared<FileBytes>(path, *std::move(file),
+                                                      static_cast<std::uint64_t>(status.st_size)));
 }
 
 SharedByteSource bytesInMemory(std::vector<std::byte> bytes) {

@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/base/descriptor.h"
 #include "core/base/result.h"
 #include "core/io/container/container.h"
 
@@ -31,6 +33,13 @@ class ByteSource {
 };
 
 using SharedByteSource = std::shared_ptr<const ByteSource>;
+
+/// How openFileBytes() gets at the file of a path.
+using FileOpener = std::function<Result<Descriptor>(const std::string& path)>;
+
+/// Lets openFileBytes() ask `opener` from now on, in a process that may open no file by its path.
+/// To be called before there are threads.
+void openFilesBy(FileOpener opener);
 
 /// Opens a regular file read-only, without a lock on it. The error names the file.
 Result<SharedByteSource> openFileBytes(const std::string& path);

@@ -3,7 +3,6 @@
 #include <H5Cpp.h>
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/base/file_mapping.h"
 #include "core/io/container/inflate.h"
 #include "core/io/container/zip_archive.h"
 #include "core/io/hdf5/hdf5_array.h"
@@ -199,17 +197,16 @@ struct ArchiveFacts {
   std::vector<StoredCheck> checks = {};
 };
 
-/// Walks the file that `open` opens, under the lock. `keep` lives as long as the file.
+/// Walks the file that `open` opens, under the lock.
 Result<SharedContainer> containerOf(const std::string& path, std::optional<std::uint64_t> base,
                                     const std::function<H5::H5File()>& open,
-                                    std::shared_ptr<const void> keep, const OpenOptions& options,
-                                    const ArchiveFacts& archive = {}) {
+                                    const OpenOptions& options, const ArchiveFacts& archive = {}) {
   return atHdf5Border(path, [&]() -> Result<SharedContainer> {
-    const std::shared_ptr<const H5::H5File> file(
-        new H5::H5File(open()), [kept = std::move(keep)](const H5::H5File* closed) {
-          const Hdf5Lock lock;
-          delete closed;
-        });
+    const std::shared_ptr<const H5::H5File> file(new H5::H5File(open()),
+                                                 [](const H5::H5File* closed) {
+                                                   const Hdf5Lock lock;
+                                                   delete closed;
+                                                 });
     StoredFile contents = walkHdf5(*file, options);
     if (contents.modelConfig.empty()) contents.modelConfig = archive.config;
     if (contents.format.empty()) contents.format = archive.format;
@@ -220,12 +217,6 @@ Result<SharedContainer> containerOf(const std::string& path, std::optional<std::
 }
 
 constexpr std::string_view kSignature("\x89HDF\r\n\x1a\n", 8);
-
-/// Whether HDF5's signature is at the front.
-bool isHdf5(const void* image, std::uint64_t bytes) {
-  return bytes >= kSignature.size() &&
-         std::memcmp(image, kSignature.data(), kSignature.size()) == 0;
-}
 
 constexpr std::uint64_t kLongestConfig = 100'000'000;
 
@@ -296,7 +287,7 @@ constinit const ContainerFormat kKerasFormat = {
 
 Result<SharedContainer> openHdf5Container(const std::string& path, const OpenOptions& options) {
   return containerOf(
-      path, 0, [&] { return openHdf5ReadOnly(path); }, nullptr, options);
+      path, 0, [&] { return openHdf5ReadOnly(path); }, options);
 }
 
 Result<SharedContainer> openKerasArchive(const std::string& path, const OpenOptions& options) {
@@ -309,32 +300,20 @@ Result<SharedContainer> openKerasArchive(const std::string& path, const OpenOpti
   if (weights == nullptr) {
     return Error{ErrorCode::UnreadableFile, path + ": a .keras archive without " + kWeights};
   }
-  const auto noHdf5 = [&] {
-    return Error{ErrorCode::UnreadableFile, path + ": " + kWeights + " in it is no HDF5 file"};
-  };
   ArchiveFacts facts;
   facts.format = "keras";
   takeConfig(*archive, *members, facts);
-  if (!weights->deflated) {
-    facts.checks.push_back(checkOf(*weights));
-    const auto identity = identityOf(path);
-    if (!identity) return identity.error();
-    const auto mapping = FileMapping::map(path, *identity, weights->offset, weights->bytes);
-    if (!mapping) return mapping.error();
-    if (!isHdf5((*mapping)->data(), weights->bytes)) return noHdf5();
-    const auto open = [&] {
-      return openHdf5Image((*mapping)->data(), static_cast<std::size_t>(weights->bytes));
-    };
-    return containerOf(path, weights->offset, open, *mapping, options, facts);
+  if (!weights->deflated) facts.checks.push_back(checkOf(*weights));
+  const auto image = openZipMember(*archive, *weights);
+  if (!image) return about(path, image.error());
+  const auto signature = readText(**image, 0, std::min((*image)->size(), kSignature.size()));
+  if (!signature || *signature != kSignature) {
+    return Error{ErrorCode::UnreadableFile, path + ": " + kWeights + " in it is no HDF5 file"};
   }
-  const auto inflated = openZipMember(*archive, *weights);
-  if (!inflated) return about(path, inflated.error());
-  auto text = readText(**inflated, 0, static_cast<std::size_t>(weights->bytes));
-  if (!text) return about(path, text.error());
-  const auto image = std::make_shared<const std::string>(*std::move(text));
-  if (!isHdf5(image->data(), image->size())) return noHdf5();
-  const auto open = [&] { return openHdf5Image(image->data(), image->size()); };
-  return containerOf(path, std::nullopt, open, image, options, facts);
+  // Stored as it is, a tensor's place in the member is one in the file, too.
+  const auto base = weights->deflated ? std::nullopt : std::optional(weights->offset);
+  const auto open = [&] { return openHdf5ReadOnly(path + ": " + kWeights, *image); };
+  return containerOf(path, base, open, options, facts);
 }
 
 }  // namespace quantoscope

@@ -3,10 +3,10 @@
 #include <H5Cpp.h>
 #include <algorithm>
 #include <cstring>
-#include <hdf5_hl.h>
 #include <iterator>
 
 #include "core/io/hdf5/hdf5_border.h"
+#include "core/io/hdf5/hdf5_bytes.h"
 #include "core/io/hdf5/hdf5_filters.h"
 
 namespace quantoscope {
@@ -82,26 +82,18 @@ std::vector<std::string> variableStrings(const H5::Attribute& attribute, const H
 }  // namespace
 
 H5::H5File openHdf5ReadOnly(const std::string& path) {
+  const auto bytes = openFileBytes(path);
+  if (!bytes) throw Hdf5Failure("cannot be opened");
+  return openHdf5ReadOnly(path, *bytes);
+}
+
+H5::H5File openHdf5ReadOnly(const std::string& name, const SharedByteSource& bytes) {
   registerOwnFilters();
-  H5::FileAccPropList access;
-  // The second argument lets the lock be left out where the file system has none, too.
-  H5Pset_file_locking(access.getId(), false, true);
   try {
-    return {path, H5F_ACC_RDONLY, H5::FileCreatPropList::DEFAULT, access};
+    return openHdf5Bytes(name, bytes);
   } catch (const H5::Exception&) {
     throw Hdf5Failure("damaged, cut off or still being written (" + hdf5Complaint() + ")");
   }
-}
-
-H5::H5File openHdf5Image(const void* image, std::size_t bytes) {
-  registerOwnFilters();
-  // The library takes a pointer to what it never writes to, having been told not to.
-  const hid_t id = H5LTopen_file_image(const_cast<void*>(image), bytes,
-                                       H5LT_FILE_IMAGE_DONT_COPY | H5LT_FILE_IMAGE_DONT_RELEASE);
-  if (id < 0) throw Hdf5Failure("the HDF5 file in it is damaged or cut off");
-  H5::H5File file(id);
-  H5Fclose(id);  // the object counts for itself
-  return file;
 }
 
 H5::DataSet openHdf5Array(const H5::H5File& file, const std::string& path, bool allowOutside) {

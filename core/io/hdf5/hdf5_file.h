@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/io/container/byte_source.h"
+
 namespace H5 {
 class DataSet;
 class H5File;
@@ -20,9 +22,8 @@ namespace quantoscope {
 /// Opens a file read-only and without a lock on it.
 H5::H5File openHdf5ReadOnly(const std::string& path);
 
-/// Opens `bytes` bytes in memory as such a file, without copying them. They must last as long as
-/// the file is open.
-H5::H5File openHdf5Image(const void* image, std::size_t bytes);
+/// Opens bytes as such a file: of a file, of a part of one, or in memory. `name` is for messages.
+H5::H5File openHdf5ReadOnly(const std::string& name, const SharedByteSource& bytes);
 
 /// Opens the array at `path`. Fails where the path leads through an external link, unless
 /// `allowOutside`; data in other files are then looked for from this file's folder.

@@ -189,6 +189,8 @@ std::optional<Type> typeOf(const Header& header) {
     case Type::Describe:
     case Type::Read:
     case Type::Confine:
+    case Type::HandFile:
+    case Type::RefuseFile:
     case Type::Progress:
     case Type::ContentsPart:
     case Type::Opened:
@@ -197,6 +199,7 @@ std::optional<Type> typeOf(const Header& header) {
     case Type::Failed:
     case Type::Names:
     case Type::Confined:
+    case Type::FileWanted:
       return type;
   }
   return std::nullopt;
@@ -223,9 +226,8 @@ std::optional<Open> decodeOpen(std::string_view payload) {
 
 std::string encode(const SandboxReport& message) {
   WireWriter writer;
-  for (const bool flag :
-       {message.noNewPrivileges, message.memoryLimit, message.landlock, message.seccomp}) {
-    writer.number<std::uint8_t>(flag);
+  for (const Confinement& row : kConfinements) {
+    writer.number<std::uint8_t>(message.*row.inForce);
   }
   return writer.take();
 }
@@ -233,10 +235,7 @@ std::string encode(const SandboxReport& message) {
 std::optional<SandboxReport> decodeSandboxReport(std::string_view payload) {
   WireReader reader(payload);
   SandboxReport message;
-  message.noNewPrivileges = reader.flag();
-  message.memoryLimit = reader.flag();
-  message.landlock = reader.flag();
-  message.seccomp = reader.flag();
+  for (const Confinement& row : kConfinements) message.*row.inForce = reader.flag();
   return whole(reader, message);
 }
 
@@ -249,6 +248,19 @@ std::string encode(const Describe& message) {
 std::optional<Describe> decodeDescribe(std::string_view payload) {
   WireReader reader(payload);
   Describe message{readName(reader)};
+  return whole(reader, std::move(message));
+}
+
+std::string encode(const FileWanted& message) {
+  WireWriter writer;
+  writer.text(message.name);
+  return writer.take();
+}
+
+std::optional<FileWanted> decodeFileWanted(std::string_view payload) {
+  WireReader reader(payload);
+  FileWanted message{readPath(reader)};
+  if (!isPlainName(message.name)) return std::nullopt;
   return whole(reader, std::move(message));
 }
 
@@ -400,7 +412,7 @@ std::optional<StoredFile> decodeContents(std::string_view payload) {
   constexpr std::size_t kLeastGroup = 7 * sizeof(std::uint64_t) + 2;
   WireReader reader(payload);
   StoredFile contents;
-  contents.arrays.resize(reader.count(kMostParts, kLeastArray));
+  contents.arrays.resize(reader.count(kMostArrays, kLeastArray));
   for (StoredArray& array : contents.arrays) array = readArray(reader);
   const std::size_t groups = reader.count(kMostParts, kLeastGroup);
   for (std::size_t i = 0; i < groups && !reader.failed(); ++i) {

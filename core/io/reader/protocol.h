@@ -25,18 +25,26 @@ namespace quantoscope {
 /// | Read     | Progress..., then Done or Failed; comes with the shared memory to fill |
 /// | Confine  | Confined; an Open of which nothing but the sandbox is wanted, in place of it |
 ///
-/// One request at a time. Decoding takes any bytes: what is not exactly a message is nothing.
+/// Open comes with a descriptor of the file. While a request is answered, the reader may ask for
+/// files beside it (FileWanted); each is answered by HandFile, which comes with a descriptor, or by
+/// RefuseFile, which says why not.
+///
+/// One request at a time. All parts of the contents but the last are kMostPayload long. Decoding
+/// takes any bytes: what is not exactly a message is nothing.
 namespace protocol {
 
 inline constexpr std::uint32_t kMagic = 0x31525351;  ///< "QSR1"
 inline constexpr std::size_t kMostPayload = std::size_t{1} << 20;
 inline constexpr std::size_t kMostContents = std::size_t{512} << 20;
+inline constexpr std::size_t kMostArrays = std::size_t{1} << 20;
 
 enum class Type : std::uint16_t {
   Open = 1,
   Describe,
   Read,
   Confine,
+  HandFile,
+  RefuseFile,
   Progress = 100,
   ContentsPart,
   Opened,
@@ -45,6 +53,7 @@ enum class Type : std::uint16_t {
   Failed,
   Names,
   Confined,
+  FileWanted,
 };
 
 /// What stands before every payload.
@@ -70,6 +79,11 @@ struct Describe {
   std::string path;
 };
 
+/// A plain name beside the opened file.
+struct FileWanted {
+  std::string name;
+};
+
 struct Read {
   std::string path;
   Box box;
@@ -91,6 +105,7 @@ struct Description {
 std::string encode(const Open& message);
 std::string encode(const Describe& message);
 std::string encode(const Read& message);
+std::string encode(const FileWanted& message);
 std::string encode(const Progress& message);
 std::string encode(const Description& message);
 std::string encode(const Error& message);
@@ -102,6 +117,7 @@ std::vector<std::string> encodeNames(const std::vector<std::string>& names);
 std::optional<Open> decodeOpen(std::string_view payload);
 std::optional<Describe> decodeDescribe(std::string_view payload);
 std::optional<Read> decodeRead(std::string_view payload);
+std::optional<FileWanted> decodeFileWanted(std::string_view payload);
 std::optional<Progress> decodeProgress(std::string_view payload);
 std::optional<Description> decodeDescription(std::string_view payload);
 /// The message is made one line of at most 2000 bytes.

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <spawn.h>
+#include <sys/auxv.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -81,11 +82,20 @@ Error cannotStart(const std::string& program, int number) {
 std::string readerProgram() {
   if (const char* chosen = std::getenv("QUANTOSCOPE_READER"); chosen && *chosen) return chosen;
   std::error_code code;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", code);
+  std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", code);
+  if (code) {  // no /proc: the path by which this program was started, if it is a whole one
+    const auto* started = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
+    if (started != nullptr) self = started;
+  }
+  if (!self.is_absolute()) return {};
   return (self.parent_path() / "quantoscope-reader").string();
 }
 
 Result<std::unique_ptr<ReaderProcess>> ReaderProcess::start(const std::string& program) {
+  if (program.empty()) {
+    return Error{ErrorCode::UnreadableFile,
+                 "the reader cannot be found without /proc; name it by QUANTOSCOPE_READER"};
+  }
   int pair[2] = {-1, -1};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
     return cannotStart(program, errno);
@@ -105,12 +115,16 @@ Result<std::unique_ptr<ReaderProcess>> ReaderProcess::start(const std::string& p
   return std::unique_ptr<ReaderProcess>(new ReaderProcess(id, std::move(ours)));
 }
 
+std::unique_ptr<ReaderProcess> ReaderProcess::over(Descriptor socket) {
+  return std::unique_ptr<ReaderProcess>(new ReaderProcess(0, std::move(socket)));
+}
+
 ReaderProcess::~ReaderProcess() {
   kill();
 }
 
 void ReaderProcess::kill() {
-  if (reaped_) return;
+  if (reaped_ || id_ == 0) return;
   ::kill(id_, SIGKILL);
   while (waitpid(id_, &status_, 0) < 0 && errno == EINTR) {
   }
@@ -118,11 +132,13 @@ void ReaderProcess::kill() {
 }
 
 bool ReaderProcess::isRunning() {
+  if (id_ == 0) return true;
   if (!reaped_ && waitpid(id_, &status_, WNOHANG) != 0) reaped_ = true;
   return !reaped_;
 }
 
 std::string ReaderProcess::howItEnded() {
+  if (id_ == 0) return "it hung up";
   // The socket is closed a moment before the process can be reaped.
   using namespace std::chrono_literals;
   const auto deadline = std::chrono::steady_clock::now() + 2s;

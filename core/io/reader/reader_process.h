@@ -11,7 +11,8 @@
 namespace quantoscope {
 
 /// The reader that belongs to this program: $QUANTOSCOPE_READER where it is set, else
-/// `quantoscope-reader` beside the running executable.
+/// `quantoscope-reader` beside the running executable; never one of the working directory. Empty
+/// where nothing tells where the executable is, /proc being absent.
 std::string readerProgram();
 
 /// A running reader. It has nothing of this process but one end of a socket pair: no other
@@ -20,6 +21,10 @@ class ReaderProcess {
  public:
   /// The error tells why `program` cannot be started.
   static Result<std::unique_ptr<ReaderProcess>> start(const std::string& program);
+
+  /// What talks at the other end of `socket` in place of a process, for tests: it never ends by
+  /// itself.
+  static std::unique_ptr<ReaderProcess> over(Descriptor socket);
 
   /// Kills and reaps it.
   ~ReaderProcess();
@@ -40,7 +45,7 @@ class ReaderProcess {
   ReaderProcess(pid_t id, Descriptor socket) : id_(id), channel_(std::move(socket)) {}
   void kill();
 
-  pid_t id_;
+  pid_t id_;  ///< 0 where there is no process
   bool reaped_ = false;
   int status_ = 0;  ///< as of waitpid, once reaped
   MessageChannel channel_;

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <poll.h>
 #include <string>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/io/container/byte_source.h"
 #include "core/io/hdf5/hdf5_border.h"
 #include "core/io/reader/message_channel.h"
 #include "core/io/reader/sandbox.h"
@@ -60,7 +62,7 @@ class Service {
   bool answer(Message& message) {
     if (message.type == Type::Open && !container_) {
       const auto request = protocol::decodeOpen(message.payload);
-      return request && open(*request);
+      return request && open(*request, std::move(message.descriptor));
     }
     if (message.type == Type::Confine && !container_) {
       const auto request = protocol::decodeOpen(message.payload);
@@ -81,12 +83,17 @@ class Service {
   /// Before anything of a file is read.
   SandboxReport confine(const protocol::Open& request) {
     path_ = request.path;
-    const SandboxReport report = enterSandbox({request.memoryBytes, path_, readableFor(request)});
+    const auto readable = request.allowOutside ? ReadableFiles::Everything : ReadableFiles::Handed;
+    const SandboxReport report = enterSandbox({request.memoryBytes, readable});
     endWithParent(channel_.socket());
     return report;
   }
 
-  bool open(const protocol::Open& request) {
+  bool open(const protocol::Open& request, Descriptor file) {
+    if (!request.allowOutside) {
+      file_ = std::move(file);
+      openFilesBy([this](const std::string& path) { return handed(path); });
+    }
     confine(request);
     OpenOptions options;
     options.allowOutside = request.allowOutside;
@@ -101,6 +108,12 @@ class Service {
     if (!container) return fail(container.error());
     container_ = *container;
     tellOfProgress();
+    if (const std::size_t arrays = container_->contents().arrays.size();
+        arrays > protocol::kMostArrays) {
+      return fail({ErrorCode::UnreadableFile,
+                   path_ + ": has " + std::to_string(arrays) + " arrays; at most " +
+                       std::to_string(protocol::kMostArrays) + " can be listed"});
+    }
     const std::string contents = protocol::encode(container_->contents());
     if (contents.size() > protocol::kMostContents) {
       return fail({ErrorCode::UnreadableFile, path_ + ": has too many names and attributes"});
@@ -112,9 +125,28 @@ class Service {
     return channel_.send(Type::Opened, {});
   }
 
-  static ReadableFiles readableFor(const protocol::Open& request) {
-    if (request.allowOutside) return ReadableFiles::Everything;
-    return mayNameFilesBeside(request.path) ? ReadableFiles::ItsFolder : ReadableFiles::One;
+  /// A file that the other side opens: this process may not.
+  Result<Descriptor> handed(const std::string& path) {
+    if (path == path_) {
+      Descriptor file(fcntl(file_.get(), F_DUPFD_CLOEXEC, 0));
+      if (file) return file;
+      return Error{ErrorCode::UnreadableFile, path + ": too many files are open"};
+    }
+    const std::string name = nameBeside(path);
+    if (!isPlainName(name)) {
+      return Error{ErrorCode::UnreadableFile, path + ": no file of the model"};
+    }
+    Message answer;
+    const bool asked = channel_.send(Type::FileWanted, encode(protocol::FileWanted{name})) &&
+                       channel_.receiveWithDescriptor(answer) == Waiting::Arrived;
+    if (asked && answer.type == Type::HandFile && answer.descriptor) {
+      return std::move(answer.descriptor);
+    }
+    const auto error = asked && answer.type == Type::RefuseFile
+                           ? protocol::decodeError(answer.payload)
+                           : std::nullopt;
+    if (!error) _exit(kBadRequest);
+    return *error;
   }
 
   bool describe(const std::string& array) {
@@ -204,6 +236,7 @@ class Service {
 
   MessageChannel channel_;
   std::string path_;
+  Descriptor file_;             ///< what is at path_
   std::uint64_t furthest_ = 0;  ///< of what was reported as done
   SharedContainer container_;
   std::array<std::shared_ptr<SharedMemory>, 2> memories_;  ///< the latest first

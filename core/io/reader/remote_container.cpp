@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <limits>
+#include <new>
 #include <optional>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
+#include "core/base/checked.h"
+#include "core/io/container/element_type.h"
+#include "core/io/reader/handed_files.h"
 #include "core/io/reader/message_channel.h"
 #include "core/io/reader/shared_memory.h"
 
@@ -21,14 +26,59 @@ std::string secondsText(std::chrono::milliseconds time) {
   return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count()) + " s";
 }
 
+/// How long a request may take. Progress that leads on buys time, but only until an end that the
+/// amount of work sets; what brings no data must not come more often than a reader sends it.
+class Patience {
+ public:
+  Patience(std::chrono::milliseconds each, std::uint64_t workBytes)
+      : each_(each), begin_(Clock::now()), work_(workBytes) {
+    renew();
+  }
+
+  Clock::time_point deadline() const { return deadline_; }
+  std::chrono::milliseconds each() const { return each_; }
+
+  /// There is more to do than was known.
+  void addWork(std::uint64_t bytes) { work_ = checkedSum(work_, bytes).value_or(work_); }
+
+  void renew() { deadline_ = std::min(Clock::now() + each_, begin_ + longest()); }
+
+  /// One more message without data; false where there were too many.
+  bool mayBeTold() {
+    constexpr std::int64_t kAlways = 1000;
+    return ++told_ <= kAlways + longest() / std::chrono::milliseconds(10);
+  }
+
+  /// One more file that is wanted: an index of so many bytes cannot name more.
+  bool mayWant(std::uint64_t indexBytes) { return ++wanted_ <= 16 + indexBytes / 4; }
+
+ private:
+  std::chrono::milliseconds longest() const {
+    constexpr std::uint64_t kAlways = 6;
+    constexpr std::uint64_t kMost = 360;  // an hour, where one is 10 s
+    constexpr std::uint64_t kWorkOfOne = std::uint64_t{1} << 20;
+    return each_ * static_cast<int>(std::min(kMost, kAlways + work_ / kWorkOfOne));
+  }
+
+  std::chrono::milliseconds each_;
+  Clock::time_point begin_;
+  Clock::time_point deadline_;
+  std::uint64_t work_ = 0;
+  std::int64_t told_ = 0;
+  std::uint64_t wanted_ = 0;
+};
+
 /// The bytes of a box, or nothing where there are more than can be.
 std::optional<std::uint64_t> bytesOf(const Box& box, std::uint64_t elementBytes) {
-  std::uint64_t bytes = elementBytes;
-  for (const std::uint64_t side : box.count) {
-    if (side != 0 && bytes > std::numeric_limits<std::int64_t>::max() / side) return std::nullopt;
-    bytes *= side;
-  }
-  return bytes;
+  const auto bytes = checkedVolume(box.count, elementBytes);
+  return bytes && *bytes <= std::numeric_limits<std::int64_t>::max() ? bytes : std::nullopt;
+}
+
+/// Whether a listed array is one that can be. What it claims to hold may be too much, but must not
+/// depend on how it is counted.
+bool isPossible(const StoredArray& array) {
+  const auto known = listedBytesOf(array.dtype);
+  return !known || array.elementBytes == 0 || array.elementBytes == *known;
 }
 
 class RemoteContainer : public Container {
@@ -37,7 +87,8 @@ class RemoteContainer : public Container {
       : path_(std::move(path)),
         allowOutside_(options.allowOutside),
         wordsAreBFloat16_(options.wordsAreBFloat16),
-        settings_(std::move(settings)) {}
+        settings_(std::move(settings)),
+        files_(path_) {}
 
   Status open(const OpenOptions& options) {
     auto contents = start(options);
@@ -94,6 +145,7 @@ class RemoteContainer : public Container {
     int descriptor = -1;
     std::string activity;  ///< "listing", "reading dense/kernel"
     std::chrono::milliseconds patience;
+    std::uint64_t workBytes = 0;
   };
 
   /// Ends the reader; the next request starts another.
@@ -123,27 +175,51 @@ class RemoteContainer : public Container {
     return nonsense(request.activity);
   }
 
-  /// The next answer that is no progress. Only progress that leads on buys time.
-  Result<Message> answer(const Request& request, const TaskControl& control,
+  /// The next answer that is no progress and asks for no file.
+  Result<Message> answer(const Request& request, const TaskControl& control, Patience& patience,
                          std::uint64_t& furthest) const {
-    auto deadline = Clock::now() + request.patience;
     for (;;) {
       Message message;
-      const Waiting waiting = process_->channel().receive(message, deadline, control.cancel);
+      const Waiting waiting =
+          process_->channel().receive(message, patience.deadline(), control.cancel);
       if (waiting != Waiting::Arrived) return describeEnd(waiting, request);
       if (message.type == Type::Failed) {
         const auto error = protocol::decodeError(message.payload);
         if (!error) return nonsense(request.activity);
+        // Only this process cancels, by ending the reader.
+        if (error->code == ErrorCode::Cancelled) return nonsense(request.activity);
         return *error;
+      }
+      if (message.type == Type::FileWanted) {
+        if (Status status = hand(message.payload, request, patience); !status) {
+          return status.error();
+        }
+        continue;
       }
       if (message.type != Type::Progress) return message;
       const auto progress = protocol::decodeProgress(message.payload);
-      if (!progress) return nonsense(request.activity);
+      if (!progress || !patience.mayBeTold()) return nonsense(request.activity);
       if (progress->done <= furthest) continue;
       furthest = progress->done;
-      deadline = Clock::now() + request.patience;
+      patience.renew();
       if (control.progress) control.progress(progress->done, progress->total);
     }
+  }
+
+  /// Gives the reader a file that it asks for, or says why not.
+  Status hand(const std::string& payload, const Request& request, Patience& patience) const {
+    const auto wanted = protocol::decodeFileWanted(payload);
+    if (!wanted || allowOutside_ || !patience.mayWant(modelBytes_)) {
+      return nonsense(request.activity);
+    }
+    const std::uint64_t before = files_.bytes();
+    const auto file = files_.beside(wanted->name);
+    patience.addWork(files_.bytes() - before);
+    patience.renew();
+    const bool sent =
+        file ? process_->channel().send(Type::HandFile, {}, file->get())
+             : process_->channel().send(Type::RefuseFile, protocol::encode(file.error()));
+    return sent ? ok() : Status(stopped(process_->howItEnded(), request.activity));
   }
 
   Status send(const Request& request) const {
@@ -156,7 +232,8 @@ class RemoteContainer : public Container {
     if (Status status = ensureReader(control); !status) return status.error();
     if (Status status = send(request); !status) return status.error();
     std::uint64_t furthest = 0;
-    return answer(request, control, furthest);
+    Patience patience(request.patience, request.workBytes);
+    return answer(request, control, patience, furthest);
   }
 
   Status ensureReader(const TaskControl& control) const {
@@ -174,14 +251,18 @@ class RemoteContainer : public Container {
   /// Starts a reader and lets it list the file.
   Result<StoredFile> start(const OpenOptions& options) const {
     process_.reset();
-    auto process = ReaderProcess::start(settings_.program);
+    auto process = settings_.start(settings_.program);
     if (!process) {
       return Error{process.error().code, path_ + ": " + process.error().message};
     }
     process_ = *std::move(process);
+    const std::uint64_t before = files_.bytes();
+    const auto file = files_.model();
+    if (!file) return file.error();
+    modelBytes_ = files_.bytes() - before;
     const protocol::Open open{path_, allowOutside_, settings_.memoryBytes, wordsAreBFloat16_};
-    const Request request{Type::Open, protocol::encode(open), -1, "listing",
-                          settings_.listingPatience};
+    const Request request{Type::Open, protocol::encode(open),    file->get(),
+                          "listing",  settings_.listingPatience, modelBytes_};
     if (Status status = send(request); !status) return status.error();
     auto contents = receiveContents(request, options);
     if (!contents) process_.reset();
@@ -192,26 +273,35 @@ class RemoteContainer : public Container {
     std::string bytes;
     std::size_t nameBytes = 0;
     std::uint64_t furthest = 0;
+    bool last = false;
+    Patience patience(request.patience, request.workBytes);
     for (;;) {
-      auto message = answer(request, options.control, furthest);
+      auto message = answer(request, options.control, patience, furthest);
       if (!message) return message.error();
       if (message->type == Type::Names) {
         nameBytes += message->payload.size();
         const auto names = protocol::decodeNames(message->payload);
-        if (!names || names->empty() || nameBytes > protocol::kMostContents) {
+        if (!names || names->empty() || nameBytes > protocol::kMostContents ||
+            !patience.mayBeTold()) {
           return nonsense(request.activity);
         }
         if (options.onNames) options.onNames(*names);
         continue;
       }
       if (message->type == Type::Opened && message->payload.empty()) break;
-      const bool fits = message->type == Type::ContentsPart && !message->payload.empty() &&
+      const bool fits = message->type == Type::ContentsPart && !message->payload.empty() && !last &&
                         message->payload.size() <= protocol::kMostContents - bytes.size();
       if (!fits) return nonsense(request.activity);
       bytes += message->payload;
+      last = message->payload.size() < protocol::kMostPayload;
+      patience.renew();
     }
     auto contents = protocol::decodeContents(bytes);
-    if (!contents) return nonsense(request.activity);
+    const bool possible =
+        contents && std::all_of(contents->arrays.begin(), contents->arrays.end(), isPossible) &&
+        std::all_of(contents->parts.begin(), contents->parts.end(),
+                    [&](const auto& part) { return allowOutside_ || files_.wasWanted(part); });
+    if (!possible) return nonsense(request.activity);
     return *std::move(contents);
   }
 
@@ -225,14 +315,35 @@ class RemoteContainer : public Container {
     auto description = message->type == Type::Description
                            ? protocol::decodeDescription(message->payload)
                            : std::nullopt;
-    if (!description || !resolve(*description)) return nonsense(request.activity);
+    if (!description || !resolve(*description) || !isOfListed(path, *description)) {
+      return nonsense(request.activity);
+    }
     described_ = std::move(description);
     describedPath_ = path;
     return &*described_;
   }
 
-  /// Turns the name of the extent's file into a path. Only the opened file and those beside it may
-  /// be mapped, unless others are allowed.
+  /// Whether this describes the array that was listed: its type, its rank, its bytes. Sides of
+  /// chunks beyond those of the array are made its own.
+  bool isOfListed(const std::string& path, protocol::Description& description) const {
+    if (listed_.empty()) {  // not before it is needed: listing alone must not wait for it
+      for (const StoredArray& array : contents_.arrays) listed_.emplace(array.path, &array);
+    }
+    const auto listed = listed_.find(path);
+    if (listed == listed_.end()) return false;
+    const StoredArray& array = *listed->second;
+    if (!isElementOf(description.element, array)) return false;
+    std::vector<std::size_t>& chunk = description.chunk;
+    if (!chunk.empty() && chunk.size() != array.shape.size()) return false;
+    for (std::size_t axis = 0; axis < chunk.size(); ++axis) {
+      chunk[axis] =
+          std::min<std::uint64_t>(chunk[axis], std::max<std::uint64_t>(1, array.shape[axis]));
+    }
+    return true;
+  }
+
+  /// Turns the name of the extent's file into a path. Only the opened file and those beside it that
+  /// this process has opened, or would open, may be mapped.
   bool resolve(protocol::Description& description) const {
     if (!description.extent) return true;
     std::string& file = description.extent->file;
@@ -240,8 +351,10 @@ class RemoteContainer : public Container {
       file = path_;
       return true;
     }
-    if (!isPlainName(file)) return allowOutside_ && file.find('/') != std::string::npos;
-    file = (std::filesystem::path(path_).parent_path() / file).string();
+    if (!isPlainName(file) || (!files_.has(file) && !(allowOutside_ && files_.beside(file)))) {
+      return false;
+    }
+    file = files_.pathBeside(file);
     return true;
   }
 
@@ -266,8 +379,12 @@ class RemoteContainer : public Container {
     if (!memory) {
       return Error{memory.error().code, path_ + ": " + path + ": " + memory.error().message};
     }
-    const Request request{Type::Read, protocol::encode(protocol::Read{path, box, asFloat}),
-                          (*memory)->descriptor(), "reading " + path, settings_.readingPatience};
+    const Request request{Type::Read,
+                          protocol::encode(protocol::Read{path, box, asFloat}),
+                          (*memory)->descriptor(),
+                          "reading " + path,
+                          settings_.readingPatience,
+                          *bytes};
     const auto message = ask(request, control);
     if (!message) return message.error();
     if (message->type != Type::Done || !message->payload.empty()) {
@@ -295,7 +412,10 @@ class RemoteContainer : public Container {
   bool allowOutside_ = false;
   bool wordsAreBFloat16_ = false;
   ReaderSettings settings_;
+  mutable HandedFiles files_;
+  mutable std::uint64_t modelBytes_ = 0;  ///< of the opened file alone
   StoredFile contents_;
+  mutable std::unordered_map<std::string_view, const StoredArray*> listed_;
   mutable std::unique_ptr<ReaderProcess> process_;
   mutable std::string describedPath_;
   mutable std::optional<protocol::Description> described_;
@@ -306,13 +426,17 @@ class RemoteContainer : public Container {
 
 Result<SharedContainer> openRemoteContainer(const std::string& path, const OpenOptions& options,
                                             const ReaderSettings& settings) {
-  const auto container = std::make_shared<RemoteContainer>(path, options, settings);
-  if (Status status = container->open(options); !status) return status.error();
-  return SharedContainer(container);
+  try {
+    const auto container = std::make_shared<RemoteContainer>(path, options, settings);
+    if (Status status = container->open(options); !status) return status.error();
+    return SharedContainer(container);
+  } catch (const std::bad_alloc&) {
+    return Error{ErrorCode::DoesNotFit, path + ": there is not enough memory to list it"};
+  }
 }
 
 Result<SandboxReport> sandboxOfReader(const ReaderSettings& settings) {
-  auto process = ReaderProcess::start(settings.program);
+  auto process = settings.start(settings.program);
   if (!process) return process.error();
   MessageChannel& channel = (*process)->channel();
   const protocol::Open about{settings.program, false, settings.memoryBytes, false};

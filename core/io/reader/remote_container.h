@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "core/base/result.h"
@@ -16,6 +18,9 @@ namespace quantoscope {
 /// How a reader is started, and how long it may be silent.
 struct ReaderSettings {
   std::string program = readerProgram();
+  /// How the program is started; another way is for tests.
+  std::function<Result<std::unique_ptr<ReaderProcess>>(const std::string& program)> start =
+      ReaderProcess::start;
   std::chrono::milliseconds listingPatience{10'000};   ///< without progress
   std::chrono::milliseconds readingPatience{30'000};   ///< without progress
   std::uint64_t memoryBytes = std::uint64_t{2} << 30;  ///< private to the reader; 0: no limit

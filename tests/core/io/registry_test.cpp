@@ -154,13 +154,6 @@ class RegistryTest : public QObject {
     QVERIFY2(format, format ? "" : format.error().message.c_str());
     QCOMPARE(*format ? QByteArray((*format)->name) : QByteArray(), name);
   }
-
-  void onlyIndexesMayNameFilesBeside() {
-    QVERIFY(mayNameFilesBeside("a/model.safetensors.index.json"));
-    QVERIFY(mayNameFilesBeside("odd.json"));  // the file's contents decide what it is
-    QVERIFY(!mayNameFilesBeside("a.json/model.safetensors"));
-    QVERIFY(!mayNameFilesBeside("a.keras"));
-  }
 };
 
 QTEST_GUILESS_MAIN(RegistryTest)
