@@ -57,7 +57,7 @@ void useHeader(std::string_view payload) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view payload = fuzz::textOf(data + 1, size - 1);
-  switch (data[0] % 10) {
+  switch (data[0] % 11) {
     case 0:
       roundTrip(payload, protocol::decodeOpen);
       break;
@@ -84,6 +84,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 9:
       roundTrip(payload, protocol::decodeSandboxReport);
+      break;
+    case 10:
+      roundTrip(payload, protocol::decodeFileWanted);
       break;
     default:
       if (const auto contents = roundTrip(payload, protocol::decodeContents)) {

@@ -2,6 +2,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <utility>
+#include <vector>
 
 #include "core/io/reader/protocol.h"
 #include "tests/core/io/archive_fixture.h"
@@ -105,6 +107,7 @@ void addMessages(Corpus& corpus) {
   };
   add(0, encode(Open{"/file.h5", true, 1 << 20}));
   add(1, encode(Describe{"a/b"}));
+  add(10, encode(FileWanted{"model-00001.safetensors"}));
   add(2, encode(Read{"a/b", {{0, 1}, {2, 3}}, true}));
   add(3, encode(Progress{1, 2}));
   add(4, encode(Description{
@@ -115,6 +118,41 @@ void addMessages(Corpus& corpus) {
   add(7, std::string(reinterpret_cast<const char*>(&header), sizeof(header)));
   add(8, encode(storedFile()));
   add(9, encode(SandboxReport{}));
+}
+
+/// What a reader says: a row of messages, as lying_reader_fuzz.cpp reads them.
+std::string said(const std::vector<std::pair<protocol::Type, std::string>>& messages) {
+  std::string all;
+  for (const auto& [type, payload] : messages) {
+    all += little(static_cast<std::uint64_t>(type), 1) + little(payload.size(), 2) + payload;
+  }
+  return all;
+}
+
+void addConversations(Corpus& corpus) {
+  using namespace protocol;
+  StoredFile file;
+  file.arrays = {{"a", {4, 4}, "float32", 4, {}, {}}};
+  const Description mapped{
+      {"float32", 4, false, StoredType::Float32}, FileExtent{"", 64, 64}, {1, 1}};
+  const Description chunked{{"float32", 4, false, StoredType::Float32}, {}, {2, ~std::size_t{0}}};
+  const std::string contents = encode(file);
+  for (const Description& description : {mapped, chunked}) {
+    corpus.add("lying_reader", said({{Type::Progress, encode(Progress{1, 2})},
+                                     {Type::Names, encodeNames({"a"})[0]},
+                                     {Type::ContentsPart, contents},
+                                     {Type::Opened, {}},
+                                     {Type::Description, encode(description)},
+                                     {Type::Progress, encode(Progress{64, 64})},
+                                     {Type::Done, {}}}));
+  }
+  corpus.add("lying_reader", said({{Type::ContentsPart, encode(storedFile())},
+                                   {Type::Opened, {}},
+                                   {Type::Failed, encode(Error{ErrorCode::NotFound, "none"})}}));
+  corpus.add("lying_reader", said({{Type::FileWanted, encode(FileWanted{"beside"})},
+                                   {Type::ContentsPart, contents.substr(0, 20)},
+                                   {Type::ContentsPart, contents.substr(20)}}));
+  corpus.add("lying_reader", "\xffQSR1" + said({{Type::Opened, {}}}));
 }
 
 }  // namespace
@@ -130,5 +168,6 @@ int main(int argc, char** argv) {
   addArchives(corpus);
   addChunks(corpus);
   addMessages(corpus);
+  addConversations(corpus);
   return corpus.failed() ? 1 : 0;
 }
