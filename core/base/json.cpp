@@ -42,10 +42,50 @@ Library toLibrary(const Json& value) {
   return nullptr;
 }
 
+/// Python's words for numbers that are not finite, and numbers of the same length that stand for
+/// them while the library parses, which knows no such words. They have the only capital E.
+struct NotFinite {
+  std::string_view word;
+  std::string_view stand;
+  double value;
+};
+constexpr NotFinite kNotFinite[] = {
+    {"NaN", "0E0", std::numeric_limits<double>::quiet_NaN()},
+    {"-Infinity", "-1E000000", -std::numeric_limits<double>::infinity()},
+    {"Infinity", "1E000000", std::numeric_limits<double>::infinity()},
+};
+
+/// The text with these words replaced where they are no part of a string, and other exponents
+/// written with a small e; nothing where there are no such words.
+std::optional<std::string> withNotFinite(std::string_view text) {
+  if (text.find("NaN") == std::string_view::npos && text.find("Infinity") == std::string_view::npos)
+    return std::nullopt;
+  std::string result(text);
+  bool inString = false;
+  for (std::size_t at = 0; at < result.size(); ++at) {
+    const char c = result[at];
+    if (c == '"') inString = !inString;
+    if (inString) {
+      if (c == '\\') ++at;  // what is escaped ends no string
+      continue;
+    }
+    if (c == 'E') result[at] = 'e';
+    for (const NotFinite& row : kNotFinite) {
+      if (text.substr(at, row.word.size()) != row.word) continue;
+      result.replace(at, row.word.size(), row.stand);
+      at += row.word.size() - 1;
+      break;
+    }
+  }
+  return result;
+}
+
 /// Builds a Json from the parser's events, so that depth and duplicate keys are checked on the way.
 class Builder : public nlohmann::json_sax<Library> {
  public:
-  explicit Builder(const std::function<void(std::uint64_t)>& onKeys) : onKeys_(onKeys) {}
+  /// `marked`: the text has been through withNotFinite().
+  Builder(const std::function<void(std::uint64_t)>& onKeys, bool marked)
+      : onKeys_(onKeys), marked_(marked) {}
 
   bool null() override { return add(nullptr); }
   bool boolean(bool value) override { return add(value); }
@@ -56,7 +96,13 @@ class Builder : public nlohmann::json_sax<Library> {
     }
     return add(static_cast<std::int64_t>(value));
   }
-  bool number_float(double value, const std::string&) override { return add(value); }
+  bool number_float(double value, const std::string& written) override {
+    if (!marked_ || written.find('E') == std::string::npos) return add(value);
+    for (const NotFinite& row : kNotFinite) {
+      if (written == row.stand) return add(row.value);
+    }
+    return fail("a number that is none: " + written);
+  }
   bool string(std::string& value) override { return add(std::move(value)); }
   bool binary(nlohmann::json::binary_t&) override { return fail("binary data"); }
   bool start_object(std::size_t) override { return open(Json::Object{}); }
@@ -118,6 +164,7 @@ class Builder : public nlohmann::json_sax<Library> {
   static constexpr std::uint64_t kKeysBetween = 1024;
 
   const std::function<void(std::uint64_t)>& onKeys_;
+  bool marked_;
   std::uint64_t keys_ = 0;
   std::vector<Level> stack_;
 };
@@ -173,7 +220,9 @@ std::string Json::text(int indent) const {
 
 Result<Json> parseJson(std::string_view text, const std::string& name,
                        const std::function<void(std::uint64_t)>& onKeys) {
-  Builder builder(onKeys);
+  const std::optional<std::string> marked = withNotFinite(text);
+  if (marked) text = *marked;
+  Builder builder(onKeys, marked.has_value());
   if (!Library::sax_parse(text.begin(), text.end(), &builder)) {
     return Error{ErrorCode::UnreadableFile, name + ": " + builder.problem};
   }

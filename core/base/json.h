@@ -80,9 +80,9 @@ class Json {
   std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> value_;
 };
 
-/// Reads one JSON value. `name` (a file, say) begins the message of an error. Nesting deeper than
-/// 200 levels and duplicate keys are errors. `onKeys`, if there is one, is told now and then how
-/// many keys have been read.
+/// Reads one JSON value. `name` (a file, say) begins the message of an error. NaN, Infinity and
+/// -Infinity are reals, as Python writes them. Nesting deeper than 200 levels and duplicate keys
+/// are errors. `onKeys`, if there is one, is told now and then how many keys have been read.
 Result<Json> parseJson(std::string_view text, const std::string& name,
                        const std::function<void(std::uint64_t keys)>& onKeys = {});
 
