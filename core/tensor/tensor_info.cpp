@@ -21,6 +21,28 @@ const char* nameOf(StoredType type) {
   return "";
 }
 
+const char* nameOf(AxisEvidence evidence) {
+  switch (evidence) {
+    case AxisEvidence::None:
+      return "";
+    case AxisEvidence::File:
+      return "file";
+    case AxisEvidence::Pair:
+      return "pair";
+    case AxisEvidence::Class:
+      return "class";
+    case AxisEvidence::Bias:
+      return "bias";
+    case AxisEvidence::Name:
+      return "name";
+    case AxisEvidence::Format:
+      return "format";
+    case AxisEvidence::User:
+      return "user";
+  }
+  return "";
+}
+
 const char* nameOf(Orientation orientation) {
   for (const NamedOrientation& row : kOrientations) {
     if (row.orientation == orientation) return row.name;
@@ -95,6 +117,8 @@ TensorInfo oriented(TensorInfo info, Orientation orientation) {
   }
   if (axes.order.front() != info.axes.order.front()) info.gates.clear();
   setAxes(info, std::move(axes));
+  info.evidence = AxisEvidence::User;
+  info.because = "the orientation that was asked for";
   return info;
 }
 

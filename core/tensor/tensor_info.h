@@ -65,6 +65,20 @@ struct AxisMap {
   static AxisMap columns(std::size_t rank);
 };
 
+/// What decided how an array is read as a matrix; names as in list --json.
+enum class AxisEvidence {
+  None,    ///< ""
+  File,    ///< "file": the file says it of this array
+  Pair,    ///< "pair": shapes of kernels beside each other
+  Class,   ///< "class": the class of its layer
+  Bias,    ///< "bias": the length of the bias beside it, or beside its like
+  Name,    ///< "name": its name, or its layer's
+  Format,  ///< "format": what files of this kind do by default
+  User,    ///< "user": an orientation that was asked for
+};
+
+const char* nameOf(AxisEvidence evidence);
+
 /// A description of one array in a file. Immutable once listed.
 struct TensorInfo {
   std::string name;                  ///< the path or key it is asked for by
@@ -75,9 +89,11 @@ struct TensorInfo {
   std::vector<std::size_t> chunk;  ///< the sides of a stored chunk; empty where it is in one piece
   std::string layer;               ///< the layer it belongs to, for people; may be empty
   AxisMap axes;                    ///< how Orientation::Auto reads it
-  bool transposed = false;         ///< whether `axes` is anything but AxisMap::rows
-  std::size_t rows = 0;            ///< output channels under `axes`
-  std::size_t cols = 0;            ///< input channels under `axes`
+  AxisEvidence evidence = AxisEvidence::None;  ///< what decided `axes`
+  std::string because;                         ///< the same as a sentence for people
+  bool transposed = false;                     ///< whether `axes` is anything but AxisMap::rows
+  std::size_t rows = 0;                        ///< output channels under `axes`
+  std::size_t cols = 0;                        ///< input channels under `axes`
   bool quantizable = false;
   std::string reason;  ///< why not, when it is not; else empty
   /// Whether it could be had if the user allowed this file what is refused by default.
