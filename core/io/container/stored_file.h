@@ -77,6 +77,7 @@ struct StoredFile {
   std::vector<std::string> order;                 ///< paths in the file's own order, if it has one
   std::map<std::string, GroupAttributes> groups;  ///< by path, the root as ""; those with any
   std::string modelConfig;                        ///< Keras: the root's model_config, JSON
+  std::string configProblem;  ///< why the configuration could not be read; else empty
   /// HDF5: "quantoscope" if the root says so, "keras" inside an archive, else empty; otherwise the
   /// format's name: "safetensors", "NumPy", ...
   std::string format;

@@ -141,6 +141,7 @@ class ShardedContainer : public Container {
     contents_.order.insert(contents_.order.end(), stored.order.begin(), stored.order.end());
     for (const auto& [path, group] : stored.groups) contents_.groups.emplace(path, group);
     if (contents_.modelConfig.empty()) contents_.modelConfig = stored.modelConfig;
+    if (contents_.configProblem.empty()) contents_.configProblem = stored.configProblem;
     if (contents_.format.empty()) contents_.format = stored.format;
     return ok();
   }

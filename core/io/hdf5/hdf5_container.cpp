@@ -193,7 +193,7 @@ namespace {
 /// What an archive tells about the HDF5 file in it.
 struct ArchiveFacts {
   std::string format;
-  std::string config;  ///< see StoredFile::modelConfig
+  Result<std::string> config = std::string();  ///< see StoredFile::modelConfig
   std::vector<StoredCheck> checks = {};
 };
 
@@ -208,7 +208,8 @@ Result<SharedContainer> containerOf(const std::string& path, std::optional<std::
                                                    delete closed;
                                                  });
     StoredFile contents = walkHdf5(*file, options);
-    if (contents.modelConfig.empty()) contents.modelConfig = archive.config;
+    if (!archive.config) contents.configProblem = archive.config.error().message;
+    if (contents.modelConfig.empty() && archive.config) contents.modelConfig = *archive.config;
     if (contents.format.empty()) contents.format = archive.format;
     contents.checks = archive.checks;
     return SharedContainer(std::make_shared<Hdf5Container>(path, file, base, options.allowOutside,
@@ -226,18 +227,23 @@ const ZipMember* memberNamed(const std::vector<ZipMember>& members, const std::s
   return found == members.end() ? nullptr : &*found;
 }
 
-/// The configuration; empty where there is none, or none that can be read: names are then missing,
-/// which is no reason not to show the weights. That it is damaged is noted among the checks.
+/// The configuration; empty where there is none. Where it cannot be read, names and axes are less
+/// certain, which is no reason to refuse the weights; that it is damaged is noted among the checks.
 void takeConfig(const SharedByteSource& archive, const std::vector<ZipMember>& members,
                 ArchiveFacts& facts) {
   const ZipMember* member = memberNamed(members, "config.json");
-  if (member == nullptr || member->bytes > kLongestConfig) return;
+  if (member == nullptr) return;
+  if (member->bytes > kLongestConfig) {
+    facts.config = Error{ErrorCode::UnreadableFile, "longer than a configuration may be"};
+    return;
+  }
   const auto bytes = openZipMember(archive, *member);
   auto text = bytes ? readText(**bytes, 0, static_cast<std::size_t>(member->bytes)) : bytes.error();
   if (text && crc32Of(std::as_bytes(std::span(*text))) == member->crc32) {
     facts.config = *std::move(text);
     return;
   }
+  facts.config = text ? Error{ErrorCode::UnreadableFile, "its CRC-32 is another"} : text.error();
   facts.checks.push_back(checkOf(*member));
   facts.checks.back().isDamaged = true;
 }

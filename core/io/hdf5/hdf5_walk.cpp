@@ -146,7 +146,7 @@ class Walk {
       const auto rowAxes = numbersOf(group, "row_axes");
       if (rowAxes.size() == 1) found.rowAxes = rowAxes.front();
       if (path.empty()) {
-        result_.modelConfig = textOf(group, "model_config");
+        noteConfig(group);
         if (textOf(group, "format") == "quantoscope") result_.format = "quantoscope";
       }
     } catch (const Hdf5Failure&) {
@@ -155,6 +155,17 @@ class Walk {
     if (found.layerNames || found.weightNames || !found.kerasVersion.empty() ||
         !found.name.empty() || !found.orientation.empty() || !found.sourceName.empty()) {
       result_.groups.emplace(path, std::move(found));
+    }
+  }
+
+  /// Without it names decide what it would tell, so that it is missing must be said.
+  void noteConfig(const H5::Group& root) {
+    try {
+      result_.modelConfig = textOf(root, "model_config");
+    } catch (const Hdf5Failure& failure) {
+      result_.configProblem = std::string("model_config: ") + failure.what();
+    } catch (const H5::Exception& exception) {
+      result_.configProblem = "model_config: " + exception.getDetailMsg();
     }
   }
 

@@ -399,6 +399,7 @@ std::string encode(const StoredFile& contents) {
   writer.number<std::uint64_t>(contents.order.size());
   for (const std::string& path : contents.order) writer.text(path);
   writer.text(contents.modelConfig);
+  writer.text(contents.configProblem);
   writer.text(contents.format);
   writer.number<std::uint64_t>(contents.parts.size());
   for (const StoredPart& part : contents.parts) put(writer, part);
@@ -422,6 +423,7 @@ std::optional<StoredFile> decodeContents(std::string_view payload) {
   contents.order.resize(reader.count(kMostParts, sizeof(std::uint64_t)));
   for (std::string& path : contents.order) path = reader.text(kMostContents);
   contents.modelConfig = reader.text(kMostContents);
+  contents.configProblem = reader.text(kMostContents);
   contents.format = reader.text(kMostContents);
   contents.parts.resize(reader.count(kMostParts, sizeof(std::uint64_t)));
   for (StoredPart& part : contents.parts) part = readPart(reader);

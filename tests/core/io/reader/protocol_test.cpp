@@ -31,6 +31,7 @@ StoredFile someContents() {
   file.modelConfig = "{}";
   file.parts = {{"a.safetensors", {}}, {"b.safetensors", FileIdentity{1, 2, 3, -4, 5}}};
   file.checks = {{"w.npy", 6, 7, 8, 1, false}, {"v.npy", 0, 0, 0, 0, true}};
+  file.configProblem = "unreadable";
   return file;
 }
 
