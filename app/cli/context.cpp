@@ -70,6 +70,7 @@ Result<SharedSource> Context::open(const std::string& file) const {
   options.control.cancel = cancel_;
   auto source = openTensorSource(file, options);
   if (!source) return source;
+  for (const std::string& line : (*source)->notes()) note(file + ": " + line);
   for (const std::string& output : outputs_) {
     for (const std::string& input : (*source)->files()) {
       if (auto status = checkIsNoInput(output, input); !status) return status.error();

@@ -196,6 +196,8 @@ Json toJson(const TensorInfo& info) {
        {"orientation", nameOf(info.transposed ? Orientation::Columns : Orientation::Rows)},
        {"row_axes", Json::arrayOf(axesJson(info, true))},
        {"column_axes", Json::arrayOf(axesJson(info, false))},
+       {"axes_evidence", nameOf(info.evidence)},
+       {"axes_because", info.because},
        {"gates", Json::arrayOf(info.gates)},
        {"quantizable", info.quantizable},
        {"reason", info.reason},
@@ -341,6 +343,7 @@ std::string text(const AnalysisResult& result) {
                              " input channels" + (info.transposed ? " (transposed)" : ""))
       << line("stored axes", "rows from " + axesText(axesJson(info, true)) + ", columns from " +
                                  axesText(axesJson(info, false)))
+      << line("axes decided by", info.because)
       << (info.gates.empty()
               ? std::string()
               : line("gates", join(info.gates, ", ") + ", " +

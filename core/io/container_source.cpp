@@ -94,6 +94,7 @@ class ContainerSource : public TensorSource {
     for (const StoredArray& array : container_->contents().arrays) listed_[array.path] = &array;
     format_ = std::move(layout.format);
     tensors_ = std::move(layout.tensors);
+    notes_ = std::move(layout.notes);
   }
 
   const std::string& path() const override { return path_; }
@@ -106,6 +107,7 @@ class ContainerSource : public TensorSource {
   std::uint64_t bytesToVerify() const override { return files_.bytesToVerify(); }
   Status verify(const TaskControl& control) const override { return files_.verify(control); }
   const std::string& format() const override { return format_; }
+  std::vector<std::string> notes() const override { return notes_; }
   const std::vector<TensorInfo>& tensors() const override { return tensors_; }
 
   Result<WeightTensor> load(const TensorInfo& info, Orientation orientation,
@@ -383,6 +385,7 @@ class ContainerSource : public TensorSource {
   SourceFiles files_;
   std::string format_;
   std::vector<TensorInfo> tensors_;
+  std::vector<std::string> notes_;
   std::unordered_map<std::string, const StoredArray*> listed_;
   mutable std::map<std::string, FileIdentity> outside_;
 };

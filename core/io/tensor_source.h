@@ -57,6 +57,9 @@ class TensorSource {
   /// What the file turned out to be, for people: "Keras 2 HDF5", "PyTorch HDF5", ...
   virtual const std::string& format() const = 0;
 
+  /// What could not be read beside the weights, for people, a line each: a configuration, say.
+  virtual std::vector<std::string> notes() const { return {}; }
+
   /// Every array in the file in the order of the model where the file tells it, else in natural
   /// order; those that cannot be quantized carry the reason.
   virtual const std::vector<TensorInfo>& tensors() const = 0;

@@ -24,6 +24,7 @@ TensorDetails::TensorDetails(QWidget* parent) : QWidget(parent), form_(new QForm
   type_ = addRow(tr("Type"));
   shape_ = addRow(tr("Shape"));
   axes_ = addRow(tr("Axes"));
+  evidence_ = addRow(tr("Decided by"));
   matrix_ = addRow(tr("Matrix"));
   gates_ = addRow(tr("Gates"));
   storage_ = addRow(tr("Stored"));
@@ -47,7 +48,7 @@ TensorDetails::TensorDetails(QWidget* parent) : QWidget(parent), form_(new QForm
   for (const NamedOrientation& row : kOrientations) {
     orientation_->addItem(tr(row.meaning), static_cast<int>(row.orientation));
   }
-  form_->insertRow(5, tr("Read"), orientation_);
+  form_->insertRow(6, tr("Read"), orientation_);
   form_->labelForField(orientation_)->setEnabled(false);
   connect(orientation_, &QComboBox::activated, this, [this] {
     Q_EMIT orientationChosen(static_cast<Orientation>(orientation_->currentData().toInt()));
@@ -88,8 +89,8 @@ void TensorDetails::setIntegrity(Integrity integrity) {
 void TensorDetails::show(const TensorInfo* info) {
   const auto set = [this](QLabel* label, const QString& text) { setRow(label, text); };
   if (info == nullptr) {
-    for (QLabel* label : {name_, layer_, type_, shape_, axes_, matrix_, gates_, storage_, size_,
-                          checksums_, problem_}) {
+    for (QLabel* label : {name_, layer_, type_, shape_, axes_, evidence_, matrix_, gates_, storage_,
+                          size_, checksums_, problem_}) {
       set(label, {});
     }
     return;
@@ -104,6 +105,7 @@ void TensorDetails::show(const TensorInfo* info) {
   set(type_, info->dtype.empty() ? tr("unknown") : QString::fromStdString(info->dtype));
   set(shape_, shapeText(info->shape));
   set(axes_, info->quantizable ? axesText(*info) : QString());
+  set(evidence_, info->quantizable ? QString::fromStdString(info->because) : QString());
   set(matrix_, info->quantizable
                    ? tr("%1 output × %2 input channels%3")
                          .arg(info->rows)
@@ -136,8 +138,8 @@ void TensorDetails::show(const TensorInfo* info) {
 
 QString TensorDetails::text() const {
   QStringList lines;
-  for (QLabel* label : {name_, layer_, type_, shape_, axes_, matrix_, gates_, storage_, size_,
-                        checksums_, problem_}) {
+  for (QLabel* label : {name_, layer_, type_, shape_, axes_, evidence_, matrix_, gates_, storage_,
+                        size_, checksums_, problem_}) {
     if (label->text().isEmpty()) continue;
     QString value = label->text();
     value.remove(QChar(0x200b));

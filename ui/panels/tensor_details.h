@@ -49,6 +49,7 @@ class TensorDetails : public QWidget {
   QLabel* type_;
   QLabel* shape_;
   QLabel* axes_;
+  QLabel* evidence_;
   QLabel* matrix_;
   QLabel* gates_;
   QLabel* storage_;

@@ -1,5 +1,6 @@
 #include "core/io/model/keras_paths.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/base/json.h"
@@ -25,6 +26,22 @@ std::string textAt(const Json& node, const char* key) {
 /// What the paths of all layers may take: a configuration repeats long names for little.
 constexpr std::size_t kMostPathBytes = std::size_t{64} << 20;
 
+void addInner(const Json& layer, const std::string& path, std::size_t& room,
+              std::map<std::string, KerasPlace>& places);
+
+/// Adds the layer at `path` and those in it; false when the paths have taken all of `room`.
+bool addPlace(const Json& layer, const std::string& path, std::size_t& room,
+              std::map<std::string, KerasPlace>& places) {
+  if (path.size() > room) return false;
+  room -= path.size();
+  std::string name = textAt(layer, "name");
+  const Json* own = layer.find("config");
+  if (name.empty() && own) name = textAt(*own, "name");
+  places.emplace(path, KerasPlace{places.size(), std::move(name), kerasClassOf(layer)});
+  addInner(layer, path + "/", room, places);
+  return true;
+}
+
 /// Adds the layers of the model whose configuration is `node` and whose group is `prefix`, until
 /// their paths have taken `room`.
 void addLayers(const Json& node, const std::string& prefix, std::size_t& room,
@@ -34,20 +51,32 @@ void addLayers(const Json& node, const std::string& prefix, std::size_t& room,
   if (!list || !list->asArray()) return;
   std::map<std::string, int> used;
   for (const Json& layer : *list->asArray()) {
-    std::string group = snakeCase(textAt(layer, "class_name"));
+    std::string group = textAt(layer, "class_name");
+    group = snakeCase(group.substr(group.rfind('>') + 1));
     if (group.empty()) continue;
     const int earlier = used[group]++;
     if (earlier > 0) group += '_' + std::to_string(earlier);
-    const std::size_t length = prefix.size() + group.size() + 8;
-    if (length > room) return;
-    room -= length;
-    const std::string path = prefix + "layers/" + group;
-    std::string name = textAt(layer, "name");
-    const Json* own = layer.find("config");
-    if (name.empty() && own) name = textAt(*own, "name");
-    places.emplace(path, KerasPlace{places.size(), std::move(name)});
-    addLayers(layer, path + "/", room, places);
+    if (prefix.size() + group.size() + 8 > room) return;
+    if (!addPlace(layer, prefix + "layers/" + group, room, places)) return;
   }
+}
+
+/// What is inside a layer: the layers of a model, what a wrapper wraps, a recurrent layer's cell.
+void addInner(const Json& layer, const std::string& path, std::size_t& room,
+              std::map<std::string, KerasPlace>& places) {
+  addLayers(layer, path, room, places);
+  const Json* config = layer.find("config");
+  if (!config) return;
+  const bool bothWays = textAt(layer, "class_name") == "Bidirectional";
+  const auto add = [&](const char* key, const char* attribute) {
+    const Json* inner = config->find(key);
+    if (!inner || textAt(*inner, "class_name").empty()) return;
+    if (!places.contains(path + attribute)) addPlace(*inner, path + attribute, room, places);
+  };
+  add("backward_layer", "backward_layer");
+  add("layer", bothWays ? "forward_layer" : "layer");
+  if (bothWays) add("layer", "backward_layer");
+  add("cell", "cell");
 }
 
 }  // namespace
@@ -71,12 +100,21 @@ std::string snakeCase(const std::string& className) {
   return result;
 }
 
-std::map<std::string, KerasPlace> kerasPlaces(const std::string& config) {
+std::string placePath(std::string_view path) {
+  constexpr std::string_view kEarlier = "_layer_checkpoint_dependencies";
+  std::string result(path);
+  std::replace(result.begin(), result.end(), '\\', '/');
+  for (std::size_t at = result.find(kEarlier); at != std::string::npos;
+       at = result.find(kEarlier, at)) {
+    result.replace(at, kEarlier.size(), "layers");
+  }
+  return result;
+}
+
+std::map<std::string, KerasPlace> kerasPlaces(const Json& config) {
   std::map<std::string, KerasPlace> places;
-  if (config.empty()) return places;
-  const Result<Json> json = parseJson(config, "config.json");
   std::size_t room = kMostPathBytes;
-  if (json) addLayers(*json, "", room, places);
+  addLayers(config, "", room, places);
   return places;
 }
 

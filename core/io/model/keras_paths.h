@@ -4,6 +4,9 @@
 #include <cstddef>
 #include <map>
 #include <string>
+#include <string_view>
+
+#include "core/io/model/keras_config.h"
 
 namespace quantoscope {
 
@@ -11,13 +14,19 @@ namespace quantoscope {
 struct KerasPlace {
   std::size_t position = 0;  ///< among all layers, those of nested models included
   std::string name;
+  KerasClass what;
 };
 
 /// The layers of a config.json by the path of their group in model.weights.h5. Keras 3 calls the
 /// group by the class, not by the name: `layers/conv2d_transpose_1` is the second Conv2DTranspose;
-/// layers of a model inside are below its group. Empty for a text that is no configuration with
-/// layers (a subclassed model has none).
-std::map<std::string, KerasPlace> kerasPlaces(const std::string& config);
+/// layers of a model inside are below its group, and what a wrapper wraps is at the name of its
+/// attribute: `layers/time_distributed/layer`, `layers/bidirectional/forward_layer`. Empty for what
+/// is no configuration with layers (a subclassed model has none).
+std::map<std::string, KerasPlace> kerasPlaces(const Json& config);
+
+/// A path as kerasPlaces() has it: Windows wrote backslashes, and Keras 2.13
+/// `_layer_checkpoint_dependencies` for `layers`.
+std::string placePath(std::string_view path);
 
 /// "Conv2DTranspose" as Keras writes it in paths: "conv2d_transpose".
 std::string snakeCase(const std::string& className);

@@ -9,10 +9,11 @@
 
 #include "core/base/checked.h"
 #include "core/base/text.h"
-#include "core/io/model/keras_axes.h"
-#include "core/io/model/keras_paths.h"
+#include "core/io/model/array_index.h"
+#include "core/io/model/axis_evidence.h"
+#include "core/io/model/layer_classes.h"
 #include "core/io/model/model_order.h"
-#include "core/io/model/pytorch_axes.h"
+#include "core/io/model/non_weights.h"
 #include "core/io/model/recurrent_gates.h"
 
 namespace quantoscope {
@@ -33,27 +34,20 @@ constexpr std::uint64_t kExpertsEver = std::uint64_t{1} << 20;
 constexpr std::size_t kLongestName = 4096;
 constexpr std::size_t kMostNameParts = 64;
 
-/// A configuration beyond this is not read: as values in memory it takes many times its bytes.
-constexpr std::size_t kLongestConfig = std::size_t{32} << 20;
-constexpr std::ptrdiff_t kMostConfigValues = std::ptrdiff_t{2} << 20;
-
 enum class Writer { Native, KerasLayers, KerasVars, PyTorch, Unknown };
 
+/// Archives of Windows separate by backslashes.
 std::string_view parentOf(std::string_view path) {
-  const std::size_t slash = path.rfind('/');
+  const std::size_t slash = path.find_last_of("/\\");
   return slash == std::string_view::npos ? std::string_view{} : path.substr(0, slash);
 }
 
 std::string_view lastOf(std::string_view path) {
-  return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+  return path.substr(path.find_last_of("/\\") + 1);  // npos + 1 is 0
 }
 
 std::string joined(std::string_view parent, std::string_view child) {
   return parent.empty() ? std::string(child) : std::string(parent) + "/" + std::string(child);
-}
-
-bool isDigits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 /// A path's components; flat state dicts separate them by dots, some writers by '+'.
@@ -77,12 +71,6 @@ bool isUsualName(std::string_view path) {
   return path.size() <= kLongestName && std::count_if(path.begin(), path.end(), [](char c) {
                                           return c == '/' || c == '.' || c == '+';
                                         }) < static_cast<std::ptrdiff_t>(kMostNameParts);
-}
-
-/// Whether a configuration is one that a framework writes, by its size and number of values.
-bool isUsualConfig(std::string_view config) {
-  return config.size() <= kLongestConfig &&
-         std::count(config.begin(), config.end(), ',') < kMostConfigValues;
 }
 
 bool isOptimizerState(std::string_view path) {
@@ -123,21 +111,24 @@ std::optional<std::uint64_t> byteCount(const StoredArray& array) {
 class Recognizer {
  public:
   explicit Recognizer(const StoredFile& file)
-      : file_(file), writer_(writer()), conv1D_(hasConv1D(file)), gates_(file) {
-    configured_ = isUsualConfig(file.modelConfig);
-    if (configured_) layers_ = kerasLayers(file.modelConfig);
-    if (configured_ && writer_ == Writer::KerasVars) places_ = kerasPlaces(file.modelConfig);
-    for (const auto& [path, group] : file.groups) {
-      if (kerasVersion_.empty()) kerasVersion_ = group.kerasVersion;
-    }
-  }
+      : file_(file),
+        writer_(writer()),
+        kerasVersion_(versionOf(file)),
+        index_(file),
+        classes_(file, writer_ == Writer::KerasVars),
+        axes_(index_, classes_, family(), !kerasVersion_.empty()),
+        gates_(file) {}
 
   Result<ModelLayout> layout(const CancelToken& cancel) {
-    ModelLayout result{format(), {}};
-    if (!configured_) result.format += ", with a configuration too large to be read";
+    ModelLayout result{format(), {}, {}};
+    if (!classes_.problem().empty()) {
+      result.notes.push_back(
+          "its configuration cannot be read, so names and shapes tell the axes: " +
+          classes_.problem());
+    }
     mayExpand_ = expertBudget();
     std::size_t looked = 0;
-    for (const StoredArray* array : inModelOrder(file_, places_)) {
+    for (const StoredArray* array : inModelOrder(file_, classes_.places())) {
       if (looked++ % 1024 == 0 && cancel.cancelled()) {
         return Error{ErrorCode::Cancelled, "cancelled"};
       }
@@ -147,6 +138,18 @@ class Recognizer {
   }
 
  private:
+  static std::string versionOf(const StoredFile& file) {
+    for (const auto& [path, group] : file.groups) {
+      if (!group.kerasVersion.empty()) return group.kerasVersion;
+    }
+    return {};
+  }
+
+  AxisFamily family() const {
+    if (isKeras()) return AxisFamily::Keras;
+    return writer_ == Writer::PyTorch ? AxisFamily::PyTorch : AxisFamily::Unknown;
+  }
+
   Writer writer() const {
     if (file_.format == "quantoscope") return Writer::Native;
     if (file_.format == "safetensors") return Writer::PyTorch;
@@ -212,19 +215,25 @@ class Recognizer {
     info.quantizable = info.reason.empty();
     info.refused = array.refused && info.reason == array.obstacle;
     info.incomplete = array.incomplete && info.reason == array.obstacle;
+    AxisReading reading = readingOf(array);
+    const bool stack = reading.stack && array.shape[0] <= kMostExperts;
     if (bytes) {
       info.bytes = *bytes;
-      setAxes(info, axesOf(array));
-      if (info.quantizable) info.gates = gates_.of(array.path);
+      setAxes(info, std::move(reading.axes));
+      if (info.quantizable) {
+        info.gates = gates_.of(array.path);
+        info.evidence = reading.evidence;
+        info.because = std::move(reading.because);
+      }
     }
     if (writer_ == Writer::Native) info.sourceName = sourceNameOf(array.path);
     info.perhapsBFloat16 = isWord(array.dtype) && array.shape.size() >= 2 &&
                            array.obstacle.empty() && !isOptimizerState(array.path);
-    if (!info.quantizable || !isExpertStack(array)) {
+    if (!info.quantizable || !stack) {
       tensors.push_back(std::move(info));
     } else if (array.shape[0] <= mayExpand_) {
       mayExpand_ -= array.shape[0];
-      appendExperts(info, array, tensors);
+      appendExperts(info, tensors);
     } else {
       info.quantizable = false;
       info.gates.clear();
@@ -247,8 +256,8 @@ class Recognizer {
     if (array.shape.empty()) return "a scalar: only matrices and larger are quantized";
     if (array.shape.size() == 1) return "a vector: only matrices and larger are quantized";
     if (byteCount(array) == 0) return "empty: one of its sides is 0";
-    if (isKeras() && isKerasBias(variableOf(array))) return "a bias, not a matrix of weights";
-    return {};
+    if (writer_ == Writer::Native) return {};
+    return reasonNoWeight(array, index_, classes_, isKeras());
   }
 
   static std::string dtypeReason(const std::string& dtype) {
@@ -261,31 +270,31 @@ class Recognizer {
 
   bool isKeras() const { return writer_ == Writer::KerasLayers || writer_ == Writer::KerasVars; }
 
-  AxisMap axesOf(const StoredArray& array) const {
+  AxisReading readingOf(const StoredArray& array) const {
     const std::size_t rank = array.shape.size();
-    if (rank < 2) return AxisMap::rows(rank);
-    if (isKeras()) return kerasAxes(variableOf(array));
-    if (writer_ == Writer::Native) return nativeAxes(array);
-    if (isKernelName(lastComponent(array.path))) return kerasAxes(variableOf(array));
-    return pyTorchAxes(components(array.path), {array.shape.begin(), array.shape.end()}, conv1D_);
+    if (rank < 2) return {AxisMap::rows(rank), AxisEvidence::None, {}, false};
+    return writer_ == Writer::Native ? nativeReading(array) : axes_.of(array);
   }
 
   /// A native file keeps the source's axis order below the source's name, and how it was read.
-  AxisMap nativeAxes(const StoredArray& array) const {
+  AxisReading nativeReading(const StoredArray& array) const {
+    const std::size_t rank = array.shape.size();
     const std::string_view tensor = parentOf(array.path);
     const auto group = file_.groups.find(std::string(tensor));
-    if (group != file_.groups.end()) {
-      if (const auto told = axesTold(group->second, array.shape.size())) return *told;
+    const bool told = group != file_.groups.end();
+    if (told) {
+      if (const auto axes = axesTold(group->second, rank)) {
+        return {*axes, AxisEvidence::File, "as it was read when it was quantized", false};
+      }
+      if (group->second.orientation == "rows") {
+        return {AxisMap::rows(rank), AxisEvidence::File, "attribute orientation", false};
+      }
     }
-    const std::string orientation = group == file_.groups.end() ? "" : group->second.orientation;
-    StoredArray source = array;
-    source.path = std::string(tensor);
-    const KerasVariable variable = variableOf(source);
-    if (orientation == "rows") return AxisMap::rows(array.shape.size());
-    if (orientation.empty() && !isKernelName(variable.name)) {
-      return AxisMap::rows(array.shape.size());
-    }
-    return kerasAxes(variable);
+    const bool turned = told && !group->second.orientation.empty();
+    const bool kernel = isKernelName(nameOfArray(tensor).variable);
+    return {turned || kernel ? AxisMap::columns(rank) : AxisMap::rows(rank),
+            turned ? AxisEvidence::File : AxisEvidence::Name,
+            turned ? "attribute orientation" : "name of the source", false};
   }
 
   /// What the attributes say, where they fit an array of so many axes.
@@ -304,65 +313,6 @@ class Recognizer {
     if (lastOf(path) != "dequantized") return {};
     const auto group = file_.groups.find(std::string(parentOf(path)));
     return group == file_.groups.end() ? std::string{} : group->second.sourceName;
-  }
-
-  static std::string lastComponent(std::string_view path) {
-    return withoutOutputNumber(components(path).back());
-  }
-
-  KerasVariable variableOf(const StoredArray& array) const {
-    KerasVariable variable;
-    variable.shape.assign(array.shape.begin(), array.shape.end());
-    variable.hasVersion = !kerasVersion_.empty();
-    if (isNumberedVariable(array.path)) {
-      describeNumbered(array.path, variable);
-    } else {
-      describeNamed(array.path, variable);
-    }
-    return variable;
-  }
-
-  /// `layers/lstm/cell/vars/0`: directories are class names directly below `layers`, attribute
-  /// names deeper down; there the `name` attribute says more.
-  void describeNumbered(std::string_view path, KerasVariable& variable) const {
-    const std::string_view vars = parentOf(path);
-    const std::string_view holder = parentOf(vars);
-    variable.name = std::string(lastOf(path));
-    variable.part = std::string(lastOf(holder));
-    variable.layer = variable.part;
-    if (!isLayerContainer(lastOf(parentOf(holder)))) variable.layer += ' ' + nameOfVars(vars);
-  }
-
-  /// `dense/dense/kernel:0`: the innermost name that model_config knows tells the class, else the
-  /// names hint at it.
-  void describeNamed(std::string_view path, KerasVariable& variable) const {
-    variable.name = withoutOutputNumber(lastOf(path));
-    std::string_view holder = parentOf(path);
-    if (holder.empty()) {  // a flat dotted name
-      const std::vector<std::string> parts = components(path);
-      variable.name = withoutOutputNumber(parts.back());
-      if (parts.size() > 1) variable.part = parts[parts.size() - 2];
-      variable.layer = variable.part;
-      return;
-    }
-    variable.part = std::string(lastOf(holder));
-    variable.layer = std::string(holder);
-    for (; !holder.empty(); holder = parentOf(holder)) {
-      const auto known = layers_.find(std::string(lastOf(holder)));
-      if (known == layers_.end()) continue;
-      variable.layer = known->second.className;
-      variable.dimOrdering = known->second.dimOrdering;
-      return;
-    }
-  }
-
-  static bool isLayerContainer(std::string_view component) {
-    return component == "layers" || component == "_layer_checkpoint_dependencies";
-  }
-
-  std::string nameOfVars(std::string_view varsPath) const {
-    const auto group = file_.groups.find(std::string(varsPath));
-    return group == file_.groups.end() ? std::string{} : group->second.name;
   }
 
   std::string layerOf(std::string_view path) const {
@@ -385,63 +335,63 @@ class Recognizer {
     return std::string(parentOf(path));
   }
 
-  /// The component below the group that has the layer_names.
+  /// The name in layer_names that the path goes through; it may have slashes, a leading one too.
   std::string kerasLayerOf(std::string_view path) const {
-    for (std::string_view layer = parentOf(path); !layer.empty(); layer = parentOf(layer)) {
-      const auto group = file_.groups.find(std::string(parentOf(layer)));
+    for (std::string_view root = parentOf(path);; root = parentOf(root)) {
+      const auto group = file_.groups.find(std::string(root));
       if (group != file_.groups.end() && group->second.layerNames) {
-        return std::string(lastOf(layer));
+        return layerBelow(path.substr(root.empty() ? 0 : root.size() + 1), root);
       }
+      if (root.empty()) break;
     }
     return std::string(parentOf(path));
+  }
+
+  /// The longest name of a layer that `path`, below the group `root`, begins with.
+  std::string layerBelow(std::string_view path, std::string_view root) const {
+    for (std::string_view layer = parentOf(path); !layer.empty(); layer = parentOf(layer)) {
+      const auto group = file_.groups.find(joined(root, layer));
+      if (group != file_.groups.end() && group->second.weightNames) return std::string(layer);
+    }
+    return std::string(path.substr(0, path.find('/')));
   }
 
   /// The name of the layer itself rather than of a part of it: every LSTM has an "lstm_cell".
   std::string layerOfVars(std::string_view vars) const {
     std::string innermostName;
-    std::string_view holder = parentOf(vars);
+    const std::string_view holder = parentOf(vars);
     for (std::string_view part = holder; !part.empty(); part = parentOf(part)) {
-      const std::string name = nameOfVars(joined(part, "vars"));
+      const std::string name = classes_.nameOf(part);
       if (isLayerContainer(lastOf(parentOf(part)))) {
-        if (!name.empty()) return name;
-        const auto place = places_.find(std::string(part));
-        const bool told = place != places_.end() && !place->second.name.empty();
-        return told ? place->second.name : std::string(lastOf(part));
+        return name.empty() ? std::string(lastOf(part)) : name;
       }
       if (innermostName.empty()) innermostName = name;
     }
     return innermostName.empty() ? std::string(holder) : innermostName;
   }
 
-  static bool isExpertStack(const StoredArray& array) {
-    if (array.shape.size() != 3 || array.shape[0] > kMostExperts) return false;
-    const std::vector<std::string> parts = components(array.path);
-    return std::any_of(parts.begin(), parts.end(), [](const std::string& part) {
-      return part == "experts" || part.ends_with("_experts");
-    });
-  }
-
-  static void appendExperts(const TensorInfo& stack, const StoredArray& array,
-                            std::vector<TensorInfo>& tensors) {
-    const bool columns = isKernelName(lastComponent(array.path));
+  static void appendExperts(const TensorInfo& stack, std::vector<TensorInfo>& tensors) {
+    AxisMap axes;
+    const int inputs = stack.axes.order.back();
+    axes.order = {3 - inputs, inputs};  // the other of the axes 1 and 2
     for (std::size_t expert = 0; expert < stack.shape[0]; ++expert) {
       TensorInfo info = stack;
       info.name += '[' + std::to_string(expert) + "]";
       info.bytes = stack.bytes / stack.shape[0];
-      setAxes(info, {columns ? std::vector<int>{2, 1} : std::vector<int>{1, 2}, 1, expert});
+      axes.slice = expert;
+      setAxes(info, axes);
       tensors.push_back(std::move(info));
     }
   }
 
   const StoredFile& file_;
   Writer writer_;
-  bool conv1D_;
-  bool configured_ = true;  ///< whether the configuration, if there is one, was read
   std::uint64_t mayExpand_ = 0;
-  RecurrentGates gates_;
   std::string kerasVersion_;
-  std::map<std::string, KerasLayer> layers_;
-  std::map<std::string, KerasPlace> places_;
+  ArrayIndex index_;
+  LayerClasses classes_;
+  AxisReader axes_;
+  RecurrentGates gates_;
 };
 
 }  // namespace

@@ -15,6 +15,8 @@ namespace quantoscope {
 struct ModelLayout {
   std::string format;  ///< for people: see recognizeLayout()
   std::vector<TensorInfo> tensors;
+  std::vector<std::string>
+      notes;  ///< for people: what could not be read of the model's description
 };
 
 /// Recognises who wrote an HDF5 file and describes every array of it as a tensor. Pure: no file is
@@ -32,16 +34,16 @@ struct ModelLayout {
 /// | HDF5                       | anything else                                             |
 ///
 /// Order: Keras files as layer_names and weight_names say, then what they do not mention; else
-/// natural order of the names. A stack of experts, of rank 3 below a component `experts` or
-/// `..._experts`, becomes one tensor an expert, `name[3]`.
+/// natural order of the names. A stack of experts, of rank 3 and called so or beside a router of as
+/// many, becomes one tensor an expert, `name[3]`. How axes are read is told by AxisReader.
 ///
-/// Quantizable are readable float arrays of two axes or more that are neither biases nor optimizer
-/// state; everything else carries a reason.
+/// Quantizable are readable float arrays of two axes or more that are weights (reasonNoWeight) and
+/// no optimizer state; everything else carries a reason.
 ///
 /// Takes time and memory in proportion to the file: of stacks, no more matrices are listed one by
 /// one than its bytes allow (stacks beyond that are listed whole, with the reason), names longer
 /// than any framework writes are not taken apart, and a configuration of more than some millions of
-/// values is not read, which the format tells.
+/// values is not read, which a note tells.
 ModelLayout recognizeLayout(const StoredFile& file);
 /// The same; the error is Cancelled.
 Result<ModelLayout> recognizeLayout(const StoredFile& file, const CancelToken& cancel);

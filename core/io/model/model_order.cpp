@@ -16,7 +16,11 @@ constexpr std::size_t kNowhere = std::numeric_limits<std::size_t>::max();
 
 using Positions = std::map<std::string, std::size_t, std::less<>>;
 
+/// HDF5 takes a name with a leading slash for a path from the root, and so do Keras' files.
 std::string joined(const std::string& parent, const std::string& child) {
+  if (child.starts_with('/')) {
+    return child.substr(std::min(child.find_first_not_of('/'), child.size()));
+  }
   return parent.empty() ? child : parent + "/" + child;
 }
 
@@ -47,10 +51,10 @@ Positions positionsByOrder(const StoredFile& file) {
 std::size_t positionByPlace(const std::map<std::string, KerasPlace>& places,
                             std::string_view path) {
   for (;;) {
-    const std::size_t slash = path.rfind('/');
+    const std::size_t slash = path.find_last_of("/\\");
     if (slash == std::string_view::npos) return kNowhere;
     path = path.substr(0, slash);
-    const auto found = places.find(std::string(path));
+    const auto found = places.find(placePath(path));
     if (found != places.end()) return found->second.position;
   }
 }

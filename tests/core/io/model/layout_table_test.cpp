@@ -279,7 +279,9 @@ class LayoutTableTest : public QObject {
     for (int i = 0; i < 2000; ++i) config += (i > 0 ? "," : "") + layer + "A\"}";
     config += "]}}]}}";
     std::size_t bytes = 0;
-    const auto places = kerasPlaces(config);
+    const auto json = parseJson(config, "config.json");
+    QVERIFY(json);
+    const auto places = kerasPlaces(*json);
     for (const auto& [path, place] : places) bytes += path.size();
     QVERIFY(places.size() > 10);
     QVERIFY2(bytes <= std::size_t{64} << 20, std::to_string(bytes).c_str());
