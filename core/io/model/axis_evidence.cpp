@@ -266,7 +266,9 @@ std::optional<AxisReading> AxisReader::byAttention(const Facts& facts) const {
   const bool split = out.size() == 3;
   const auto suits = [&](std::uint64_t in, std::uint64_t heads) {
     if (in != width || heads == 0) return false;
-    return split ? own[last] == out[1] && out[0] % heads == 0 : out[0] % (heads * own[last]) == 0;
+    if (split) return own[last] == out[1] && out[0] % heads == 0;
+    const std::uint64_t outputs = heads * own[last];  // a claim of the file: 0 where it wraps
+    return outputs != 0 && out[0] % outputs == 0;
   };
   const bool after = suits(own[0], own[last - 1]);
   const bool first = suits(own[last - 1], own[last - 2]);
@@ -486,10 +488,12 @@ std::optional<std::uint64_t> AxisReader::widthBeside(const ArrayName& name,
                                                      std::uint64_t experts) const {
   if (routers_.empty()) return {};
   constexpr int kLevels = 3;
+  constexpr int kMostRouters = 8;  // a block has one
   std::string_view block = name.layer;
   for (int level = 0; level < kLevels && !block.empty(); ++level, block = above(block)) {
     const auto [begin, end] = routers_.equal_range(block);
-    for (auto router = begin; router != end; ++router) {
+    int seen = 0;
+    for (auto router = begin; router != end && seen < kMostRouters; ++router, ++seen) {
       const Shape& sides = router->second->shape;
       if (sides[0] == experts && sides[1] != experts) return sides[1];
       if (sides[1] == experts && sides[0] != experts) return sides[0];
