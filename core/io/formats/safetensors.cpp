@@ -128,7 +128,8 @@ Result<std::vector<Entry>> readEntries(const Json& header, Steps& steps) {
   std::vector<Entry> entries;
   for (const auto& [name, member] : *header.asObject()) {
     if (name == "__metadata__") {
-      if (!member.isObject()) return damaged("__metadata__ is no object");
+      // Null stands for "none": MLX writes it, and the format's own reader takes it.
+      if (!member.isObject() && !member.isNull()) return damaged("__metadata__ is no object");
       continue;
     }
     steps.next();

@@ -237,15 +237,23 @@ Problem problemOf(const Error& error, const std::string& path) {
   return {name + error.message.substr(path.size())};
 }
 
+/// What keeps a model from being read of which no file can be.
+Error unreadable(const std::string& indexPath, const std::map<std::string, Problem>& problems) {
+  const std::string& first = problems.begin()->second.text;
+  return {ErrorCode::UnreadableFile, indexPath + ": none of the files that it names can be read (" +
+                                         std::to_string(problems.size()) + "): " + first};
+}
+
 /// Opens each file once, in the order of their names.
-Status addShards(const std::vector<Placement>& placements, const OpenOptions& options,
-                 ShardedContainer& container) {
+Status addShards(const std::string& indexPath, const std::vector<Placement>& placements,
+                 const OpenOptions& options, ShardedContainer& container) {
   std::map<std::string, std::string> places;
   std::map<std::string, Problem> problems;  // by file
   for (const Placement& placement : placements) {
     places.emplace(placement.key, placement.shard);
     problems.emplace(placement.shard, Problem{});
   }
+  bool any = placements.empty();
   for (auto& [name, problem] : problems) {
     if (options.control.cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
     if (!isPlainName(name)) {
@@ -254,9 +262,11 @@ Status addShards(const std::vector<Placement>& placements, const OpenOptions& op
     }
     const Status status = container.addShard(name, places, options);
     if (!status && status.error().code == ErrorCode::Cancelled) return status;
+    if (status) any = true;
     problem = status ? Problem{name + " does not have it"}
                      : problemOf(status.error(), container.pathOf(name));
   }
+  if (!any) return unreadable(indexPath, problems);
   for (const Placement& placement : placements) {
     if (!container.has(placement.key)) {
       container.addMissing(placement.key, problems.at(placement.shard));
@@ -310,7 +320,7 @@ Result<SharedContainer> openSharded(const SharedByteSource& index, const std::st
   }
   auto container =
       std::make_shared<ShardedContainer>(indexPath, OpenShards(indexPath, openShard, options));
-  const Status status = addShards(placements, options, *container);
+  const Status status = addShards(indexPath, placements, options, *container);
   if (!status) return status.error();
   return SharedContainer(std::move(container));
 }

@@ -17,6 +17,7 @@ namespace quantoscope {
 ///
 /// Listed is every array of every file; of two with one name, the one that the index means. What
 /// the index promises and no file has is listed with an obstacle that names the file.
+/// UnreadableFile with the first reason where no file at all can be read.
 ///
 /// Files are opened as they are needed: to be listed, and again where an array is asked for and the
 /// file is not among those used last, a few dozen of them. One that has changed since is an error,

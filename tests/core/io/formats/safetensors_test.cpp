@@ -105,6 +105,17 @@ class SafetensorsTest : public QObject {
     QCOMPARE((*container)->elementOf("x").error().message, std::string("m: there is no array x"));
   }
 
+  void nullIsMetadataToo() {
+    const auto container = parse(safetensorsBytes(
+        R"({"__metadata__":null,"w":{"dtype":"I8","shape":[2],"data_offsets":[0,2]}})", "ab"));
+    QVERIFY2(container, container ? "" : container.error().message.c_str());
+    QCOMPARE((*container)->contents().arrays.size(), std::size_t{1});
+    for (const char* other : {"3", "[]", "\"pt\"", "false"}) {
+      const std::string header = R"({"__metadata__":)" + std::string(other) + "}";
+      QVERIFY2(problemOf(header).ends_with("__metadata__ is no object"), other);
+    }
+  }
+
   void boxesAreRead() {
     const float values[] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
                             12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23};
@@ -285,6 +296,47 @@ class SafetensorsTest : public QObject {
     char bytes[8];
     const Status status = (*container)->read("i", {{0}, {2}}, bytes, {});
     QCOMPARE(status.error().message, path + ": i: the file was cut off while it was open");
+  }
+
+  void anIndexOfFilesThatCannotBeReadIsNotOpened() {
+    const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n";
+    const auto problemWith = [&](const std::string& map) {
+      const std::string index =
+          write("unread.safetensors.index.json", R"({"weight_map":{)" + map + "}}");
+      for (const auto& opened :
+           {openContainer(index).hasValue(), openTensorSource(index).hasValue()}) {
+        if (opened) return std::string("it opened");
+      }
+      const Error error = openTensorSource(index).error();
+      if (error.code != ErrorCode::UnreadableFile) return std::string("wrong code");
+      return error.message.substr(std::min(index.size(), error.message.size()));
+    };
+    write("p1.safetensors", pointer);
+    write("p2.safetensors", pointer);
+    const std::string both = problemWith(R"("a":"p1.safetensors","b":"p2.safetensors")");
+    QVERIFY2(both.starts_with(": none of the files that it names can be read (2): p1.safetensors: "
+                              "a Git LFS pointer, not the file itself"),
+             both.c_str());
+    QVERIFY2(both.ends_with("git lfs pull"), both.c_str());
+    QCOMPARE(
+        problemWith(R"("a":"absent.safetensors")"),
+        std::string(": none of the files that it names can be read (1): absent.safetensors: no "
+                    "such file"));
+    const std::string keras = problemWith(R"("a":["p1.safetensors","absent.h5"])");
+    QVERIFY2(keras.find("absent.h5: no such file") != std::string::npos, keras.c_str());
+    QVERIFY2(
+        problemWith(R"("a":"../p1.safetensors")").find("no plain file name") != std::string::npos,
+        "a path");
+
+    // One that can be read is enough; what the others hold is named.
+    write("good.safetensors",
+          safetensorsBytes(R"({"b":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]}})", "1234"));
+    const auto half =
+        openContainer(write("half.safetensors.index.json",
+                            R"({"weight_map":{"a":"p1.safetensors","b":"good.safetensors"}})"));
+    QVERIFY(half);
+    QVERIFY(arrayNamed(**half, "a").obstacle.starts_with("p1.safetensors: a Git LFS pointer"));
+    QCOMPARE((*half)->contents().format, std::string("safetensors"));
   }
 
   void shardsAreOneModel() {
