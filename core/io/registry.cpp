@@ -20,10 +20,10 @@ namespace {
 
 /// Of two that are equally likely the first counts: PyTorch's archives may contain the names by
 /// which other archives are recognized.
-constexpr std::array<const ContainerFormat*, 11> kFormats = {
-    &kHdf5Format,   &kPyTorchFormat, &kKerasFormat,      &kSafetensorsFormat,
-    &kNumpyFormat,  &kIndexFormat,   &kGgufFormat,       &kOnnxFormat,
-    &kTfLiteFormat, &kZipFormat,     &kLfsPointerFormat,
+constexpr std::array<const ContainerFormat*, 12> kFormats = {
+    &kHdf5Format,        &kPyTorchFormat, &kPickleFormat, &kKerasFormat,
+    &kSafetensorsFormat, &kNumpyFormat,   &kIndexFormat,  &kGgufFormat,
+    &kOnnxFormat,        &kTfLiteFormat,  &kZipFormat,    &kLfsPointerFormat,
 };
 
 std::string withSuffixes(const ContainerFormat& format) {

@@ -10,6 +10,7 @@ namespace {
 using std::string_view_literals::operator""sv;
 
 constexpr const char* kPyTorchSuffixes[] = {".pt", ".pth", ".bin", ".ckpt"};
+constexpr const char* kPickleSuffixes[] = {".pkl", ".pickle", ".joblib"};
 constexpr const char* kGgufSuffixes[] = {".gguf"};
 constexpr const char* kOnnxSuffixes[] = {".onnx"};
 constexpr const char* kTfLiteSuffixes[] = {".tflite"};
@@ -19,14 +20,24 @@ Likeness strongIf(bool condition) {
   return condition ? Likeness::Strong : Likeness::None;
 }
 
-/// An archive, or a pickle: its opcode PROTO and the version.
+/// Where a pickle begins with its opcode PROTO and the version, what follows; else nothing.
+std::string_view behindPickleStart(std::string_view start) {
+  const bool pickle = start.size() > 2 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5;
+  return pickle ? start.substr(2) : std::string_view();
+}
+
+/// An archive, or the pickle of a number that torch.save wrote first before there were archives.
 Likeness sniffPyTorch(const FileHead& head) {
   for (const std::string_view member : {"data.pkl", ".format_version", "constants.pkl"}) {
     if (beginsZipWith(head, member)) return Likeness::Strong;
   }
-  const std::string& start = head.start;
-  const bool pickle = start.size() > 2 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5;
-  return pickle ? Likeness::Weak : Likeness::None;
+  constexpr auto kMagicNumber = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"sv;
+  return strongIf(behindPickleStart(head.start).starts_with(kMagicNumber));
+}
+
+/// Weak: three bytes, which lengths of other formats may begin with.
+Likeness sniffPickle(const FileHead& head) {
+  return behindPickleStart(head.start).empty() ? Likeness::None : Likeness::Weak;
 }
 
 Likeness sniffGguf(const FileHead& head) {
@@ -67,6 +78,18 @@ constinit const ContainerFormat kPyTorchFormat = {
     .remedy =
         "convert it in Python: f = h5py.File('weights.h5', 'w'); [f.create_dataset(k, "
         "data=v.float().numpy()) for k, v in torch.load('FILE', map_location='cpu').items()]",
+};
+
+constinit const ContainerFormat kPickleFormat = {
+    .name = "Python pickle",
+    .description = "a Python pickle, perhaps PyTorch's",
+    .suffixes = kPickleSuffixes,
+    .mimeTypes = {},
+    .sniff = sniffPickle,
+    .open = nullptr,
+    .remedy =
+        "if you trust it (a pickle may run any program), load it with what wrote it, and save its "
+        "arrays as HDF5 or safetensors",
 };
 
 constinit const ContainerFormat kGgufFormat = {

@@ -6,6 +6,7 @@
 namespace quantoscope {
 
 extern const ContainerFormat kPyTorchFormat;     ///< a zip archive or a pickle by torch.save
+extern const ContainerFormat kPickleFormat;      ///< of anything: joblib's, older PyTorch's
 extern const ContainerFormat kGgufFormat;        ///< llama.cpp's
 extern const ContainerFormat kOnnxFormat;        ///< a protobuf message
 extern const ContainerFormat kTfLiteFormat;      ///< a FlatBuffer

@@ -141,7 +141,7 @@ class RegistryTest : public QObject {
         << QByteArray(8, '\xff') + asBytes(array) << QByteArray("safetensors");
     QTest::newRow("JSON like damaged safetensors")
         << QByteArray(R"({"name":{"a":1}})") << QByteArray("index of several files");
-    QTest::newRow("pickle") << QByteArray("\x80\x02}q") << QByteArray("PyTorch");
+    QTest::newRow("pickle") << QByteArray("\x80\x02}q") << QByteArray("Python pickle");
     QTest::newRow("text") << QByteArray("hello") << QByteArray();
   }
   void theFirstBytesTellTheFormat() {

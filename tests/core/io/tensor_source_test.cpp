@@ -13,6 +13,9 @@
 using namespace quantoscope;
 using quantoscope::test::Hdf5Fixture;
 
+/// How torch.save began before it wrote archives.
+constexpr const char* kPyTorchPickle = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+
 class TensorSourceTest : public QObject {
   Q_OBJECT
 
@@ -39,7 +42,12 @@ class TensorSourceTest : public QObject {
       return QByteArray("PK\x03\x04").append(QByteArray(26, '\0')).append(member).append("content");
     };
     QTest::newRow("PyTorch zip") << zip("model/data.pkl") << "a PyTorch file";
-    QTest::newRow("PyTorch pickle") << QByteArray("\x80\x02\x8a\x0al\xfc\x9c") << "a PyTorch file";
+    QTest::newRow("PyTorch pickle") << QByteArray(kPyTorchPickle) << "a PyTorch file";
+    const char* pickle = "a Python pickle, perhaps PyTorch's";
+    QTest::newRow("OrderedDict") << QByteArray("\x80\x02" "ccollections\nOrderedDict\n") << pickle;
+    QTest::newRow("protocol 4") << QByteArray("\x80\x04\x95Y\0\0\0\0\0\0\0\x8c", 12) << pickle;
+    QTest::newRow("joblib") << QByteArray("\x80\x03" "cjoblib.numpy_pickle\n") << pickle;
+    QTest::newRow("a short number") << QByteArray("\x80\x02\x8a\x0al\xfc\x9c") << pickle;
     QTest::newRow("zip") << zip("readme.txt") << "a zip archive";
     QTest::newRow("GGUF") << QByteArray("GGUF\x03\0\0\0", 8) << "a GGUF file";
     QTest::newRow("ONNX") << QByteArray("\x08\x07\x12\x07pytorch") << "an ONNX model";
@@ -64,9 +72,15 @@ class TensorSourceTest : public QObject {
   }
 
   void pyTorchFilesComeWithAWayToConvertThem() {
-    const std::string message = messageOfOpening(write(QByteArray("\x80\x02.")));
+    const std::string message = messageOfOpening(write(kPyTorchPickle));
     QVERIFY2(message.find("h5py.File") != std::string::npos, message.c_str());
     QVERIFY2(message.find("torch.load") != std::string::npos, message.c_str());
+  }
+
+  void otherPicklesAreNotSaidToBeLoadedByPyTorch() {
+    const std::string message = messageOfOpening(write(QByteArray("\x80\x02}.")));
+    QVERIFY2(message.find("load it with what wrote it") != std::string::npos, message.c_str());
+    QVERIFY2(message.find("torch.load") == std::string::npos, message.c_str());
   }
 
   void whatIsNoFileIsToldSo() {
