@@ -13,6 +13,7 @@
 #include "core/io/formats/safetensors.h"
 #include "core/io/formats/sharded_container.h"
 #include "core/io/hdf5/hdf5_container.h"
+#include "core/io/quantized/quantized_container.h"
 
 namespace quantoscope {
 
@@ -89,8 +90,9 @@ Result<SharedContainer> openContainer(const std::string& path, const OpenOptions
     return openAsItIs(part, asked, {});
   };
   auto container = openAsItIs(path, options, openPart);
-  if (!container || !options.wordsAreBFloat16) return container;
-  return wordsAsBFloat16(*std::move(container));
+  if (!container) return container;
+  if (options.wordsAreBFloat16) container = wordsAsBFloat16(*std::move(container));
+  return withQuantizedParts(*std::move(container));
 }
 
 }  // namespace quantoscope

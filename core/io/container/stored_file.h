@@ -32,6 +32,9 @@ struct StoredArray {
   /// in a way that cannot be read: what leaves it out leaves out a part of the model.
   bool incomplete = false;
   std::uint64_t part = 0;  ///< the file it lies in: 0 the opened one, n the n-th of the parts
+  /// Why it is no weight although its elements can be read: codes or parameters of a tensor that is
+  /// quantized already; else empty.
+  std::string quantized = {};
 
   bool operator==(const StoredArray&) const = default;
 };
@@ -83,6 +86,7 @@ struct StoredFile {
   std::string format;
   std::vector<StoredPart> parts = {};    ///< the other files that an index names, in their order
   std::vector<StoredCheck> checks = {};  ///< what is still to be compared
+  std::string quantization = {};  ///< "quantized by GPTQ", ...; empty where no tensor is
 
   bool operator==(const StoredFile&) const = default;
 };

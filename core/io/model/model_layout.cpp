@@ -78,7 +78,9 @@ bool isOptimizerState(std::string_view path) {
   return first == "optimizer" || first.starts_with("optimizer_");
 }
 
+/// "float8_e4m3fn x row scales" is what becomes of float8 and its scales.
 bool isFloat(std::string_view dtype) {
+  dtype = dtype.substr(0, dtype.find(" x "));
   return dtype == "float32" || dtype == "float64" || dtype == "float16" || dtype == "bfloat16" ||
          dtype == "float8_e4m3fn" || dtype == "float8_e5m2";
 }
@@ -121,6 +123,7 @@ class Recognizer {
 
   Result<ModelLayout> layout(const CancelToken& cancel) {
     ModelLayout result{format(), {}, {}};
+    if (!file_.quantization.empty()) result.format += ", " + file_.quantization;
     if (!classes_.problem().empty()) {
       result.notes.push_back(
           "its configuration cannot be read, so names and shapes tell the axes: " +
@@ -249,6 +252,7 @@ class Recognizer {
     if (!countable) return "its shape claims more elements than can exist";
     if (!array.obstacle.empty()) return array.obstacle;
     if (!array.alias.empty()) return array.alias;
+    if (!array.quantized.empty()) return array.quantized;
     if (!isFloat(array.dtype)) return dtypeReason(array.dtype);
     if (writer_ == Writer::Native && lastOf(array.path) != "dequantized") {
       return "part of a quantized tensor; only dequantized arrays are weights";

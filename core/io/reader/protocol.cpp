@@ -76,6 +76,7 @@ void put(WireWriter& writer, const StoredArray& array) {
   writer.numbers(array.chunk);
   writer.number<std::uint8_t>(array.incomplete);
   writer.number(array.part);
+  writer.text(array.quantized);
 }
 
 StoredArray readArray(WireReader& reader) {
@@ -92,6 +93,7 @@ StoredArray readArray(WireReader& reader) {
   array.chunk = reader.numbers<std::uint64_t>(kMostAxes);
   array.incomplete = reader.flag();
   array.part = reader.number<std::uint64_t>();
+  array.quantized = reader.text(kMostContents);
   return array;
 }
 
@@ -405,11 +407,12 @@ std::string encode(const StoredFile& contents) {
   for (const StoredPart& part : contents.parts) put(writer, part);
   writer.number<std::uint64_t>(contents.checks.size());
   for (const StoredCheck& check : contents.checks) put(writer, check);
+  writer.text(contents.quantization);
   return writer.take();
 }
 
 std::optional<StoredFile> decodeContents(std::string_view payload) {
-  constexpr std::size_t kLeastArray = 9 * sizeof(std::uint64_t) + 2;
+  constexpr std::size_t kLeastArray = 10 * sizeof(std::uint64_t) + 2;
   constexpr std::size_t kLeastGroup = 7 * sizeof(std::uint64_t) + 2;
   WireReader reader(payload);
   StoredFile contents;
@@ -430,6 +433,7 @@ std::optional<StoredFile> decodeContents(std::string_view payload) {
   contents.checks.resize(reader.count(kMostParts, 4 * sizeof(std::uint64_t)));
   for (StoredCheck& check : contents.checks) check = readCheck(reader);
   if (!knowsItsParts(contents)) return std::nullopt;
+  contents.quantization = reader.text(kMostContents);
   return whole(reader, std::move(contents));
 }
 

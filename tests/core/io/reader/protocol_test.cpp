@@ -21,6 +21,7 @@ StoredFile someContents() {
     array.refused = i == 3;
     array.incomplete = i == 1;
     array.part = i == 2 ? 2 : 0;
+    array.quantized = i == 4 ? "already quantized" : "";
     file.arrays.push_back(array);
   }
   GroupAttributes group;
@@ -32,6 +33,7 @@ StoredFile someContents() {
   file.parts = {{"a.safetensors", {}}, {"b.safetensors", FileIdentity{1, 2, 3, -4, 5}}};
   file.checks = {{"w.npy", 6, 7, 8, 1, false}, {"v.npy", 0, 0, 0, 0, true}};
   file.configProblem = "unreadable";
+  file.quantization = "quantized by GPTQ";
   return file;
 }
 

@@ -1,0 +1,72 @@
+// Tensors that are quantized already: what their codes are called, and what belongs to them.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/io/container/stored_file.h"
+
+namespace quantoscope {
+
+/// The arrays of a file by path. Refers to the file.
+class ArrayIndex {
+ public:
+  explicit ArrayIndex(const StoredFile& file);
+  const StoredArray* find(const std::string& path) const;
+
+ private:
+  std::unordered_map<std::string_view, const StoredArray*> arrays_;
+};
+
+/// An array and those beside it: in the same group of a path whose components end with '.', '/' or
+/// '+', as state dicts, HDF5 and some writers have them.
+class Siblings {
+ public:
+  Siblings(const StoredFile& file, const ArrayIndex& index, const StoredArray& array);
+
+  const StoredFile& file() const { return file_; }
+  const StoredArray& array() const { return array_; }
+  std::string_view name() const { return name_; }  ///< of the array: the last component
+
+  /// The array of that name in the same group; a '*' that it begins with stands for name(), a '%'
+  /// for name() up to its last '_'. Null for none.
+  const StoredArray* find(std::string_view name) const;
+
+ private:
+  const StoredFile& file_;
+  const ArrayIndex& index_;
+  const StoredArray& array_;
+  std::string_view group_;  ///< with its separator
+  std::string_view name_;
+};
+
+/// What belongs to an array of codes: its name as Siblings::find() takes it, and what it holds.
+struct PartName {
+  const char* name;
+  const char* holds;          ///< "scales"
+  std::size_t leastAxes = 0;  ///< with fewer it is something else that has no name to tell it
+};
+
+/// A format of quantized tensors.
+struct QuantizedFormat {
+  const char* name;   ///< "GPTQ"
+  const char* words;  ///< of a file that has such tensors: "quantized by GPTQ"
+  std::span<const PartName> parts;
+
+  /// Whether the array is codes of this format, by names, types and shapes: then what can be told
+  /// of them, "4 bits, groups of 128", which may be nothing; else no value.
+  std::optional<std::string> (*describe)(const Siblings& siblings);
+};
+
+/// How many of `inputs` weights share one of `groups` scales: where they divide evenly, or where a
+/// power of two leaves a shorter last group. 0 where several sizes would do, or there is one scale.
+std::uint64_t groupSizeOf(std::uint64_t inputs, std::uint64_t groups);
+
+/// All that are recognised. Of several that fit, the first counts.
+std::span<const QuantizedFormat> quantizedFormats();
+
+}  // namespace quantoscope
