@@ -21,6 +21,13 @@ std::uint16_t halfFromE4M3(unsigned bits) {
   return sign | halfFromFloat(static_cast<float>(magnitude) * 0x1p-9f);
 }
 
+/// e8m0fnu as bfloat16, whose exponent has the same bias; the least is subnormal there.
+std::uint16_t bfloat16FromE8M0(unsigned char bits) {
+  if (bits == 0) return 0x0040u;
+  if (bits == 0xff) return 0x7fc0u;
+  return static_cast<std::uint16_t>(bits << 7);
+}
+
 using HalfTable = std::array<std::uint16_t, 256>;
 
 HalfTable e4m3Table() {
@@ -87,6 +94,8 @@ StoredElement elementOfType(ElementType type) {
       return {"float8_e4m3fn", 2, false, StoredType::Float16};
     case ElementType::Float8E5M2:
       return {"float8_e5m2", 2, false, StoredType::Float16};
+    case ElementType::Float8E8M0:
+      return {"float8_e8m0fnu", 2, false, StoredType::BFloat16};
     case ElementType::Int64:
       return {"int64", 8, true, {}};
     case ElementType::Int32:
@@ -110,7 +119,8 @@ StoredElement elementOfType(ElementType type) {
 }
 
 std::size_t storedBytesOf(ElementType type) {
-  const bool eightBits = type == ElementType::Float8E4M3 || type == ElementType::Float8E5M2;
+  const bool eightBits = type == ElementType::Float8E4M3 || type == ElementType::Float8E5M2 ||
+                         type == ElementType::Float8E8M0;
   return eightBits ? 1 : elementOfType(type).bytes;
 }
 
@@ -150,6 +160,8 @@ void widen(ElementType type, void* bytes, std::size_t count) {
   } else if (type == ElementType::Float8E5M2) {  // the upper half of a float16
     widenBytes(bytes, count,
                [](unsigned char bits) { return static_cast<std::uint16_t>(bits << 8); });
+  } else if (type == ElementType::Float8E8M0) {
+    widenBytes(bytes, count, bfloat16FromE8M0);
   }
 }
 

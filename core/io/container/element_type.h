@@ -18,6 +18,7 @@ enum class ElementType {
   BFloat16,
   Float8E4M3,  ///< e4m3fn: no infinities, NaN is 0x7f and 0xff
   Float8E5M2,
+  Float8E8M0,  ///< e8m0fnu: 2^(e - 127), without a sign; NaN is 0xff
   Int64,
   Int32,
   Int16,
@@ -30,7 +31,8 @@ enum class ElementType {
 };
 
 /// What a reader gets. The 8-bit floats are read as float16, which holds each of their values:
-/// "float8_e4m3fn" and "float8_e5m2" have `bytes` 2 and `floatType` Float16.
+/// "float8_e4m3fn" and "float8_e5m2" have `bytes` 2 and `floatType` Float16. So has
+/// "float8_e8m0fnu" with BFloat16.
 StoredElement elementOfType(ElementType type);
 
 /// The bytes of one element in the file.

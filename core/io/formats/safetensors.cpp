@@ -24,12 +24,13 @@ struct NamedType {
   ElementType type;
 };
 
-constexpr std::array<NamedType, 15> kTypes = {{{"F64", ElementType::Float64},
+constexpr std::array<NamedType, 16> kTypes = {{{"F64", ElementType::Float64},
                                                {"F32", ElementType::Float32},
                                                {"F16", ElementType::Float16},
                                                {"BF16", ElementType::BFloat16},
                                                {"F8_E4M3", ElementType::Float8E4M3},
                                                {"F8_E5M2", ElementType::Float8E5M2},
+                                               {"F8_E8M0", ElementType::Float8E8M0},
                                                {"I64", ElementType::Int64},
                                                {"I32", ElementType::Int32},
                                                {"I16", ElementType::Int16},

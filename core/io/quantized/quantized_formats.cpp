@@ -93,7 +93,8 @@ std::optional<std::string> describeCompressed(const Siblings& siblings) {
   if (siblings.name() != "weight_packed" || !isMatrix(&codes)) return std::nullopt;
   if (codes.dtype == "uint8") {
     const std::uint64_t group = scales == nullptr ? 0 : ratio(2 * colsOf(codes), colsOf(*scales));
-    const bool exponents = scales != nullptr && scales->dtype == "uint8";
+    const bool exponents =
+        scales != nullptr && (scales->dtype == "uint8" || scales->dtype == "float8_e8m0fnu");
     return (exponents ? "MXFP4, " : "NVFP4, ") + detailOf(4, group);
   }
   const StoredArray* zeros = siblings.find("weight_zero_point");

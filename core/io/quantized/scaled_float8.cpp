@@ -70,7 +70,7 @@ bool isFloat8(std::string_view dtype) {
 /// float32, the 16-bit floats, bytes that are exponents; and what is listed but missing.
 bool canBeScales(const StoredArray& array) {
   return array.dtype.empty() || array.dtype == "uint8" || array.dtype.starts_with("float") ||
-         array.dtype == "bfloat16" || array.dtype == "F8_E8M0";
+         array.dtype == "bfloat16";
 }
 
 float scaleOfExponent(float exponent) {

@@ -90,7 +90,7 @@ class SafetensorsTest : public QObject {
             "b.weight":{"dtype":"BF16","shape":[2,3],"data_offsets":[8,20]},
             "a":{"dtype":"I64","shape":[],"data_offsets":[0,8]},
             "e":{"dtype":"F64","shape":[0,7],"data_offsets":[20,20]},
-            "s":{"dtype":"F8_E8M0","shape":[4],"data_offsets":[20,24]}}   )",
+            "s":{"dtype":"F6_E2M3","shape":[4],"data_offsets":[20,24]}}   )",
         std::string(24, '\0')));
     QVERIFY2(container, container ? "" : container.error().message.c_str());
     const std::vector<StoredArray>& arrays = (*container)->contents().arrays;
@@ -98,10 +98,10 @@ class SafetensorsTest : public QObject {
     QVERIFY(arrays[0] == (StoredArray{"a", {}, "int64", 8, {}, {}}));
     QVERIFY(arrays[1] == (StoredArray{"b.weight", {2, 3}, "bfloat16", 2, {}, {}}));
     QVERIFY(arrays[2] == (StoredArray{"e", {0, 7}, "float64", 8, {}, {}}));
-    QCOMPARE(arrays[3].obstacle, std::string("F8_E8M0: a dtype that is not read"));
+    QCOMPARE(arrays[3].obstacle, std::string("F6_E2M3: a dtype that is not read"));
     QCOMPARE((*container)->contents().format, std::string("safetensors"));
     QCOMPARE((*container)->elementOf("s").error().message,
-             std::string("m: s: F8_E8M0: a dtype that is not read"));
+             std::string("m: s: F6_E2M3: a dtype that is not read"));
     QCOMPARE((*container)->elementOf("x").error().message, std::string("m: there is no array x"));
   }
 

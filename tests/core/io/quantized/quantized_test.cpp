@@ -35,8 +35,9 @@ struct Entry {
 
 std::size_t sizeOf(const std::string& dtype) {
   static const std::map<std::string, std::size_t> kSizes = {
-      {"F64", 8}, {"F32", 4}, {"I64", 8}, {"I32", 4},  {"U32", 4},     {"F16", 2},    {"BF16", 2},
-      {"I16", 2}, {"I8", 1},  {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+      {"F64", 8},  {"F32", 4},     {"I64", 8},     {"I32", 4},    {"U32", 4},
+      {"F16", 2},  {"BF16", 2},    {"I16", 2},     {"I8", 1},     {"U8", 1},
+      {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"F8_E8M0", 1}};
   return kSizes.at(dtype);
 }
 
@@ -490,6 +491,13 @@ class QuantizedTest : public QObject {
         valuesWith("BF16", bytesOf(std::vector{bfloat16FromFloat(.25f), bfloat16FromFloat(8)})),
         expected);
     QCOMPARE(valuesWith("U8", std::string{125, static_cast<char>(130)}), expected);
+    QCOMPARE(valuesWith("F8_E8M0", std::string{125, static_cast<char>(130)}), expected);
+    for (const char* type : {"U8", "F8_E8M0"}) {
+      const auto ends = valuesWith(type, std::string("\0\xfe", 2));
+      QCOMPARE(ends[1], e5m2(static_cast<unsigned char>(codes[1])) * 0x1p-127f);
+      QCOMPARE(ends[4], e5m2(static_cast<unsigned char>(codes[4])) * 0x1p127f);
+    }
+    QVERIFY(std::isnan(valuesWith("F8_E8M0", std::string("\xff\x80"))[1]));
     QVERIFY(std::isnan(valuesWith("U8", std::string("\xff\x80"))[1]));
   }
 
