@@ -49,6 +49,10 @@ void Picture::look() {
 }
 
 void Picture::take() {
+  if (const Status status = session_->mayWrite(path_); !status) {
+    complain(QString::fromStdString(status.error().message));
+    return leave(kOutputFailed);
+  }
   const QByteArray format = QFileInfo(path_).suffix().toLower().toLatin1();
   QByteArray encoded;
   QBuffer buffer(&encoded);

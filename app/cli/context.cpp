@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "core/base/output_place.h"
 #include "core/base/printable.h"
 #include "core/io/model/completeness.h"
 
@@ -24,9 +25,8 @@ void catchSignals() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-Status checkIsNoInput(const std::string& output, const std::string& input) {
-  std::error_code ignored;
-  if (!std::filesystem::equivalent(output, input, ignored)) return ok();
+Status checkIsNoInput(const std::string& output, const std::vector<std::string>& inputs) {
+  if (!inputAt(output, inputs)) return ok();
   return Error{ErrorCode::OutputFailed,
                output + ": is a source file, which is never overwritten; choose another --out"};
 }
@@ -72,9 +72,7 @@ Result<SharedSource> Context::open(const std::string& file) const {
   if (!source) return source;
   for (const std::string& line : (*source)->notes()) note(file + ": " + line);
   for (const std::string& output : outputs_) {
-    for (const std::string& input : (*source)->files()) {
-      if (auto status = checkIsNoInput(output, input); !status) return status.error();
-    }
+    if (auto status = checkIsNoInput(output, (*source)->files()); !status) return status.error();
   }
   return source;
 }
@@ -85,16 +83,26 @@ void Context::note(const std::string& line) const {
   std::cerr << printable(line) << "\n";
 }
 
+void Context::noteQuantized(const TensorSource& source) const {
+  const std::size_t count = countQuantized(source);
+  if (count == 0) return;
+  note("note: " + source.path() + ": " + source.format() + "; " + std::to_string(count) +
+       (count == 1 ? " tensor is" : " tensors are") + " quantized already and left out");
+}
+
 void Context::clearProgress() const {
   if (showsProgress_) std::cerr << "\r\033[K" << std::flush;
 }
 
-Status Context::checkOutput(const std::string& path, const std::string& source) const {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return ok();
-  if (auto status = checkIsNoInput(path, source); !status) return status;
+Status Context::checkOutput(const std::string& path, const std::vector<std::string>& inputs) const {
+  std::vector<std::string> files;
+  for (const std::string& input : inputs) {
+    if (!input.empty()) files.push_back(splitFileAndPath(input).file);
+  }
+  if (auto status = checkIsNoInput(path, files); !status) return status;
   outputs_.push_back(path);
-  if (options_.force) return ok();
+  std::error_code ignored;
+  if (options_.force || !std::filesystem::exists(path, ignored)) return ok();
   return Error{ErrorCode::OutputFailed, path + ": already exists; use --force to overwrite"};
 }
 

@@ -58,20 +58,23 @@ class Context {
   OutputPath output(const std::string& path) const {
     return {path, options_.force ? Existing::Replaced : Existing::Kept};
   }
+  /// Notes how many tensors of a model the verb leaves out because they are quantized already.
+  void noteQuantized(const TensorSource& source) const;
 
   /// Erases the progress line.
   void clearProgress() const;
 
-  /// Whether `path` may be written: OutputFailed where it exists and --force is absent, or where it
-  /// is the source itself.
-  Status checkOutput(const std::string& path, const std::string& source) const;
+  /// Whether `path` may be written: OutputFailed where it is one of the inputs, with --force too
+  /// (see inputAt()), or where it exists and --force is absent. `inputs` are all that the verb will
+  /// read, FILE or FILE::PATH; empty ones stand for options that were not given.
+  Status checkOutput(const std::string& path, const std::vector<std::string>& inputs) const;
 
  private:
   GeneralOptions options_;
   Executor executor_;
   CancelToken cancel_;
   bool showsProgress_ = false;
-  mutable std::vector<std::string> outputs_;  ///< existing files that are to be replaced
+  mutable std::vector<std::string> outputs_;  ///< what is to be written
 };
 
 /// The error for options that cannot work, whatever the file; exit status kWrongUsage.

@@ -78,7 +78,11 @@ Result<int> encode(const EncodeOptions& options, const Context& context) {
   if (!orientation) return orientation.error();
   auto target = targetOf(options.file, options.tensor);
   if (!target) return target.error();
-  if (auto status = context.checkOutput(options.out, target->file); !status) return status.error();
+  if (auto status =
+          context.checkOutput(options.out, {target->file, options.scale, options.zeroPoint});
+      !status) {
+    return status.error();
+  }
   auto loaded = loadTarget(context, *target, *orientation);
   if (!loaded) return loaded.error();
   const TensorSource& source = *loaded->source;

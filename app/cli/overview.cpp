@@ -87,7 +87,7 @@ Result<int> overview(const OverviewOptions& options, const Context& context) {
   auto orientation = options.spec.orientation();
   if (!orientation) return orientation.error();
   if (!options.out.empty()) {
-    if (auto status = context.checkOutput(options.out, options.file); !status) {
+    if (auto status = context.checkOutput(options.out, {options.file}); !status) {
       return status.error();
     }
   }
@@ -97,6 +97,7 @@ Result<int> overview(const OverviewOptions& options, const Context& context) {
   if (auto status = proveWhole(**source, gaps, context.control("checking")); !status) {
     return status.error();
   }
+  context.noteQuantized(**source);
   const ModelJob job = ModelJob::of(*source, *spec, *orientation);
   const auto lines = measureModel(job, context.executor(), context.modelControl());
   context.clearProgress();

@@ -70,7 +70,11 @@ Result<int> quantize(QuantizeWords options, const Context& context) {
   }
   auto orientation = options.spec.orientation();
   if (!orientation) return orientation.error();
-  if (auto status = context.checkOutput(options.out, options.file); !status) return status.error();
+  if (auto status =
+          context.checkOutput(options.out, {options.file, options.plan, options.spec.importance()});
+      !status) {
+    return status.error();
+  }
   auto source = context.open(options.file);
   if (!source) return source.error();
   const Status whole = proveWhole(**source, context.gaps(), context.control("checking"));
@@ -81,6 +85,7 @@ Result<int> quantize(QuantizeWords options, const Context& context) {
   if (!plan) return plan.error();
   auto chosen = chooseTensors(**source, options.tensors);
   if (!chosen) return withHint(chosen.error(), ErrorCode::DoesNotFit, "list --all shows why");
+  if (options.tensors.empty()) context.noteQuantized(**source);
   const auto digest = (*source)->digest(context.control("").cancel);
   if (!digest) return digest.error();
   if (!plan->sourceSha256.empty() && !digest->isTold(plan->sourceSha256)) {
@@ -102,6 +107,7 @@ Result<int> quantize(QuantizeWords options, const Context& context) {
   context.clearProgress();
   if (!report) return report.error();
   context.out() << tableOf(*report);
+  for (const Finding& finding : report->findings) context.note("note: " + finding.line());
   context.note("wrote " + options.out);
   return kDone;
 }

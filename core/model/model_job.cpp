@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string>
 #include <utility>
 
 #include "core/io/model/completeness.h"
+#include "core/io/quantized/quantized_container.h"
 
 namespace quantoscope {
 
@@ -31,6 +33,13 @@ ModelJob ModelJob::of(const SharedSource& source, const QuantSpec& spec, Orienta
   return job;
 }
 
+std::size_t countQuantized(const TensorSource& source) {
+  const auto& tensors = source.tensors();
+  return static_cast<std::size_t>(std::count_if(
+      tensors.begin(), tensors.end(),
+      [](const TensorInfo& info) { return info.reason.starts_with(kAlreadyQuantized); }));
+}
+
 Result<std::vector<TensorInfo>> chooseTensors(const TensorSource& source,
                                               const std::vector<std::string>& names) {
   std::vector<TensorInfo> chosen;
@@ -48,7 +57,8 @@ Result<std::vector<TensorInfo>> chooseTensors(const TensorSource& source,
   std::copy_if(source.tensors().begin(), source.tensors().end(), std::back_inserter(chosen),
                [](const TensorInfo& info) { return info.quantizable; });
   if (!chosen.empty()) return chosen;
-  return Error{ErrorCode::DoesNotFit, source.path() + ": nothing in it can be quantized"};
+  const std::string why = countQuantized(source) == 0 ? "" : ": " + source.format();
+  return Error{ErrorCode::DoesNotFit, source.path() + ": nothing in it can be quantized" + why};
 }
 
 Status proveWhole(const TensorSource& source, Gaps gaps, const TaskControl& control) {

@@ -43,6 +43,9 @@ struct ModelJob {
                      Orientation orientation = Orientation::Auto);
 };
 
+/// How many tensors of a source are quantized already, so that work on its weights leaves them out.
+std::size_t countQuantized(const TensorSource& source);
+
 /// The quantizable tensors of a source; or those with these names, in the order of the names.
 /// Errors: NotFound; InvalidArgument for a name twice; DoesNotFit where nothing can be quantized.
 Result<std::vector<TensorInfo>> chooseTensors(const TensorSource& source,

@@ -352,6 +352,107 @@ class FilesTest : public QObject {
                    "never overwritten");
   }
 
+  void nothingThatIsReadIsReplaced() {
+    const QString folder = path("inputs");
+    QVERIFY(QDir().mkdir(folder));
+    const QString file = folder + "/w.safetensors";
+    write(file.toStdString(), safetensorsBytes(array("[0,16]", "[2,2]"), std::string(16, '\x01')));
+    const float ones[2] = {1, 1};
+    const QString scale = folder + "/scale.npy";
+    write(scale.toStdString(), npy(floatHeader("(2, 1)"), test::bytesOf(ones)));
+    const QString importance = folder + "/importance.npy";
+    write(importance.toStdString(), npy(floatHeader("(2,)"), test::bytesOf(ones)));
+    const QString plan = folder + "/plan.json";
+    QCOMPARE(run({"overview", file, "--group-size", "2", "--out", plan}).status, kDone);
+
+    const QStringList quantize = {"--force", "quantize", file, "a"};
+    const QStringList encode = {"--force", "encode", file, "a", "--group-size", "2"};
+    const std::pair<QString, QStringList> cases[] = {
+        {plan, quantize + QStringList{"--plan", plan}},
+        {importance, quantize + QStringList{"--group-size", "2", "--importance",
+                                            importance + "::importance"}},
+        {scale, encode + QStringList{"--scale", scale + "::scale"}},
+        {scale, encode + QStringList{"--scheme", "asym", "--scale", importance + "::importance",
+                                     "--zero-point", scale + "::scale"}},
+        {file, QStringList{"--force", "overview", file}},
+        {file, encode + QStringList{"--scale", scale + "::scale"}}};
+    for (const auto& [input, verb] : cases) {
+      const QString link = path("a-link");
+      const QString hard = path("a-hard-link");
+      QVERIFY(QFile::link(input, link));
+      std::filesystem::create_hard_link(input.toStdString(), hard.toStdString());
+      const QString around = folder + "/../inputs/" + QFileInfo(input).fileName();
+      QFile before(input);
+      QVERIFY(before.open(QIODevice::ReadOnly));
+      const QByteArray content = before.readAll();
+      for (const QString& output : {input, link, hard, around}) {
+        verifyOneError(run(verb + QStringList{"--out", output}), kOutputFailed,
+                       "is a source file, which is never overwritten");
+        QFile after(input);
+        QVERIFY(after.open(QIODevice::ReadOnly));
+        QCOMPARE(after.readAll(), content);
+      }
+      QVERIFY(QFile::remove(link) && QFile::remove(hard));
+    }
+    // A part of the model that is missing has its place all the same.
+    const QString index = folder + "/model.safetensors.index.json";
+    write(index.toStdString(), R"({"weight_map": {"a": "w.safetensors", "b": "gone.safetensors"}})");
+    verifyOneError(run({"quantize", index, "a", "--group-size", "2", "--out",
+                        folder + "/gone.safetensors"}),
+                   kOutputFailed, "never overwritten");
+    QVERIFY(!QFileInfo::exists(folder + "/gone.safetensors"));
+  }
+
+  void anIndexOfPointersIsAnErrorOfEveryVerb() {
+    const QString folder = path("pointers");
+    QVERIFY(QDir().mkdir(folder));
+    for (const char* name : {"/m1.safetensors", "/m2.safetensors"}) {
+      write(folder.toStdString() + name, "version https://git-lfs.github.com/spec/v1\n");
+    }
+    const QString index = folder + "/model.safetensors.index.json";
+    write(index.toStdString(), R"({"weight_map": {"a": "m1.safetensors", "b": "m2.safetensors"}})");
+    for (const QStringList& arguments : std::initializer_list<QStringList>{
+             {"list", index},
+             {"list", index, "--all", "--json"},
+             {"overview", folder},
+             {"inspect", index, "a"},
+             {"search", index, "a"},
+             {"compare", index, index},
+             {"quantize", index, "--out", path("never.h5")}}) {
+      verifyOneError(run(arguments), kUnreadable, "a Git LFS pointer, not the file itself");
+    }
+  }
+
+  void whatIsQuantizedAlreadyIsLeftOutAndToldSo() {
+    const QString file = path("gptq.safetensors");
+    const auto entry = [](const char* name, const char* dtype, const char* shape, int begin,
+                          int end) {
+      return std::string("\"") + name + R"(":{"dtype":")" + dtype + R"(","shape":)" + shape +
+             R"(,"data_offsets":[)" + std::to_string(begin) + "," + std::to_string(end) + "]}";
+    };
+    const std::string codes = entry("q.qweight", "I32", "[4,4]", 0, 64) + "," +
+                              entry("q.scales", "F16", "[1,4]", 64, 72);
+    write(file.toStdString(), safetensorsBytes("{" + codes + "}", std::string(72, '\x01')));
+    const Run listed = run({"list", file});
+    QVERIFY2(listed.err.contains("safetensors, quantized by GPTQ, 0 tensors"), listed.err);
+    verifyOneError(run({"quantize", file, "--out", path("no.h5")}), kDoesNotFit,
+                   "nothing in it can be quantized: safetensors, quantized by GPTQ");
+    verifyOneError(run({"inspect", file, "q.scales"}), kDoesNotFit,
+                   "scales of q.qweight, which is quantized by GPTQ");
+
+    write(file.toStdString(),
+          safetensorsBytes("{" + codes + "," + entry("head.weight", "F32", "[2,2]", 72, 88) + "}",
+                           std::string(88, '\x01')));
+    for (const QStringList& arguments :
+         {QStringList{"quantize", file, "--group-size", "2", "--out", path("head.h5")},
+          QStringList{"overview", file, "--group-size", "2"}}) {
+      const Run result = run(arguments);
+      QCOMPARE(result.status, kDone);
+      QVERIFY2(result.err.contains("1 tensor is quantized already and left out"), result.err);
+      QVERIFY2(!result.out.contains("scales"), result.out);
+    }
+  }
+
   void withoutItsReaderItSaysSo() {
     auto environment = QProcessEnvironment::systemEnvironment();
     const QString file = path("names.h5");

@@ -100,7 +100,8 @@ void MainWindow::exportPlotTable(const Plot& plot, const QString& path) {
 
 void MainWindow::exportPlotImage(const Plot& plot, const QString& path) {
   // Twice the pixels of the screen, so that the image can be printed.
-  const Status status = plot.exportImage(path, plot.size(), 2);
+  Status status = session_->mayWrite(path);
+  if (status) status = plot.exportImage(path, plot.size(), 2);
   if (status) {
     messages_->showMessage(MessageBar::Kind::Info, tr("%1 written to %2").arg(plot.title(), path));
   } else {

@@ -233,6 +233,7 @@ void MainWindow::connectPlots() {
     messages_->showMessage(MessageBar::Kind::Info, message);
   });
   for (Plot* plot : plots_) {
+    plot->setWriteGuard([this](const QString& path) { return session_->mayWrite(path); });
     connect(plot, &Plot::hovered, this,
             [this](const QString& text) { statusBar()->showMessage(text); });
     connect(plot, &Plot::saved, this, [this](const QString& path) {

@@ -143,6 +143,12 @@ class Plot : public QWidget {
   /// suffix or an empty size, OutputFailed with path and reason where it cannot be written.
   Status exportImage(const QString& path, QSize size, double scale) const;
 
+  /// Asked before a file that a person has named in the context menu is written: an error keeps it
+  /// as it is. Without one every file may be.
+  void setWriteGuard(std::function<Status(const QString&)> mayWrite) {
+    mayWrite_ = std::move(mayWrite);
+  }
+
   /// Writes tableAsCsv() in the same way.
   Status exportTable(const QString& path) const;
 
@@ -284,6 +290,7 @@ class Plot : public QWidget {
   void saveByDialog(const QString& caption, const QStringList& filters, const QString& suffix,
                     const std::function<Status(const QString&)>& save);
 
+  std::function<Status(const QString&)> mayWrite_;
   QString title_;
   QString subject_;
   QString emptyText_;

@@ -172,7 +172,8 @@ void Plot::saveByDialog(const QString& caption, const QStringList& filters, cons
   });
   dialog->selectFile(fileNameFor(title_) + QLatin1Char('.') + suffix);
   connect(dialog, &QFileDialog::fileSelected, this, [this, save](const QString& path) {
-    const Status status = save(path);
+    Status status = mayWrite_ ? mayWrite_(path) : ok();
+    if (status) status = save(path);
     if (status) {
       Q_EMIT saved(path);
     } else {

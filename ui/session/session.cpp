@@ -1,13 +1,13 @@
 #include "ui/session/session.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include <QDir>
 #include <QFileInfo>
 #include <QUndoCommand>
 
+#include "core/base/output_place.h"
 #include "core/io/model_file.h"
 #include "ui/session/guarded.h"
 #include "ui/session/queued_loader.h"
@@ -296,8 +296,11 @@ void Session::beginWithTensor(OpenFile& shown) {
   if (first != all.end()) {
     chooseTensor(shown, text(first->name));
   } else {
-    Q_EMIT failed(
-        tr("%1 holds no tensor that can be quantized").arg(QFileInfo(shown.path).fileName()));
+    const QString name = QFileInfo(shown.path).fileName();
+    Q_EMIT failed(countQuantized(*shown.source) == 0
+                      ? tr("%1 holds no tensor that can be quantized").arg(name)
+                      : tr("%1 holds no tensor that can be quantized: %2")
+                            .arg(name, text(shown.source->format())));
   }
 }
 
@@ -616,15 +619,16 @@ void Session::setGroup(std::optional<GroupIndex> chosen) {
 
 // ---- exporting
 
-/// The file that is read, or that an open index names, which a path leads to; else empty.
-QString Session::inputAt(const QString& path) const {
-  std::error_code ignored;
+Status Session::mayWrite(const QString& path) const {
   for (const auto& open : files_) {
-    for (const std::string& input : open->source->files()) {
-      if (std::filesystem::equivalent(path.toStdString(), input, ignored)) return text(input);
+    if (const auto input = inputAt(path.toStdString(), open->source->files())) {
+      return Error{ErrorCode::OutputFailed,
+                   tr("%1 is open and never written to; choose another name")
+                       .arg(text(*input))
+                       .toStdString()};
     }
   }
-  return {};
+  return ok();
 }
 
 void Session::startExport(const QString& what, const QString& path, ExportJob job) {
@@ -632,8 +636,8 @@ void Session::startExport(const QString& what, const QString& path, ExportJob jo
     Q_EMIT failed(tr("%1 is still being exported: wait for it or cancel it").arg(exportName_));
     return;
   }
-  if (const QString input = inputAt(path); !input.isEmpty()) {
-    Q_EMIT failed(tr("%1 is open and never written to; choose another name").arg(input));
+  if (const Status status = mayWrite(path); !status) {
+    Q_EMIT failed(text(status.error().message));
     return;
   }
   exporting_ = true;

@@ -263,6 +263,10 @@ class Session : public QObject {
 
   // ---- exporting
 
+  /// Whether a file may be written there: OutputFailed where it is one that is open, or a part of
+  /// one, by any path or link. Whatever writes a file that a person has named asks this first.
+  Status mayWrite(const QString& path) const;
+
   /// Runs the job on a thread of its own, one at a time; ends with exported or failed. `what` is a
   /// noun to be shown: "Plan", `path` what it writes.
   void startExport(const QString& what, const QString& path, ExportJob job);
@@ -366,7 +370,6 @@ class Session : public QObject {
   void takeCurve(const Question& asked, Result<ClipCurve> curve);
   struct Survey;
   void takeMeasures(std::uint64_t fileId, const std::vector<Survey>& surveyed);
-  QString inputAt(const QString& path) const;
   void takeExport(const QString& what, const QString& path, ExportResult result);
   void checkIntegrity();
   void takeIntegrity(const Status& status);

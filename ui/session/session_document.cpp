@@ -55,6 +55,10 @@ SavedSession SessionDocument::snapshot(bool withPins) const {
 }
 
 void SessionDocument::save(const QString& path) {
+  if (const Status status = session_->mayWrite(path); !status) {
+    Q_EMIT failed(messageOf(status.error()));
+    return;
+  }
   // Whatever happens to the program meanwhile: what a person asked to be saved is written.
   queue_->post(Priority::Foreground, [path, session = snapshot(true),
                                       outbox = outbox_](const CancelToken&) {

@@ -1,12 +1,16 @@
 #include <bit>
 #include <clocale>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 
+#include <QTemporaryDir>
 #include <QtTest>
 
 #include "core/base/half.h"
 #include "core/base/json.h"
+#include "core/base/output_place.h"
 #include "core/base/printable.h"
 #include "core/base/sha256.h"
 #include "core/base/text.h"
@@ -17,6 +21,45 @@ class BaseTest : public QObject {
   Q_OBJECT
 
  private slots:
+  void anOutputIsAnInputByEveryPathAndLink() {
+    namespace fs = std::filesystem;
+    const QTemporaryDir directory;
+    const fs::path folder = directory.path().toStdString();
+    fs::create_directory(folder / "in");
+    fs::create_directory_symlink(folder / "in", folder / "alias");
+    const std::string input = folder / "in" / "w.h5";
+    std::ofstream(input) << "w";
+    std::ofstream(folder / "other.h5") << "w";
+    fs::create_symlink("in/w.h5", folder / "link.h5");
+    fs::create_symlink("link.h5", folder / "link2.h5");
+    fs::create_hard_link(input, folder / "hard.h5");
+    const std::string absent = folder / "in" / "absent.h5";
+    fs::create_symlink("in/absent.h5", folder / "dangling.h5");
+    fs::create_symlink("loop.h5", folder / "loop.h5");
+    const auto found = [&](const fs::path& output) {
+      const std::vector<std::string> inputs = {folder / "unrelated.h5", absent, input};
+      return inputAt(output.string(), inputs).value_or("");
+    };
+    for (const char* same : {"in/w.h5", "in/../in/w.h5", "alias/w.h5", "link.h5", "link2.h5",
+                             "hard.h5", ".//in/./w.h5"}) {
+      QVERIFY2(found(folder / same) == input, same);
+    }
+    for (const char* same : {"in/absent.h5", "alias/absent.h5", "dangling.h5", "in//absent.h5"}) {
+      QVERIFY2(found(folder / same) == absent, same);
+    }
+    for (const char* other :
+         {"other.h5", "in/new.h5", "in/w.h5.part", "no/such/folder/w.h5", "loop.h5", "w.h5", ""}) {
+      QVERIFY2(found(folder / other).empty(), other);
+    }
+    const fs::path before = fs::current_path();
+    fs::current_path(folder / "in");
+    const std::string relative = found("w.h5");
+    const std::string relativeAbsent = found("absent.h5");
+    fs::current_path(before);
+    QCOMPARE(relative, input);
+    QCOMPARE(relativeAbsent, absent);
+  }
+
   void everyHalfConvertsBothWays() {
     for (std::uint32_t bits = 0; bits < 65536; ++bits) {
       const auto half = static_cast<std::uint16_t>(bits);
