@@ -1,12 +1,15 @@
 #include "core/exporting/formats/native_file.h"
 
 #include <H5Cpp.h>
+#include <algorithm>
+#include <filesystem>
 #include <map>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "core/base/file_output.h"
 #include "core/base/sha256.h"
-#include "core/base/text.h"
 #include "core/io/container/array_box.h"
 #include "core/io/hdf5/hdf5_border.h"
 
@@ -108,9 +111,37 @@ std::string escapedComponent(const std::string& component) {
   return component;
 }
 
-std::string groupPathOf(const std::string& tensor) {
+/// An array in the group of a tensor, and what a group beside it that wants its name is called.
+struct ArrayName {
+  const char* name;
+  const char* escaped;
+};
+constexpr ArrayName kArrayNames[] = {{"codes", "%63odes"},
+                                     {"scale", "%73cale"},
+                                     {"zero_point", "%7Aero_point"},
+                                     {"codebook", "%63odebook"},
+                                     {"codebook_codes", "%63odebook_codes"},
+                                     {"clip_ratio", "%63lip_ratio"},
+                                     {"dequantized", "%64equantized"}};
+
+std::string besideArrays(const std::string& component) {
+  for (const ArrayName& array : kArrayNames) {
+    if (component == array.name) return array.escaped;
+  }
+  return escapedComponent(component);
+}
+
+/// Where the arrays of a tensor go; `tensors` are the names of all that are in the file, since the
+/// group of `w/scale` stands in that of `w`, if there is one.
+std::string groupPathOf(const std::string& tensor, const std::set<std::string>& tensors) {
   std::string path = "/tensors";
-  for (const std::string& component : split(tensor, '/')) path += '/' + escapedComponent(component);
+  for (std::size_t begin = 0; begin <= tensor.size();) {
+    const std::size_t end = std::min(tensor.find('/', begin), tensor.size());
+    const std::string component = tensor.substr(begin, end - begin);
+    const bool inTensor = begin > 0 && tensors.contains(tensor.substr(0, begin - 1));
+    path += '/' + (inTensor ? besideArrays(component) : escapedComponent(component));
+    begin = end + 1;
+  }
   return path;
 }
 
@@ -182,6 +213,7 @@ class NativeSink : public TensorSink {
       : pending_(std::move(pending)),
         file_(std::make_unique<H5::H5File>(pending_->temporaryPath(), H5F_ACC_TRUNC,
                                            withoutTimes(H5::FileCreatPropList()), withoutLock())) {
+    for (const TensorInfo& tensor : header.tensors) names_.insert(tensor.name);
     H5::Group root = file_->openGroup("/");
     setAttribute(root, "format", "quantoscope");
     setNumber<std::int64_t>(root, "format_version", kFormatVersion);
@@ -254,7 +286,7 @@ class NativeSink : public TensorSink {
   }
 
   void write(const ExportTensor& tensor) {
-    const std::string path = groupPathOf(tensor.info.name);
+    const std::string path = groupPathOf(tensor.info.name, names_);
     H5::Group group = createGroups(path);
     const GroupParameters& parameters = tensor.quantized.parameters;
     const GroupLayout& layout = parameters.layout;
@@ -336,6 +368,7 @@ class NativeSink : public TensorSink {
 
   std::unique_ptr<PendingFile> pending_;
   std::unique_ptr<H5::H5File> file_;    ///< null once closed
+  std::set<std::string> names_;         ///< of all tensors, added or not yet
   std::uint64_t reserved_ = kOverhead;  ///< bytes set aside on the disk so far
   std::vector<WrittenArray> written_;
 };
@@ -344,6 +377,8 @@ class NativeSink : public TensorSink {
 Findings checkNames(const ModelHeader& header) {
   Findings findings;
   std::map<std::string, const std::string*> taken;
+  std::set<std::string> names;
+  for (const TensorInfo& info : header.tensors) names.insert(info.name);
   for (const TensorInfo& info : header.tensors) {
     const auto refuse = [&](const std::string& why) {
       findings.push_back({Finding::Severity::Refusal, info.name, why});
@@ -352,7 +387,7 @@ Findings checkNames(const ModelHeader& header) {
       refuse("its name holds a NUL character; names in an HDF5 file end there");
       continue;
     }
-    const auto [there, isNew] = taken.emplace(groupPathOf(info.name), &info.name);
+    const auto [there, isNew] = taken.emplace(groupPathOf(info.name, names), &info.name);
     if (!isNew) {
       refuse("its place in the file, " + there->first + ", is that of " + *there->second +
              "; allowed is one tensor a place");

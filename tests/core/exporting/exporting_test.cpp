@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <set>
 
 #include <QtTest>
 
@@ -8,6 +9,7 @@
 #include "core/exporting/formats/native_file.h"
 #include "core/exporting/formats/neural_compressor_config.h"
 #include "core/exporting/plan_file.h"
+#include "core/io/tensor_source.h"
 #include "core/model/export_model.h"
 #include "tests/support/hdf5_reader.h"
 #include "tests/support/test_data.h"
@@ -245,6 +247,35 @@ class ExportingTest : public QObject {
     QCOMPARE(*readAttribute(file, group, "mse"), formatNumber(native.metrics->mse));
     QCOMPARE(*readAttribute(file, group, "bits_per_weight"),
              formatNumber(native.storage->bitsPerWeight()));
+  }
+
+  void aTensorMayHaveTheNameOfAnothersArray() {
+    std::vector<ExportTensor> tensors;
+    const std::vector<std::string> names = {"w/scale",      "w",       "w/codes/x",
+                                            "w/zero_point", "v/scale", "w/scale/dequantized"};
+    for (const std::string& name : names) {
+      tensors.push_back(made(tensorOf(2, 32, normalValues(64, 60 + tensors.size()), name), {}));
+    }
+    writeNative(path("same.h5"), tensors);
+    const std::pair<const char*, const char*> places[] = {
+        {"w/scale", "/tensors/w/%73cale"},
+        {"w", "/tensors/w"},
+        {"w/codes/x", "/tensors/w/%63odes/x"},
+        {"w/zero_point", "/tensors/w/%7Aero_point"},
+        {"v/scale", "/tensors/v/scale"},  // there is no tensor v
+        {"w/scale/dequantized", "/tensors/w/%73cale/%64equantized"}};
+    for (const auto& [name, place] : places) {
+      QCOMPARE(*readAttribute(path("same.h5"), place, "source_name"), std::string(name));
+      const auto codes = readArray(path("same.h5"), std::string(place) + "/codes");
+      QVERIFY2(codes && codes->shape == (std::vector<std::size_t>{2, 32}), place);
+    }
+    const auto source = openTensorSource(path("same.h5"));
+    QVERIFY(source);
+    std::set<std::string> read;
+    for (const TensorInfo& info : (*source)->tensors()) {
+      if (info.quantizable) read.insert(info.sourceName);
+    }
+    QCOMPARE(read, std::set<std::string>(names.begin(), names.end()));
   }
 
   void codebooksComeWithTheirTables() {
