@@ -23,6 +23,7 @@ struct ExportTensor {
   QuantizedTensor quantized;
   std::optional<ErrorMetrics> metrics;  ///< of what the codes decode to
   std::optional<StorageCost> storage;
+  std::vector<std::size_t> groupsWithoutScale = {};  ///< see the function of that name
   /// What the codes decode to, oriented like them, where the file is to hold that as well.
   std::optional<Matrix> dequantized;
 };

@@ -36,10 +36,26 @@ Status refusalOf(const ExportFormat& format, const Findings& findings) {
   return Error{ErrorCode::DoesNotFit, message + " (" + format.title + ")"};
 }
 
+/// That the scale of some groups is 0, and where the first of them is.
+void noteGroupsWithoutScale(const ExportTensor& made, Findings& findings) {
+  const std::vector<std::size_t>& groups = made.groupsWithoutScale;
+  if (groups.empty()) return;
+  const std::size_t perRow = made.quantized.parameters.layout.groupsPerRow();
+  const std::string count =
+      groups.size() == 1 ? "1 group" : std::to_string(groups.size()) + " groups";
+  findings.push_back({Finding::Severity::Note, made.info.name,
+                      "weights so small that the scale of " + count + " is 0, the first in row " +
+                          std::to_string(groups[0] / perRow) + ", group " +
+                          std::to_string(groups[0] % perRow) +
+                          ": they have the first or the last code"});
+}
+
 Status addTensors(const ModelJob& job, TensorSink& sink, const QuantizeOptions& options,
                   ExportReport& report, const Executor& executor, const ModelControl& control) {
   const TakeTensor take = [&](ExportTensor&& made) {
-    report.tensors.push_back({made.info.name, made.quantized.spec, *made.metrics, *made.storage});
+    report.tensors.push_back({made.info.name, made.quantized.spec, *made.metrics, *made.storage,
+                              made.groupsWithoutScale.size()});
+    noteGroupsWithoutScale(made, report.findings);
     return sink.add(made);
   };
   return quantizeModel(job, options, take, executor, control);

@@ -16,10 +16,11 @@ struct ExportedTensor {
   QuantSpec spec;
   ErrorMetrics metrics;
   StorageCost storage;
+  std::size_t groupsWithoutScale = 0;  ///< see the function of that name; a finding names the first
 };
 
 struct ExportReport {
-  Findings findings;                    ///< notes: what the target cannot carry
+  Findings findings;  ///< notes: what the target cannot carry, what a user should know
   std::vector<ExportedTensor> tensors;  ///< in the order of the job; none where only choices are
                                         ///< exported
 };

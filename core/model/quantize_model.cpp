@@ -23,6 +23,7 @@ Result<ExportTensor> quantize(const WeightTensor& tensor, const QuantSpec& spec,
     if (!values) return values.error();
     made.dequantized = std::move(*values);
   }
+  made.groupsWithoutScale = groupsWithoutScale(coding, measured->parameters);
   auto codes = quantized(tensor, coding, std::move(measured->parameters), std::move(choice.ratios),
                          executor, control);
   if (!codes) return codes.error();

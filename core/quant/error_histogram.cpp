@@ -160,7 +160,7 @@ Result<CountedQuantization> countQuantizationErrors(const WeightTensor& tensor,
         WorkerPool<LargestError>::Lease largest(pool);
         const ParameterRoom found = again ? ownRoom(codec, span.groups()) : roomIn(kept, span);
         largest->add(ratios, span, found, room);
-        unusable.look(codec, found.view(), span.firstGroup, span.groups());
+        unusable.look(codec, found.view(), span);
       });
   if (!status) return status.error();
   if (auto checked = unusable.check(tensor, coding); !checked) return checked.error();

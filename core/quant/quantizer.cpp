@@ -78,6 +78,13 @@ std::uint64_t parameterBytes(const Coding& coding) {
   return coding.layout.groups() * sizeof(float) * arrays;
 }
 
+/// Whether the rule of symmetric integers gives numbers although the scale has become 0: a weight
+/// over it is infinite, its code the last one, its value 0. Only 0 / 0 is no number.
+bool worksWithoutScale(const Codec& codec, float scale, std::span<const float> weights) {
+  return scale == 0 && codec.kind == CodecKind::Symmetric &&
+         std::find(weights.begin(), weights.end(), 0.0f) == weights.end();
+}
+
 /// The parameters with the least error of the groups of some rows, the first of them `group`. Ends
 /// early, with some left out, when it is cancelled: a group may take milliseconds.
 void findOptimal(OptimalScaleFinder& finder, bool hasZeroPoint, MatrixView w, std::size_t group,
@@ -101,9 +108,15 @@ void findOptimal(OptimalScaleFinder& finder, bool hasZeroPoint, MatrixView w, st
 }  // namespace
 
 void UnusableGroups::look(const Codec& codec, const ParameterView& parameters,
-                          std::size_t firstGroup, std::size_t groups) {
-  for (std::size_t g = 0; g < groups; ++g) {
+                          std::size_t firstGroup, const kernels::BlockShape& shape,
+                          const float* w) {
+  const std::size_t perRow = shape.groupsPerRow();
+  for (std::size_t g = 0; g < shape.rows * perRow; ++g) {
     if (usable(parameters, codec, g)) continue;
+    const std::size_t begin = g % perRow * shape.groupSize;
+    const std::span<const float> weights(w + g / perRow * shape.cols + begin,
+                                         std::min(shape.groupSize, shape.cols - begin));
+    if (worksWithoutScale(codec, parameters.scale[g], weights)) continue;
     const std::lock_guard lock(mutex_);
     if (first_ && *first_ <= firstGroup + g) return;
     first_ = firstGroup + g;
@@ -214,6 +227,16 @@ ErrorSums sumsOf(const std::vector<BlockErrors>& parts, const WeightTensor& tens
   return sums;
 }
 
+std::vector<std::size_t> groupsWithoutScale(const Coding& coding,
+                                            const GroupParameters& parameters) {
+  std::vector<std::size_t> groups;
+  if (coding.codec.kind != CodecKind::Symmetric) return groups;
+  for (std::size_t g = 0; g < parameters.scale.size(); ++g) {
+    if (parameters.scale[g] == 0) groups.push_back(g);
+  }
+  return groups;
+}
+
 namespace {
 
 template <typename Code>
@@ -267,17 +290,19 @@ Result<GroupParameters> groupParametersOf(const WeightTensor& tensor, const Codi
   WorkerPool<OptimalScaleFinder> finders([&] { return OptimalScaleFinder(codec); });
   const auto findBest = [&](std::size_t, std::size_t first, MatrixView w, float*) {
     WorkerPool<OptimalScaleFinder>::Lease finder(finders);
-    findOptimal(*finder, codec.hasZeroPoint(), w, first * coding.layout.groupsPerRow(), importance,
-                control.cancel, parameters);
+    const std::size_t group = first * coding.layout.groupsPerRow();
+    findOptimal(*finder, codec.hasZeroPoint(), w, group, importance, control.cancel, parameters);
+    unusable.look(codec, viewOf(parameters, group), group, shapeOf(w, coding.layout), w.data);
   };
   const Status status =
       optimal ? forEachPiece(tensor, executor, control, findBest)
               : forEachSpan(tensor, coding.layout, executor, control,
                             [&](const WeightSpan& span, float*) {
-                              findParameters(codec, ratios, span, roomIn(parameters, span));
+                              const ParameterRoom found = roomIn(parameters, span);
+                              findParameters(codec, ratios, span, found);
+                              unusable.look(codec, found.view(), span);
                             });
   if (!status) return status.error();
-  unusable.look(codec, viewOf(parameters, 0), 0, parameters.scale.size());
   if (auto checked = unusable.check(tensor, coding); !checked) return checked.error();
   if (const auto& second = coding.spec.doubleQuant) {
     parameters.decodeScale = doubleQuantized(parameters.scale, *second);
@@ -298,8 +323,7 @@ Result<ParameterSource> parameterSourceOf(const WeightTensor& tensor, const Codi
   UnusableGroups unusable;
   const Status status =
       forEachSpan(tensor, coding.layout, executor, control, [&](const WeightSpan& span, float*) {
-        unusable.look(coding.codec, source.of(span.firstGroup, span.shape, span.weights),
-                      span.firstGroup, span.groups());
+        unusable.look(coding.codec, source.of(span.firstGroup, span.shape, span.weights), span);
       });
   if (!status) return status.error();
   if (auto checked = unusable.check(tensor, coding); !checked) return checked.error();
@@ -350,7 +374,7 @@ Result<ErrorSums> measureInOnePass(const WeightTensor& tensor, const Coding& cod
       tensor, coding.layout, executor, control, [&](const WeightSpan& span, float* room) {
         const ParameterRoom found = place(span);
         findParameters(coding.codec, ratios, span, found);
-        unusable.look(coding.codec, found.view(), span.firstGroup, span.groups());
+        unusable.look(coding.codec, found.view(), span);
         parts[span.block].add(coding.codec, found.view(), span, room);
       });
   if (!status) return status.error();

@@ -109,7 +109,8 @@ struct QuantizedTensor {
 /// `importance` (one a column, or empty), which matters to nothing else here; then double-quantized
 /// if so wished. DoesNotFit where a group's scale is no usable float32 number (weights so large or
 /// so small that it overflows or vanishes), naming the group; and where they take more memory than
-/// is free.
+/// is free. A scale that is 0 is used where the published rule gives numbers with it: see
+/// groupsWithoutScale().
 Result<GroupParameters> groupParametersOf(const WeightTensor& tensor, const Coding& coding,
                                           const ClipRatios& ratios, const Executor& executor,
                                           const TaskControl& control = {},
@@ -120,6 +121,13 @@ Result<ParameterSource> parameterSourceOf(const WeightTensor& tensor, const Codi
                                           const ClipRatios& ratios, const Executor& executor,
                                           const TaskControl& control = {},
                                           std::span<const float> importance = {});
+
+/// The groups of a symmetric integer format whose scale is 0, since their weights are so small that
+/// the quotient vanishes in float32. None of these weights is 0, so all have the first or the last
+/// code, and decode to 0 unless double quantization makes their scale another. In ascending order;
+/// empty for other formats.
+std::vector<std::size_t> groupsWithoutScale(const Coding& coding,
+                                            const GroupParameters& parameters);
 
 /// The dequantized values of rows [firstRow, firstRow + w.rows) into y, [w.rows, w.cols].
 void dequantizeRows(const Codec& codec, const ParameterSource& parameters, MatrixView w,

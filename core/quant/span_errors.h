@@ -36,9 +36,12 @@ void findParameters(const Codec& codec, const ClipRatios& ratios, const WeightSp
 /// The first group whose scale or zero point cannot be used, for passes that find them in parallel.
 class UnusableGroups {
  public:
-  /// Thread-safe.
+  /// At the groups of some rows `w`, the first of them `firstGroup`. Thread-safe.
   void look(const Codec& codec, const ParameterView& parameters, std::size_t firstGroup,
-            std::size_t groups);
+            const kernels::BlockShape& shape, const float* w);
+  void look(const Codec& codec, const ParameterView& parameters, const WeightSpan& span) {
+    look(codec, parameters, span.firstGroup, span.shape, span.weights);
+  }
   /// DoesNotFit that names it, if there is one; see groupParametersOf.
   Status check(const WeightTensor& tensor, const Coding& coding) const;
 

@@ -134,6 +134,26 @@ class ExportModelTest : public QObject {
     QVERIFY(made.error().message.starts_with("w: "));
   }
 
+  void groupsWhoseScaleVanishesAreNamedAndCounted() {
+    auto values = fakeWeights(4 * 64, 3);
+    for (std::size_t c = 0; c < 32; ++c) {
+      values[64 + c] = values[128 + c] = std::numeric_limits<float>::denorm_min();
+    }
+    source_->add("tiny", 4, 64, values);
+    QuantSpec spec;
+    spec.scheme = Scheme::Sym;
+    const auto report =
+        exportModel(job(spec), **findExportFormat("native"), path("out.h5"), {}, Executor(1));
+    QVERIFY2(report, report ? "" : report.error().message.c_str());
+    QCOMPARE(report->findings.size(), std::size_t{1});
+    QCOMPARE(report->findings[0].line(),
+             std::string("tiny: weights so small that the scale of 2 groups is 0, the first in row "
+                         "1, group 0: they have the first or the last code"));
+    for (const ExportedTensor& tensor : report->tensors) {
+      QCOMPARE(tensor.groupsWithoutScale, tensor.name == "tiny" ? std::size_t{2} : std::size_t{0});
+    }
+  }
+
   void aNativeFileHoldsWhatTheReportTells() {
     const auto format = findExportFormat("native");
     const auto report =

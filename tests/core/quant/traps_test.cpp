@@ -9,6 +9,7 @@
 
 #include "core/kernels/kernels.h"
 #include "core/quant/clip_search.h"
+#include "core/quant/error_histogram.h"
 #include "core/quant/exact_error.h"
 #include "core/quant/weight_only.h"
 #include "tests/support/quantizing.h"
@@ -245,6 +246,82 @@ class TrapsTest : public QObject {
       QCOMPARE(choice.error().code, ErrorCode::DoesNotFit);
       QVERIFY2(choice.error().message.find("row 200, group 1") != std::string::npos,
                choice.error().message.c_str());
+    }
+  }
+
+  void aScaleOfNothingIsUsedWhereTheRuleGivesNumbers() {
+    constexpr float kTiny = std::numeric_limits<float>::denorm_min();
+    auto values = normalValues(6 * 130, 14);
+    for (std::size_t c = 32; c < 64; ++c) values[2 * 130 + c] = c % 3 == 0 ? -kTiny : 3 * kTiny;
+    for (std::size_t c = 128; c < 130; ++c) values[4 * 130 + c] = kTiny;  // a tail of two
+    const WeightTensor tensor = tensorOf(6, 130, values);
+    for (const auto kind : {ClipPolicy::Kind::Fixed, ClipPolicy::Kind::SearchTensor,
+                            ClipPolicy::Kind::SearchRows, ClipPolicy::Kind::SearchGroups}) {
+      for (const bool twice : {false, true}) {
+        QuantSpec spec = integers(4, 32, Scheme::Sym);
+        spec.clip.kind = kind;
+        if (twice) spec.doubleQuant = DoubleQuant{};
+        const Coding coding = coded(tensor, spec);
+        for (const QByteArray& table : tables()) {
+          QVERIFY(kernels::useKernels(table.constData()));
+          const auto choice = chooseClip(tensor, coding, Executor(2));
+          QVERIFY2(choice, choice ? "" : choice.error().message.c_str());
+          const auto found = measureQuantization(tensor, coding, choice->ratios, Executor(2));
+          QVERIFY2(found, found ? "" : found.error().message.c_str());
+          QVERIFY(std::isfinite(found->sums.maxAbsError));
+          QCOMPARE(groupsWithoutScale(coding, found->parameters),
+                   (std::vector<std::size_t>{2 * 5 + 1, 4 * 5 + 4}));
+          const auto codes =
+              quantized(tensor, coding, found->parameters, choice->ratios, Executor(2));
+          const auto decoded = dequantized(tensor, coding, found->parameters, Executor(2));
+          const auto counted =
+              countQuantizationErrors(tensor, coding, choice->ratios, 64, Executor(2));
+          QVERIFY(codes && decoded && counted);
+          for (std::size_t c = 32; c < 64; ++c) {
+            // As the reference: clamp(round(w / 0), -8, 7) * 0.
+            const int code = std::get<std::vector<std::int8_t>>(codes->codes)[2 * 130 + c];
+            QCOMPARE(code, c % 3 == 0 ? -8 : 7);
+            if (!twice) QCOMPARE(decoded->values[2 * 130 + c], 0.0f);
+          }
+        }
+      }
+    }
+  }
+
+  void aScaleOfNothingIsRefusedWhereItGivesNoNumbers() {
+    constexpr float kTiny = std::numeric_limits<float>::denorm_min();
+    const auto problemWith = [](const std::vector<float>& values, Scheme scheme) {
+      const WeightTensor tensor = tensorOf(2, 64, values);
+      const Coding coding = coded(tensor, integers(4, 32, scheme));
+      const auto found = measureQuantization(tensor, coding, ClipRatios::whole(1), Executor(1));
+      const auto counted =
+          countQuantizationErrors(tensor, coding, ClipRatios::whole(1), 8, Executor(1));
+      if (found.hasValue() != counted.hasValue()) return std::string("they differ");
+      return found ? std::string() : found.error().message;
+    };
+    std::vector<float> values = normalValues(128, 15);
+    for (std::size_t c = 32; c < 64; ++c) values[64 + c] = kTiny;
+    QCOMPARE(problemWith(values, Scheme::Sym), std::string());
+    QVERIFY(problemWith(values, Scheme::Asym).find("row 1, group 1 is 0") != std::string::npos);
+    for (const float zero : {0.0f, -0.0f}) {
+      values[64 + 50] = zero;
+      QVERIFY(problemWith(values, Scheme::Sym).find("row 1, group 1 is 0") != std::string::npos);
+    }
+  }
+
+  void scalesMayBeSubnormal() {
+    std::vector<float> values = normalValues(128, 16);
+    for (std::size_t c = 32; c < 64; ++c) values[64 + c] = static_cast<float>(c - 40) * 1e-43f;
+    const WeightTensor tensor = tensorOf(2, 64, values);
+    for (const Scheme scheme : {Scheme::Sym, Scheme::Asym}) {
+      const Coding coding = coded(tensor, integers(4, 32, scheme));
+      for (const QByteArray& table : tables()) {
+        QVERIFY(kernels::useKernels(table.constData()));
+        const auto found = measureQuantization(tensor, coding, ClipRatios::whole(1), Executor(1));
+        QVERIFY2(found, found ? "" : found.error().message.c_str());
+        QVERIFY(found->parameters.scale[3] > 0);
+        QVERIFY(found->parameters.scale[3] < std::numeric_limits<float>::min());
+      }
     }
   }
 
