@@ -205,6 +205,8 @@ class FilesWindowTest : public QObject {
     TensorInfo info = kernel();
     QCOMPARE(textsOf(info), (QStringList{"f32", "T"}));
     info.transposed = false;
+    info.dtype = "float8_e4m3fn x 128x128 block scales";
+    QCOMPARE(textsOf(info), QStringList(QStringLiteral("e4m3fn × scale")));
     info.dtype = "bfloat16";
     info.chunk = {3, 3, 16, 8};
     QCOMPARE(textsOf(info), (QStringList{"bf16", "chunks"}));

@@ -118,6 +118,7 @@ class SessionTest : public QObject {
   void aTensorThatIsNotFiniteHasNoMetrics();
   void theGroupIsShownAsChosen();
   void oneExportAtATime();
+  void nothingThatIsOpenIsWrittenTo();
   void aCancelledExportSaysSo();
   void presetsAreValidAndDiffer();
   void dyingDoesNotWaitForWorkThatRuns();
@@ -652,6 +653,21 @@ void SessionTest::theGroupIsShownAsChosen() {
   QVERIFY(!bench.session->result()->group->typical);
   bench.session->selectTensor(QStringLiteral("dense_1/kernel"));
   QVERIFY(!bench.session->group());
+}
+
+void SessionTest::nothingThatIsOpenIsWrittenTo() {
+  Bench bench;
+  bench.open();
+  QSignalSpy failed(bench.session.get(), &Session::failed);
+  for (const char* path : {kModel, "/fake/../fake/./model.h5"}) {
+    QVERIFY(!bench.session->mayWrite(QLatin1String(path)));
+    bench.session->startExport(QStringLiteral("Plan"), QLatin1String(path),
+                               [](const TaskControl&) -> ExportResult { qFatal("it ran"); });
+  }
+  QCOMPARE(failed.size(), 2);
+  QCOMPARE(failed[1][0].toString(),
+           QStringLiteral("/fake/model.h5 is open and never written to; choose another name"));
+  QVERIFY(bench.session->mayWrite(QLatin1String(kOther)));
 }
 
 void SessionTest::oneExportAtATime() {

@@ -13,7 +13,11 @@ struct BadgeTexts {
   Q_DECLARE_TR_FUNCTIONS(TensorBadges)
 };
 
+/// "float8_e4m3fn x 128x128 block scales" is "e4m3fn × scale": a badge has room for a word or two.
 QString shortDtype(const QString& dtype) {
+  if (const auto scales = dtype.indexOf(QLatin1String(" x ")); scales > 0) {
+    return shortDtype(dtype.left(scales)) + QStringLiteral(" × scale");
+  }
   static const std::pair<const char*, const char*> kShort[] = {
       {"bfloat16", "bf16"}, {"float8_", ""}, {"float", "f"},
       {"uint", "u"},        {"int", "i"},    {"complex", "c"}};

@@ -32,9 +32,11 @@ bool isFloat8(const StoredArray& array) {
   return array.dtype.starts_with("float8_");
 }
 
-/// Whether an array may be codes, before anything is looked up.
+/// Whether an array may be codes, before anything is looked up. bitsandbytes packs them into a
+/// column of any type, floats too.
 bool mayBeCodes(const StoredArray& array) {
   if (isFloat8(array)) return true;
+  if (array.shape.size() == 2 && array.shape[1] == 1) return array.obstacle.empty();
   return array.shape.size() >= 2 && array.obstacle.empty() &&
          (array.dtype.starts_with("int") || array.dtype.starts_with("uint"));
 }
@@ -180,6 +182,11 @@ class QuantizedContainer : public Container {
                       const TaskControl& control) const {
     if (path == scalesOf_) return ok();
     scalesOf_.clear();
+    const auto codes = container_->elementOf(path);
+    if (!codes) return codes.error();
+    if (codes->floatType != StoredType::Float16) {
+      return Error{ErrorCode::UnreadableFile, path + ": is not read as " + scaled.dtype};
+    }
     auto scales = readScales(*container_, scaled.scales, control);
     if (!scales) return scales.error();
     scales_ = *std::move(scales);

@@ -169,12 +169,16 @@ Result<std::vector<float>> readScales(const Container& container, const StoredAr
     std::transform(values.begin(), values.end(), values.begin(), scaleOfExponent);
     return values;
   }
+  if (!element->floatType) {
+    return Error{ErrorCode::UnreadableFile,
+                 scales.path + ": holds " + element->name + ", which cannot be scales"};
+  }
   std::vector<std::byte> bytes(values.size() * element->bytes);
   // Progress counts the codes, which are many more.
   const Status status = container.read(scales.path, box, bytes.data(), {control.cancel, {}});
   if (!status) return status.error();
   const auto* halfs = reinterpret_cast<const std::uint16_t*>(bytes.data());
-  switch (element->floatType.value_or(StoredType::Float32)) {
+  switch (*element->floatType) {
     case StoredType::Float16:
       floatsFromHalfs(halfs, values.size(), values.data());
       break;
