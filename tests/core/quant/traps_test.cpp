@@ -255,7 +255,7 @@ class TrapsTest : public QObject {
     for (std::size_t c = 32; c < 64; ++c) values[2 * 130 + c] = c % 3 == 0 ? -kTiny : 3 * kTiny;
     for (std::size_t c = 128; c < 130; ++c) values[4 * 130 + c] = kTiny;  // a tail of two
     const WeightTensor tensor = tensorOf(6, 130, values);
-    for (const auto kind : {ClipPolicy::Kind::Fixed, ClipPolicy::Kind::SearchTensor,
+    for (const auto kind : {ClipPolicy::Kind::None, ClipPolicy::Kind::SearchTensor,
                             ClipPolicy::Kind::SearchRows, ClipPolicy::Kind::SearchGroups}) {
       for (const bool twice : {false, true}) {
         QuantSpec spec = integers(4, 32, Scheme::Sym);
