@@ -1,5 +1,6 @@
 #include "core/base/printable.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -33,11 +34,30 @@ std::optional<Character> firstOf(std::string_view text) {
   return Character{code, bytes};
 }
 
-/// Line and paragraph separators, marks and overrides of direction, the byte-order mark.
+struct Range {
+  std::uint32_t first;
+  std::uint32_t last;
+};
+
+/// Control characters (Cc), format characters (Cf), line and paragraph separators (Zl, Zp) and the
+/// fillers that show nothing, in ascending order.
+constexpr std::array kTreacherous = {
+    Range{0x0, 0x1f},        Range{0x7f, 0x9f},       Range{0xad, 0xad},
+    Range{0x34f, 0x34f},     Range{0x600, 0x605},     Range{0x61c, 0x61c},
+    Range{0x6dd, 0x6dd},     Range{0x70f, 0x70f},     Range{0x890, 0x891},
+    Range{0x8e2, 0x8e2},     Range{0x115f, 0x1160},   Range{0x180e, 0x180e},
+    Range{0x200b, 0x200f},   Range{0x2028, 0x202e},   Range{0x2060, 0x206f},
+    Range{0x3164, 0x3164},   Range{0xfeff, 0xfeff},   Range{0xffa0, 0xffa0},
+    Range{0xfff9, 0xfffb},   Range{0x110bd, 0x110bd}, Range{0x110cd, 0x110cd},
+    Range{0x13430, 0x13438}, Range{0x1bca0, 0x1bca3}, Range{0x1d173, 0x1d17a},
+    Range{0xe0001, 0xe0001}, Range{0xe0020, 0xe007f},
+};
+
 bool isTreacherous(std::uint32_t code) {
-  return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x061c ||
-         (code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-         (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
+  if (code >= 0x20 && code < 0x7f) return false;  // most characters by far
+  return std::any_of(kTreacherous.begin(), kTreacherous.end(), [code](const Range& range) {
+    return range.first <= code && code <= range.last;
+  });
 }
 
 void appendHex(std::string& text, std::uint32_t code, int digits) {
@@ -50,8 +70,8 @@ std::string escaped(std::uint32_t code) {
   if (code == '\n') return "\\n";
   if (code == '\t') return "\\t";
   if (code == '\r') return "\\r";
-  std::string text = code < 0x100 ? "\\x" : "\\u";
-  appendHex(text, code, code < 0x100 ? 2 : 4);
+  std::string text = code < 0x100 ? "\\x" : code < 0x10000 ? "\\u" : "\\U";
+  appendHex(text, code, code < 0x100 ? 2 : code < 0x10000 ? 4 : 8);
   return text;
 }
 
@@ -73,6 +93,21 @@ std::string printable(std::string_view text) {
     text.remove_prefix(bytes);
   }
   return result;
+}
+
+std::string shortened(std::string_view text, std::size_t most) {
+  constexpr std::string_view kEllipsis = "\xe2\x80\xa6";
+  if (text.size() <= most) return std::string(text);
+  const auto continues = [&](std::size_t i) {
+    return i < text.size() && (static_cast<unsigned char>(text[i]) & 0xc0u) == 0x80u;
+  };
+  // A character has at most three continuing bytes; where more follow it is no UTF-8 anyway.
+  std::size_t front = (most - kEllipsis.size()) / 3;
+  for (int step = 0; step < 3 && front > 0 && continues(front); ++step) --front;
+  std::size_t back = text.size() - (most - kEllipsis.size() - front);
+  for (int step = 0; step < 3 && continues(back); ++step) ++back;
+  return std::string(text.substr(0, front)) + std::string(kEllipsis) +
+         std::string(text.substr(back));
 }
 
 bool isUtf8(std::string_view text) {
