@@ -1,16 +1,18 @@
 #include "app/cli/spec_options.h"
 
 #include <CLI/CLI.hpp>
-#include <fstream>
 #include <limits>
-#include <sstream>
 
 #include "app/cli/context.h"
+#include "core/base/input_file.h"
 #include "core/base/text.h"
 
 namespace quantoscope::cli {
 
 namespace {
+
+/// 256 levels and codes take a few KiB, however they are written.
+constexpr std::uint64_t kMostCodebookBytes = std::uint64_t{1} << 20;
 
 template <typename T>
 Status readInteger(const char* option, const std::string& text, T& value) {
@@ -143,12 +145,9 @@ Result<NamedCodebook> SpecOptions::codebook() const {
     return wrongUsage("--codebook with --dtype " + dtype_ +
                       ": leave --dtype out, or use --dtype codebook");
   }
-  std::ifstream file(codebook_, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    return Error{ErrorCode::UnreadableFile, codebook_ + ": cannot be read"};
-  }
-  auto levels = codebookFromText(text.str(), codebook_);
+  const auto text = readWholeFile(codebook_, kMostCodebookBytes);
+  if (!text) return text.error();
+  auto levels = codebookFromText(*text, codebook_);
   if (levels) levels->source = codebook_;
   return levels;
 }

@@ -14,8 +14,6 @@ namespace {
 
 using Library = nlohmann::ordered_json;
 
-constexpr std::size_t kMaxDepth = 200;
-
 /// JSON holds UTF-8 only, but a tensor's name may be any bytes: those are escaped, not refused.
 std::string utf8(const std::string& text) {
   return isUtf8(text) ? text : printable(text);
@@ -84,8 +82,8 @@ std::optional<std::string> withNotFinite(std::string_view text) {
 class Builder : public nlohmann::json_sax<Library> {
  public:
   /// `marked`: the text has been through withNotFinite().
-  Builder(const std::function<void(std::uint64_t)>& onKeys, bool marked)
-      : onKeys_(onKeys), marked_(marked) {}
+  Builder(const std::function<void(std::uint64_t)>& onKeys, std::uint64_t mostValues, bool marked)
+      : onKeys_(onKeys), mostValues_(mostValues), marked_(marked) {}
 
   bool null() override { return add(nullptr); }
   bool boolean(bool value) override { return add(value); }
@@ -112,7 +110,8 @@ class Builder : public nlohmann::json_sax<Library> {
 
   bool key(std::string& name) override {
     if (++keys_ % kKeysBetween == 0 && onKeys_) onKeys_(keys_);
-    if (!stack_.back().keys.insert(name).second) return fail("the key '" + name + "' twice");
+    if (!stack_.back().keys.insert(name).second)
+      return fail("the key '" + shortened(name, kShownBytes) + "' twice");
     stack_.back().key = name;
     return true;
   }
@@ -138,7 +137,9 @@ class Builder : public nlohmann::json_sax<Library> {
   }
 
   bool open(Json value) {
-    if (stack_.size() >= kMaxDepth) return fail("nesting deeper than 200 levels");
+    if (stack_.size() >= kMostJsonDepth) {
+      return fail("nesting deeper than " + std::to_string(kMostJsonDepth) + " levels");
+    }
     stack_.push_back({std::move(value), {}, {}});
     return true;
   }
@@ -150,6 +151,10 @@ class Builder : public nlohmann::json_sax<Library> {
   }
 
   bool add(Json value) {
+    // Two bytes of text become a value of many: a small file may ask for much memory.
+    if (++values_ > mostValues_) {
+      return fail("too many values; allowed are at most " + std::to_string(mostValues_));
+    }
     if (stack_.empty()) {
       root = std::move(value);
     } else if (Level& level = stack_.back(); level.value.isArray()) {
@@ -162,10 +167,13 @@ class Builder : public nlohmann::json_sax<Library> {
   }
 
   static constexpr std::uint64_t kKeysBetween = 1024;
+  static constexpr std::size_t kShownBytes = 200;
 
   const std::function<void(std::uint64_t)>& onKeys_;
   bool marked_;
   std::uint64_t keys_ = 0;
+  std::uint64_t mostValues_;
+  std::uint64_t values_ = 0;
   std::vector<Level> stack_;
 };
 
@@ -219,10 +227,10 @@ std::string Json::text(int indent) const {
 }
 
 Result<Json> parseJson(std::string_view text, const std::string& name,
-                       const std::function<void(std::uint64_t)>& onKeys) {
+                       const std::function<void(std::uint64_t)>& onKeys, std::uint64_t mostValues) {
   const std::optional<std::string> marked = withNotFinite(text);
   if (marked) text = *marked;
-  Builder builder(onKeys, marked.has_value());
+  Builder builder(onKeys, mostValues, marked.has_value());
   if (!Library::sax_parse(text.begin(), text.end(), &builder)) {
     return Error{ErrorCode::UnreadableFile, name + ": " + builder.problem};
   }

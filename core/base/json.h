@@ -80,10 +80,16 @@ class Json {
   std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> value_;
 };
 
+/// The most values that a text may hold, and the most levels of nesting.
+inline constexpr std::uint64_t kMostJsonValues = 20'000'000;
+inline constexpr std::size_t kMostJsonDepth = 200;
+
 /// Reads one JSON value. `name` (a file, say) begins the message of an error. NaN, Infinity and
-/// -Infinity are reals, as Python writes them. Nesting deeper than 200 levels and duplicate keys
-/// are errors. `onKeys`, if there is one, is told now and then how many keys have been read.
+/// -Infinity are reals, as Python writes them. Nesting deeper than kMostJsonDepth, more than
+/// `mostValues` values and duplicate keys are errors. `onKeys`, if there is one, is told now and
+/// then how many keys have been read.
 Result<Json> parseJson(std::string_view text, const std::string& name,
-                       const std::function<void(std::uint64_t keys)>& onKeys = {});
+                       const std::function<void(std::uint64_t keys)>& onKeys = {},
+                       std::uint64_t mostValues = kMostJsonValues);
 
 }  // namespace quantoscope

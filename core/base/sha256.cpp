@@ -2,13 +2,12 @@
 
 #include <array>
 #include <cerrno>
-#include <fcntl.h>
 #include <memory>
 #include <openssl/evp.h>
 #include <unistd.h>
 #include <vector>
 
-#include "core/base/descriptor.h"
+#include "core/base/input_file.h"
 
 namespace quantoscope {
 
@@ -58,10 +57,9 @@ std::string linesOf(const std::vector<FileDigest>& files) {
 
 Result<std::string> sha256OfFile(const std::string& path, const std::function<bool()>& cancelled,
                                  const FileIdentity* expected) {
-  // Without waiting for a writer, should the path lead to a pipe.
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file) return Error{ErrorCode::UnreadableFile, path + ": cannot be opened for reading"};
-  const auto before = identityOf(file.get(), path);
+  const auto file = openRegularFile(path);
+  if (!file) return file.error();
+  const auto before = identityOf(file->get(), path);
   if (!before) return before.error();
   if (expected && *before != *expected) return changedWhileInUse(path);
 
@@ -69,13 +67,13 @@ Result<std::string> sha256OfFile(const std::string& path, const std::function<bo
   std::vector<char> block(1 << 20);
   for (;;) {
     if (cancelled && cancelled()) return Error{ErrorCode::Cancelled, path + ": cancelled"};
-    const ssize_t count = read(file.get(), block.data(), block.size());
+    const ssize_t count = read(file->get(), block.data(), block.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return Error{ErrorCode::UnreadableFile, path + ": reading failed"};
     if (count == 0) break;
     digest.add(block.data(), static_cast<std::size_t>(count));
   }
-  const auto after = identityOf(file.get(), path);
+  const auto after = identityOf(file->get(), path);
   if (!after || *after != *before) return changedWhileInUse(path);
   std::string text = digest.text();
   if (text.empty()) return Error{ErrorCode::UnreadableFile, path + ": reading failed"};

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
+
+#include "core/base/input_file.h"
 
 namespace quantoscope {
 
@@ -98,15 +99,8 @@ class PartBytes : public ByteSource {
   std::uint64_t count_;
 };
 
-/// Without O_NONBLOCK, opening a pipe would wait for a writer.
-Result<Descriptor> openByPath(const std::string& path) {
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file) return unreadable(path + ": " + systemMessage());
-  return file;
-}
-
 FileOpener& fileOpener() {
-  static FileOpener opener = openByPath;
+  static FileOpener opener = [](const std::string& path) { return openRegularFile(path); };
   return opener;
 }
 

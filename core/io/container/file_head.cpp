@@ -1,8 +1,6 @@
 #include "core/io/container/file_head.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 namespace quantoscope {
@@ -11,25 +9,12 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 
-/// Why `path` cannot be read at all; empty if it can.
-std::string accessProblem(const std::string& path) {
-  std::error_code code;
-  const auto status = std::filesystem::status(path, code);
-  if (!std::filesystem::exists(status)) {
-    return code && code != std::errc::no_such_file_or_directory ? code.message() : "no such file";
-  }
-  if (std::filesystem::is_directory(status)) return "a directory, not a file";
-  if (!std::filesystem::is_regular_file(status)) return "not a regular file";
-  return {};
-}
-
 }  // namespace
 
 Result<FileHead> readFileHead(const std::string& path) {
   const auto unreadable = [&path](const std::string& why) {
     return Error{ErrorCode::UnreadableFile, path + ": " + why};
   };
-  if (const std::string problem = accessProblem(path); !problem.empty()) return unreadable(problem);
   auto bytes = openFileBytes(path);
   if (!bytes) return bytes.error();
   const std::uint64_t size = (*bytes)->size();

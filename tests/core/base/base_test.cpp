@@ -1,14 +1,21 @@
+#include <algorithm>
 #include <bit>
 #include <clocale>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <QTemporaryDir>
 #include <QtTest>
 
+#include "core/base/file_output.h"
 #include "core/base/half.h"
+#include "core/base/input_file.h"
 #include "core/base/json.h"
 #include "core/base/output_place.h"
 #include "core/base/printable.h"
@@ -169,6 +176,75 @@ class BaseTest : public QObject {
     QCOMPARE(printable("\xf4\x90\x80\x80"), std::string("\\xf4\\x90\\x80\\x80"));
     QVERIFY(isUtf8("caf\xc3\xa9 \xf0\x9f\x98\x80\n"));
     QVERIFY(!isUtf8("caf\xe9"));
+  }
+
+  void whatIsInvisibleIsShown() {
+    // A soft hyphen, spaces of no width, isolates, a word joiner, fillers, a language tag.
+    QCOMPARE(printable("\xc2\xad\xe2\x80\x8b\xe2\x81\xa6\xe2\x81\xa0\xe3\x85\xa4"),
+             std::string("\\xad\\u200b\\u2066\\u2060\\u3164"));
+    QCOMPARE(printable("\xf3\xa0\x80\x81"), std::string("\\U000e0001"));
+    QCOMPARE(printable("\xd8\x9c\xe1\xa0\x8e\xef\xbf\xb9"), std::string("\\u061c\\u180e\\ufff9"));
+    // Letters beside them, and what is written with marks, stay.
+    const std::string words = "\xe6\x9d\x83\xe9\x87\x8d \xd7\xa9 \xf0\x9f\x98\x80 e\xcc\x81";
+    QCOMPARE(printable(words), words);
+  }
+
+  void longTextIsShortenedInTheMiddle() {
+    QCOMPARE(shortened("short", 16), std::string("short"));
+    const std::string text = shortened(std::string(100, 'a') + "the end", 20);
+    QCOMPARE(text, std::string("aaaaa\xe2\x80\xa6") + "aaaaathe end");
+    // No character is cut, whatever the bound.
+    std::string umlauts;
+    for (int i = 0; i < 50; ++i) umlauts += "\xc3\xa4";
+    for (std::size_t most = 16; most < 40; ++most) {
+      const std::string cut = shortened("x" + umlauts, most);
+      QVERIFY(isUtf8(cut) && cut.size() <= most);
+    }
+    QVERIFY(shortened(std::string(1000, '\x80'), 16).size() <= 16);
+  }
+
+  void onlyRegularFilesAreOpened() {
+    const QTemporaryDir folder;
+    const auto at = [&](const char* name) { return folder.filePath(name).toStdString(); };
+    QVERIFY(::mkfifo(at("pipe").c_str(), 0600) == 0);
+    const int listening = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string place = at("socket");
+    std::copy(place.begin(), place.end(), address.sun_path);
+    QVERIFY(::bind(listening, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+    const auto refusal = [](const std::string& path) {
+      const auto text = readWholeFile(path, 100);
+      return text ? std::string("read") : text.error().message;
+    };
+    QCOMPARE(refusal(at("pipe")), at("pipe") + ": not a regular file but a named pipe");
+    QCOMPARE(refusal(place), place + ": not a regular file but a socket");
+    QCOMPARE(refusal("/dev/zero"), std::string("/dev/zero: not a regular file but a device"));
+    QCOMPARE(refusal(at("")), at("") + ": a directory, not a file");
+    QCOMPARE(refusal(at("none")), at("none") + ": no such file");
+    QVERIFY(!openRegularFile(std::string("/dev/null\0x", 11)));
+    const auto digest = sha256OfFile(at("pipe"), {});
+    QVERIFY(!digest && digest.error().message.ends_with("a named pipe"));
+    ::close(listening);
+  }
+
+  void filesAreReadUpToABound() {
+    const QTemporaryDir folder;
+    const std::string path = folder.filePath("file").toStdString();
+    QVERIFY(writeFile(path, std::string(100, 'x')));
+    QCOMPARE(*readWholeFile(path, 100), std::string(100, 'x'));
+    const auto refused = readWholeFile(path, 99);
+    QVERIFY(!refused);
+    QCOMPARE(refused.error().message, path + ": too large; allowed are at most 99 bytes");
+    QVERIFY(writeFile(path, ""));
+    QCOMPARE(*readWholeFile(path, 0), std::string());
+  }
+
+  void jsonHoldsNoMoreValuesThanAllowed() {
+    QVERIFY(parseJson("[1,2,{\"a\":3}]", "it", {}, 5));
+    const auto refused = parseJson("[1,2,{\"a\":3}]", "it", {}, 4);
+    QVERIFY(!refused);
+    QCOMPARE(refused.error().message, std::string("it: too many values; allowed are at most 4"));
   }
 
   void jsonHoldsAnyBytes() {

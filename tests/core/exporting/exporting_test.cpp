@@ -160,6 +160,13 @@ class ExportingTest : public QObject {
         {R"({"format":"quantoscope-plan","version":1,"default":{"bits":77}})", "bits 77"},
         {R"({"format":"quantoscope-plan","version":1,"tensors":{"w":{}}})", "w: "},
         {R"({"format":"quantoscope-plan","version":1,"tensors":[]})", "tensors"},
+        {R"({"format":"quantoscope-plan","version":1,"source":7})", "source must be a JSON object"},
+        {R"({"format":"quantoscope-plan","version":1,"source":{"file":[]}})",
+         "file must be a text"},
+        {R"({"format":"quantoscope-plan","version":1,"tensors":{"w":{"spec":{},"metrics":[]}}})",
+         "metrics must be a JSON object"},
+        {R"({"format":"quantoscope-plan","version":1,"tensors":{"w":{"spec":{},"metrics":{"bits_per_weight":{}}}}})",
+         "bits_per_weight must be a number"},
         {R"({"format":"quantoscope-plan","version":1,"tensors":{"w":{"spec":{"clip":"search","clip_ratio":7}}}})",
          "clip_ratio"},
         {"[", "JSON"}};
