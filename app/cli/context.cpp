@@ -46,8 +46,9 @@ TaskControl Context::control(const std::string& what) const {
   TaskControl control;
   control.cancel = cancel_;
   if (showsProgress_) {
-    control.progress = [what = printable(what), last = -1](std::uint64_t done,
-                                                           std::uint64_t total) mutable {
+    constexpr std::size_t kOneLine = 100;
+    control.progress = [what = printable(shortened(what, kOneLine)), last = -1](
+                           std::uint64_t done, std::uint64_t total) mutable {
       const int percent = total == 0 ? 100 : static_cast<int>(done * 100 / total);
       if (percent == last) return;
       last = percent;

@@ -118,7 +118,8 @@ Result<int> overview(const OverviewOptions& options, const Context& context) {
     std::vector<std::string> header = {"tensor", "out x in"};
     appendHeadings(header, TableRoom::Narrow);
     header.insert(header.end(), {"ratio", "bits/weight"});
-    context.out() << options.file << ", " << describe(*spec) << "\n" << tableText(header, rows);
+    context.out() << printable(options.file + ", " + describe(*spec)) << "\n"
+                  << tableText(header, rows);
     if (worst) {
       auto status = printWorstCurve(job, (*lines)[*worst], context);
       if (!status) return status.error();

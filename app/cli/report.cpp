@@ -42,7 +42,7 @@ bool looksLikeNumber(const std::string& text) {
 std::string line(const char* label, const std::string& value) {
   std::string text = std::string("  ") + label;
   text.resize(std::max<std::size_t>(text.size() + 1, 22), ' ');
-  return text + value + "\n";
+  return text + printable(value) + "\n";
 }
 
 /// "Max |error|" as "max |error|"; "MSE" stays.
@@ -245,6 +245,8 @@ Json toJson(const AnalysisResult& result) {
 
 std::string tableText(const std::vector<std::string>& header,
                       std::vector<std::vector<std::string>> rows) {
+  // One name of a megabyte must not pad all other rows to its length.
+  constexpr std::size_t kWidest = 200;
   for (auto& row : rows) {
     for (std::string& cell : row) cell = printable(cell);
   }
@@ -254,7 +256,7 @@ std::string tableText(const std::vector<std::string>& header,
     widths.push_back(header[c].size());
     numeric.push_back(!rows.empty());
     for (const auto& row : rows) {
-      widths[c] = std::max(widths[c], row[c].size());
+      widths[c] = std::max(widths[c], std::min(row[c].size(), kWidest));
       if (!looksLikeNumber(row[c])) numeric[c] = false;
     }
   }
@@ -262,7 +264,7 @@ std::string tableText(const std::vector<std::string>& header,
   const auto append = [&](const std::vector<std::string>& row) {
     std::string lineText;
     for (std::size_t c = 0; c < row.size(); ++c) {
-      const std::string padding(widths[c] - row[c].size(), ' ');
+      const std::string padding(widths[c] - std::min(widths[c], row[c].size()), ' ');
       if (c > 0) lineText += "  ";
       lineText += numeric[c] ? padding + row[c] : row[c] + padding;
     }

@@ -131,7 +131,7 @@ Result<int> search(const SearchOptions& options, const Context& context) {
   } else if (options.csv) {
     context.out() << curveCsv(curve);
   } else {
-    context.out() << printable(target->tensor) << ", " << describe(*spec) << "\n" << text(curve);
+    context.out() << printable(target->tensor + ", " + describe(*spec)) << "\n" << text(curve);
     if (spec->clip.kind != ClipPolicy::Kind::SearchTensor) {
       context.out() << "with a ratio for each " << granularityName(spec->clip.kind) << ": mse "
                     << formatRounded(answer->metrics.mse, 6) << "\n";

@@ -278,6 +278,71 @@ class FilesTest : public QObject {
     verifyOneError(run({"inspect", file, "no such\nname"}), 2, "no such\\nname");
   }
 
+  void whatIsNoFileNeverMakesAVerbWait() {
+    const QString model = path("whole.safetensors");
+    write(model.toStdString(), safetensorsBytes(array("[0,16]", "[2,2]"), std::string(16, '\x01')));
+    const QString pipe = path("waits.json");
+    QVERIFY(::mkfifo(pipe.toStdString().c_str(), 0600) == 0);
+    const QString out = path("never.h5");
+    for (const QStringList& arguments :
+         std::initializer_list<QStringList>{{"list", pipe},
+                                            {"inspect", model, "a", "--codebook", pipe},
+                                            {"inspect", model, "a", "--importance", pipe + "::a"},
+                                            {"quantize", model, "--plan", pipe, "--out", out},
+                                            {"compare", model, pipe}}) {
+      const Run result = run(arguments);
+      QVERIFY2(result.status > 0, arguments.join(' ').toUtf8() + ": " + result.err);
+      QCOMPARE(result.err.count('\n'), 1);
+      QVERIFY2(result.err.contains("waits.json"), result.err);
+    }
+    const QString large = path("large.json");
+    write(large.toStdString(), std::string((std::size_t{1} << 20) + 1, ' '));
+    verifyOneError(run({"inspect", model, "a", "--codebook", large}), kUnreadable,
+                   "large.json: too large; allowed are at most 1048576 bytes");
+  }
+
+  void noVerbSendsANameToTheTerminal() {
+    const QString folder = path("\x1b[31mred");
+    QVERIFY(QDir().mkdir(folder));
+    const QString file = folder + "/\u202ename.safetensors";
+    write(file.toStdString(),
+          safetensorsBytes(R"({"a\u001b]0;title\u0007\u202eb":{"dtype":"F32","shape":[2,4],)"
+                           R"("data_offsets":[0,32]}})",
+                           std::string(16, '\1') + std::string(16, '\2')));
+    const QString name = "a\\x1b]0;title\\x07\\u202eb";
+    for (const QStringList& arguments : std::initializer_list<QStringList>{
+             {"list", file},
+             {"inspect", file, name, "--group-size", "4"},
+             {"search", file, name, "--group-size", "4"},
+             {"overview", file, "--group-size", "4"},
+             {"compare", file, file, "--group-size", "4"},
+             {"quantize", file, "--group-size", "4", "--out", folder + "/out.h5"},
+             {"list", folder + "/none"}}) {
+      const Run result = run(arguments);
+      for (const QByteArray& line : (result.out + result.err).split('\n')) {
+        QCOMPARE(printable(line.toStdString()), line.toStdString());
+      }
+      QVERIFY2(result.out.contains("\\x1b") || result.err.contains("\\x1b"),
+               arguments.join(' ').toUtf8() + result.err);
+    }
+  }
+
+  void aLongNameDoesNotPadTheTable() {
+    const QString file = path("long.safetensors");
+    const std::string longName(100000, 'n');
+    std::string header =
+        "{\"" + longName + R"(":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]})";
+    for (int i = 1; i <= 50; ++i) {
+      header += ",\"t" + std::to_string(i) + R"(":{"dtype":"F32","shape":[2,2],"data_offsets":[)" +
+                std::to_string(16 * i) + "," + std::to_string(16 * i + 16) + "]}";
+    }
+    write(file.toStdString(), safetensorsBytes(header + "}", std::string(51 * 16, '\0')));
+    const Run listed = run({"list", "--all", file});
+    QVERIFY2(listed.status == kDone, listed.err);
+    QVERIFY(listed.out.contains(longName.c_str()));
+    QVERIFY(listed.out.size() < 150000);
+  }
+
   void namesOfNothingAndOfZerosAreReadAsWell() {
     const QString file = path("odd_names.safetensors");
     write(file.toStdString(),
