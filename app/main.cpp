@@ -30,6 +30,7 @@
 #include "ui/session/session.h"
 #include "ui/session/session_document.h"
 #include "ui/session/settings.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope {
 
@@ -60,7 +61,7 @@ std::optional<QSize> parseSize(const QString& text) {
 }
 
 [[noreturn]] void refuse(const QString& message) {
-  QTextStream(stderr) << "quantoscope: " << message << '\n';
+  QTextStream(stderr) << "quantoscope: " << ui::shownText(message) << '\n';
   std::exit(kWrongUsage);
 }
 

@@ -14,13 +14,14 @@
 #include "app/exit_status.h"
 #include "core/base/file_output.h"
 #include "ui/session/session_document.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope {
 
 namespace {
 
 void complain(const QString& message) {
-  QTextStream(stderr) << "quantoscope: " << message << '\n';
+  QTextStream(stderr) << "quantoscope: " << ui::shownText(message) << '\n';
 }
 
 }  // namespace

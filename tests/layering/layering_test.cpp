@@ -323,6 +323,40 @@ class LayeringTest : public QObject {
              QStringList());
   }
 
+  /// What a file says is shown by ui/session/shown_text.h. These are the ways around it that can be
+  /// told from the text of the sources; tests/ui/hostile_text_test looks at the window itself.
+  void textsOfFilesAreShownThroughOneHelper() {
+    const QStringList ui = sources("ui");
+    // Values that are compared, sorted, searched and copied, and the libraries' own names.
+    QCOMPARE(
+        filesWith(ui, QRegularExpression(R"(fromStdString\([^;]*\b(name|reason|dtype|layer)\b)")),
+        QStringList({"ui/main_window/about_dialog.cpp", "ui/models/selection_text.cpp",
+                     "ui/models/tensor_list_model.cpp", "ui/session/shown_text.cpp"}));
+    verifyNone(filesWith(ui, QRegularExpression(R"(fromStdString\([^;]*error\(\)\.message)")));
+    verifyNone(filesWith(ui, QRegularExpression("setWhatsThis|QToolTip::showText")));
+    // A tip is a word of ours, or goes through tipText().
+    verifyNone(filesWith(
+        ui, QRegularExpression(
+                R"(set(ToolTip|StatusTip)\(\s*+(?!tr\(|[A-Za-z]+::tr\(|tipText\(|shownText\()"
+                R"((?!(toolTip|plain|spoken|name|keys\b)))")));
+    // Labels that show markup say so, and make it of escaped parts.
+    QCOMPARE(filesWith(ui, QRegularExpression("Qt::RichText")),
+             QStringList({"ui/main_window/about_dialog.cpp", "ui/panels/group_panel.cpp",
+                          "ui/panels/overview_panel.cpp", "ui/panels/tensor_browser.cpp",
+                          "ui/panels/tensor_details.cpp"}));
+    QCOMPARE(filesWith(ui, QRegularExpression("QMessageBox|Qt::AutoText")),
+             QStringList({"ui/main_window/plain_text.cpp"}));
+  }
+
+  /// Elsewhere a path may lead to a named pipe, and opening it would wait.
+  void filesAreOpenedThroughOneHelper() {
+    const QStringList programs = sources("core") + sources("ui") + sources("app");
+    QCOMPARE(filesWith(programs, QRegularExpression(R"(\bifstream\b|\bfopen\()")),
+             QStringList({"app/cli/doctor.cpp"}));  // of /proc and /etc
+    QCOMPARE(filesWith(programs, QRegularExpression("QIODevice::ReadOnly")),
+             QStringList({"ui/panels/activity_bar.cpp", "ui/session/session_file.cpp"}));
+  }
+
   void librariesStayBehindTheirFiles() {
     const QStringList all = sources("core") + sources("ui") + sources("app");
     QCOMPARE(filesThatInclude(all, QRegularExpression("^(tbb|oneapi)/")),

@@ -1,6 +1,9 @@
 // Sessions under a name: nothing is lost between saving and opening, nor with a source that moved.
 #include "ui/session/session_document.h"
 
+#include <atomic>
+#include <sys/stat.h>
+
 #include <QTemporaryDir>
 #include <QtTest>
 
@@ -19,13 +22,17 @@ struct Program {
   std::unique_ptr<PinStore> pins;
   std::unique_ptr<SessionDocument> document;
   QStringList notices;
+  std::shared_ptr<std::atomic<int>> openings = std::make_shared<std::atomic<int>>(0);
+  QString broken;  ///< cannot be opened
 
   Program() {
     Session::Environment environment;
     environment.executor = Executor(1);
     environment.overview = false;
-    environment.open = [](const std::string& path, const OpenOptions&) -> Result<SharedSource> {
-      if (!QFile::exists(QString::fromStdString(path))) {
+    environment.open = [this](const std::string& path, const OpenOptions&) -> Result<SharedSource> {
+      ++*openings;
+      const QString name = QString::fromStdString(path);
+      if (!QFile::exists(name) || name == broken) {
         return Error{ErrorCode::UnreadableFile, path + ": not there"};
       }
       auto source = std::make_shared<test::FakeSource>(path);
@@ -73,8 +80,9 @@ struct Program {
     std::string text;
     for (FileState state : session->fileStates()) {
       state.plan.sourceFile.clear();
-      text += QFileInfo(state.path).fileName().toStdString() + state.tensor.toStdString() +
-              planToJson(state.plan).text() + (state.wordsAreBFloat16 ? "bfloat16" : "");
+      text += QFileInfo(state.path).fileName().toStdString() +
+              state.tensor.value_or(QString()).toStdString() + planToJson(state.plan).text() +
+              (state.wordsAreBFloat16 ? "bfloat16" : "");
       for (const auto& [tensor, axes] : state.orientations) {
         text += tensor + nameOf(axes);
       }
@@ -107,6 +115,12 @@ class SessionDocumentTest : public QObject {
   void whatCannotBeReadChangesNothing();
   void aSessionIsToldFromOtherJson();
   void anOrderlyEndCanBeReopened();
+  void filesOfASessionAreOpenedAsTheyAreNeeded();
+  void whatCannotBeOpenedGivesWayAndStaysSaved();
+  void anEmptyNameComesBack();
+  void whatIsNoFileNeverMakesAnythingWait();
+  void wrongSessionsAreRefused_data();
+  void wrongSessionsAreRefused();
 
  private:
   QString at(const char* name) const { return folder_->filePath(QString::fromLatin1(name)); }
@@ -279,6 +293,142 @@ void SessionDocumentTest::anOrderlyEndCanBeReopened() {
   QCOMPARE(after.session->spec().groupSize, 16LL);
   QVERIFY(after.document->path().isEmpty());  // not a document to be saved to
   after.settle();
+}
+
+void SessionDocumentTest::filesOfASessionAreOpenedAsTheyAreNeeded() {
+  constexpr int kFiles = 300;
+  SavedSession saved;
+  for (int i = 0; i < kFiles; ++i) {
+    const QString path = folder_->filePath(QStringLiteral("many/%1.h5").arg(i));
+    write(path, QByteArray::number(i));
+    saved.files.push_back({{path, QStringLiteral("b/kernel"), {}, {}, false}, {}});
+    saved.files.back().state.plan.defaultSpec.groupSize = 16 + i;
+  }
+  saved.current = 7;
+  QVERIFY(writeSession(saved, at("many.json")));
+
+  Program program;
+  program.load(at("many.json"));
+  QTRY_COMPARE(program.session->currentFile(), 7);
+  program.settle();
+  QCOMPARE(program.session->openFiles().size(), kFiles);
+  QCOMPARE(program.openings->load(), 1);
+  QCOMPARE(program.session->currentTensor(), QStringLiteral("b/kernel"));
+  const std::string before = program.choices();
+
+  program.session->setCurrentFile(200);
+  QTRY_COMPARE(program.session->currentFile(), 200);
+  program.settle();
+  QCOMPARE(program.openings->load(), 2);
+  QCOMPARE(program.session->spec().groupSize, 216);
+  QCOMPARE(program.choices(), before);
+  program.save(at("again.json"));
+
+  // The neighbour of what is closed is opened in its place.
+  program.session->closeCurrentFile();
+  QTRY_COMPARE(program.session->currentFile(), 199);
+  program.settle();
+  QCOMPARE(program.openings->load(), 3);
+  QCOMPARE(program.session->openFiles().size(), kFiles - 1);
+
+  Program again;
+  again.load(at("again.json"));
+  QCOMPARE(again.choices(), before);
+}
+
+void SessionDocumentTest::whatCannotBeOpenedGivesWayAndStaysSaved() {
+  Program before;
+  before.open({at("old/one.h5"), at("old/two.h5")});
+  before.save(at("old/s.json"));
+  Program after;
+  after.broken = at("old/one.h5");
+  QSignalSpy failed(after.session.get(), &Session::failed);
+  after.load(at("old/s.json"));
+  QTRY_COMPARE(failed.count(), 1);
+  QTRY_COMPARE(after.session->currentPath(), at("old/two.h5"));
+  after.settle();
+  QCOMPARE(after.session->openFiles(), QStringList{at("old/two.h5")});
+  QCOMPARE(after.document->snapshot(false).files.size(), 2u);
+}
+
+void SessionDocumentTest::anEmptyNameComesBack() {
+  SavedSession saved;
+  saved.files.push_back({{at("old/one.h5"), QString(), {}, {}, false}, {}});
+  QVERIFY(writeSession(saved, at("s.json")));
+  QCOMPARE(readSession(at("s.json"))->files.front().state.tensor,
+           std::optional<QString>(QString()));
+  saved.files.front().state.tensor.reset();
+  QVERIFY(writeSession(saved, at("s.json")));
+  QVERIFY(!readSession(at("s.json"))->files.front().state.tensor);
+  // An earlier version wrote an empty text for no tensor: there is none of that name here.
+  saved.files.front().state.tensor = QString();
+  QVERIFY(writeSession(saved, at("s.json")));
+  Program program;
+  QSignalSpy failed(program.session.get(), &Session::failed);
+  program.load(at("s.json"));
+  QTRY_COMPARE(program.session->currentTensor(), QStringLiteral("a/kernel"));
+  QCOMPARE(failed.count(), 0);
+}
+
+/// A named pipe, as the session and as what a session names; then the program ends.
+void SessionDocumentTest::whatIsNoFileNeverMakesAnythingWait() {
+  const QString pipe = at("pipe.json");
+  QVERIFY(::mkfifo(pipe.toLocal8Bit().constData(), 0600) == 0);
+  QVERIFY(!looksLikeSession(pipe));
+  QVERIFY(!fingerprintOf(pipe));
+  SavedSession saved;
+  saved.files.push_back({{pipe, {}, {}, {}, false}, {}});
+  saved.files.push_back({{at("old/one.h5"), {}, {}, {}, false}, {}});
+  QVERIFY(writeSession(saved, at("s.json")));
+  Program program;
+  QSignalSpy failed(program.document.get(), &SessionDocument::failed);
+  program.document->open(pipe);
+  QTRY_COMPARE(failed.count(), 1);
+  QVERIFY(failed.front().front().toString().endsWith(QStringLiteral("a named pipe")));
+  program.load(at("s.json"));
+  QTRY_COMPARE(program.session->currentPath(), at("old/one.h5"));
+  QCOMPARE(program.document->missing().size(), 1u);  // no file is there
+  program.document->locate(pipe, pipe);
+  program.save(at("s.json"));
+}
+
+void SessionDocumentTest::wrongSessionsAreRefused_data() {
+  QTest::addColumn<QByteArray>("files");
+  QTest::addColumn<QByteArray>("more");
+  QTest::addColumn<QByteArray>("says");
+  const QByteArray plan = R"("plan":{"format":"quantoscope-plan","version":1})";
+  const auto file = [&](const QByteArray& members) {
+    return QByteArray(R"([{"path":"/a.h5",)" + plan + "," + members + "}]");
+  };
+  const auto row = [](const char* name, const QByteArray& files, const QByteArray& more,
+                      const QByteArray& says) { QTest::newRow(name) << files << more << says; };
+  row("tensor", file(R"("tensor":7)"), "", "files[0]: tensor must be a text");
+  row("words", file(R"("bfloat16":"yes")"), "", "files[0]: bfloat16 must be true or false");
+  row("print", file(R"("fingerprint":[])"), "", "files[0]: fingerprint: must be a JSON object");
+  row("size", file(R"("fingerprint":{"size":"x"})"), "", "size must be a whole number");
+  row("relative", file(R"("relative_path":7)"), "", "relative_path must be a text");
+  row("long", file(R"("relative_path":")" + QByteArray(5000, 'x') + "\""), "",
+      "must be a path of at most 4096 bytes");
+  row("zero", R"([{"path":"/a\u0000.h5",)" + plan + "}]", "", "none of them 0");
+  row("current", "[]", R"(,"current":"first")", "current must be a whole number");
+  row("baseline", "[]", R"(,"pins":{"list":[],"baseline":{}})", "baseline must be a whole number");
+  row("pins", "[]", R"(,"pins":{"list":[0,1,2,3,4,5,6,7,8]})", "9 pins; allowed are at most 8");
+  row("files", "[" + QByteArray("0,").repeated(10000) + "0]", "",
+      "10001 files; allowed are at most 10000");
+  row("deep", QByteArray(300, '[') + QByteArray(300, ']'), "", "nesting deeper than 200 levels");
+}
+
+void SessionDocumentTest::wrongSessionsAreRefused() {
+  QFETCH(QByteArray, files);
+  QFETCH(QByteArray, more);
+  QFETCH(QByteArray, says);
+  write(at("wrong.json"),
+        R"({"format":"quantoscope-session","version":1,"files":)" + files + more + "}");
+  const auto session = readSession(at("wrong.json"));
+  QVERIFY(!session);
+  const QByteArray message = QByteArray::fromStdString(session.error().message);
+  QVERIFY2(message.startsWith(at("wrong.json").toUtf8() + ": "), message);
+  QVERIFY2(message.contains(says), message);
 }
 
 }  // namespace quantoscope::ui

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <random>
+#include <sys/stat.h>
 
 #include <QProcess>
 #include <QTemporaryDir>
@@ -12,6 +13,7 @@
 #include "tests/support/fake_source.h"
 #include "tests/support/topic.h"
 #include "ui/session/autosave.h"
+#include "ui/session/settings.h"
 
 namespace quantoscope::ui {
 
@@ -67,7 +69,28 @@ class SessionFileTest : public QObject {
   void anOrderlyEndLeavesNothing();
   void programsSideBySideHaveFilesOfTheirOwn();
   void aKilledProgramLeavesAWholeSession();
+  void settingsThatAreNoFileAreToldAndLeftAlone();
 };
+
+/// As a named pipe, which QSettings would wait for.
+void SessionFileTest::settingsThatAreNoFileAreToldAndLeftAlone() {
+  const QTemporaryDir folder;
+  const QByteArray before = qgetenv("XDG_CONFIG_HOME");
+  qputenv("XDG_CONFIG_HOME", folder.path().toLocal8Bit());
+  QCoreApplication::setOrganizationName(QStringLiteral("Somebody"));
+  QCoreApplication::setApplicationName(QStringLiteral("Something"));
+  QVERIFY(QDir(folder.path()).mkdir(QStringLiteral("Somebody")));
+  const QString path = folder.filePath(QStringLiteral("Somebody/Something.conf"));
+  QVERIFY(::mkfifo(path.toLocal8Bit().constData(), 0600) == 0);
+  {
+    Settings settings;
+    QCOMPARE(settings.problem(), path + QStringLiteral(": not a regular file but a named pipe"));
+    settings.setLogCounts(true);  // for this run only
+    QVERIFY(settings.logCounts());
+  }
+  QVERIFY(!QFileInfo(path).isFile());
+  qputenv("XDG_CONFIG_HOME", before);
+}
 
 void SessionFileTest::aSessionComesBackAsItWas() {
   const QTemporaryDir folder;

@@ -11,6 +11,7 @@
 #include "ui/main_window/main_window.h"
 #include "ui/plots/plot.h"
 #include "ui/plots/plot_rows.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -47,7 +48,7 @@ void offer(MainWindow& window, QWidget* view, const Command& made) {
     if (text.isEmpty()) return;
     constexpr int kStatusMs = 5000;
     QApplication::clipboard()->setText(text);
-    window.statusBar()->showMessage(MainWindow::tr("Copied: %1").arg(text), kStatusMs);
+    window.statusBar()->showMessage(MainWindow::tr("Copied: %1").arg(shownText(text)), kStatusMs);
   });
   view->addAction(action);
 }
@@ -55,13 +56,13 @@ void offer(MainWindow& window, QWidget* view, const Command& made) {
 }  // namespace
 
 QString inspectCommand(const Session& session, bool detail) {
-  if (session.currentTensor().isEmpty()) return {};
+  if (!session.hasTensor()) return {};
   const QString options = optionsOf(session, session.spec());
   return command("inspect", session, detail ? options + QStringLiteral(" --detail") : options);
 }
 
 QString searchCommand(const Session& session) {
-  if (session.currentTensor().isEmpty()) return {};
+  if (!session.hasTensor()) return {};
   QuantSpec spec = session.spec();
   spec.clip = ClipPolicy{};  // the curve does not depend on it
   return command("search", session, optionsOf(session, spec));

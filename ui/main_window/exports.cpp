@@ -12,6 +12,7 @@
 #include "ui/panels/message_bar.h"
 #include "ui/panels/metrics_panel.h"
 #include "ui/plots/plot.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -105,7 +106,7 @@ void MainWindow::exportPlotImage(const Plot& plot, const QString& path) {
   if (status) {
     messages_->showMessage(MessageBar::Kind::Info, tr("%1 written to %2").arg(plot.title(), path));
   } else {
-    messages_->showMessage(MessageBar::Kind::Error, QString::fromStdString(status.error().message));
+    messages_->showMessage(MessageBar::Kind::Error, messageOf(status.error()));
   }
 }
 
@@ -115,7 +116,7 @@ QString MainWindow::commandLine() const {
 
 void MainWindow::copyCommand() {
   QApplication::clipboard()->setText(commandLine());
-  statusBar()->showMessage(tr("Copied: %1").arg(commandLine()), kStatusMs);
+  statusBar()->showMessage(tr("Copied: %1").arg(shownText(commandLine())), kStatusMs);
 }
 
 }  // namespace quantoscope::ui

@@ -14,6 +14,7 @@
 #include "ui/panels/message_bar.h"
 #include "ui/session/file_watch.h"
 #include "ui/session/session_document.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -45,8 +46,7 @@ void MainWindow::openPlanByDialog() {
                 if (plan) {
                   session_->adoptPlan(*plan);
                 } else {
-                  messages_->showMessage(MessageBar::Kind::Error,
-                                         QString::fromStdString(plan.error().message));
+                  messages_->showMessage(MessageBar::Kind::Error, messageOf(plan.error()));
                 }
               });
 }
@@ -85,7 +85,7 @@ void MainWindow::connectFileWatch() {
 }
 
 void MainWindow::offerReload(const QString& path) {
-  const QString name = QFileInfo(path).fileName();
+  const QString name = shownName(QFileInfo(path).fileName());
   const bool shown = path == session_->currentPath();
   messages_->showMessage(MessageBar::Kind::Info,
                          shown ? tr("%1 changed on disk").arg(name)
@@ -100,13 +100,12 @@ void MainWindow::fillRecentFiles() {
   for (qsizetype i = 0; i < files.size(); ++i) {
     const QFileInfo info(files[i]);
     // A digit as mnemonic; ampersands of the name itself must not become one.
-    QString shown = info.fileName();
-    shown.replace(QLatin1Char('&'), QLatin1String("&&"));
+    const QString shown = menuText(shownName(info.fileName()));
     const QString mnemonic = i < 9 ? QStringLiteral("&%1  ").arg(i + 1) : QString();
     QAction* action = recentMenu_->addAction(mnemonic + shown, this,
                                              [this, path = files[i]] { openFiles({path}); });
-    action->setToolTip(files[i]);
-    action->setStatusTip(files[i]);
+    action->setToolTip(tipText(shownText(files[i])));
+    action->setStatusTip(shownText(files[i]));
     action->setEnabled(info.exists());
   }
   recentMenu_->setToolTipsVisible(true);

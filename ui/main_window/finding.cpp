@@ -9,6 +9,7 @@
 #include "ui/models/tensor_list_model.h"
 #include "ui/panels/locator.h"
 #include "ui/session/preset_store.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -31,7 +32,7 @@ void addTensors(Entries& entries, Session* session, const TensorListModel* model
   const auto& tensors = session->tensors();
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (!tensors[i].quantizable) continue;
-    const QString name = QString::fromStdString(tensors[i].name);
+    const QString name = tensorText(tensors[i].name);
     entries.push_back({name, MainWindow::tr("tensor"),
                        [session, name] { session->selectTensor(name); },
                        [model, row = static_cast<int>(i)] { return model->factsOf(row); }});
@@ -71,13 +72,13 @@ void MainWindow::locate() {
   auto* model = new TensorListModel(session_);
   addTensors(entries, session_, model);
   addMenuEntries(entries, *menuBar());
-  if (!session_->currentTensor().isEmpty()) {
+  if (session_->hasTensor()) {
     addPresets(entries, session_, presets_->own(), tr("own preset"));
     addPresets(entries, session_, quantoscope::ui::presets(), tr("preset"));
   }
   const QStringList open = session_->openFiles();
   for (int i = 0; i < open.size(); ++i) {
-    entries.push_back({QFileInfo(open[i]).fileName(), tr("open file"),
+    entries.push_back({shownName(QFileInfo(open[i]).fileName()), tr("open file"),
                        [this, i] { session_->setCurrentFile(i); }});
   }
   auto* locator = new Locator(std::move(entries), this);

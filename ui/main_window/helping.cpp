@@ -11,6 +11,7 @@
 #include "ui/panels/message_bar.h"
 #include "ui/panels/text_size.h"
 #include "ui/session/log_file.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -31,7 +32,7 @@ void MainWindow::copyLogPath() {
     return;
   }
   QApplication::clipboard()->setText(path);
-  statusBar()->showMessage(tr("Copied: %1").arg(path), kStatusMs);
+  statusBar()->showMessage(tr("Copied: %1").arg(shownText(path)), kStatusMs);
 }
 
 void MainWindow::setTextPercent(int percent, bool relative) {

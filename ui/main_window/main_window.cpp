@@ -15,6 +15,7 @@
 
 #include "ui/main_window/brushing.h"
 #include "ui/main_window/commands.h"
+#include "ui/main_window/plain_text.h"
 #include "ui/main_window/plot_feed.h"
 #include "ui/main_window/workbench.h"
 #include "ui/panels/activity_bar.h"
@@ -34,6 +35,7 @@
 #include "ui/plots/weight_histogram_plot.h"
 #include "ui/session/preset_store.h"
 #include "ui/session/session_document.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -58,6 +60,7 @@ MainWindow::MainWindow(Session* session, Settings* settings, QWidget* parent)
   createTensorMenu();
   createExportMenu();
   createHelpMenu();
+  showPlainTextOnly();
   createToolBar();
   connectSession();
   connectDocument();
@@ -70,6 +73,10 @@ MainWindow::MainWindow(Session* session, Settings* settings, QWidget* parent)
   showCurve();
   updateActions();
   browser_->focusTable();
+  if (!settings_->problem().isEmpty()) {
+    messages_->showMessage(MessageBar::Kind::Error,
+                           tr("%1. No settings are read or kept.").arg(settings_->problem()));
+  }
 }
 
 MainWindow::~MainWindow() = default;
@@ -187,7 +194,7 @@ void MainWindow::connectSession() {
     messages_->showMessage(MessageBar::Kind::Error, message);
   });
   connect(session_, &Session::cancelled, this, [this](const QString& what) {
-    statusBar()->showMessage(tr("Stopped: %1").arg(what), kStatusMs);
+    statusBar()->showMessage(shownText(tr("Stopped: %1").arg(what)), kStatusMs);
     if (session_->result() && !session_->resultIsCurrent()) {
       messages_->showMessage(
           MessageBar::Kind::Info,
@@ -235,7 +242,7 @@ void MainWindow::connectPlots() {
   for (Plot* plot : plots_) {
     plot->setWriteGuard([this](const QString& path) { return session_->mayWrite(path); });
     connect(plot, &Plot::hovered, this,
-            [this](const QString& text) { statusBar()->showMessage(text); });
+            [this](const QString& text) { statusBar()->showMessage(shownText(text)); });
     connect(plot, &Plot::saved, this, [this](const QString& path) {
       messages_->showMessage(MessageBar::Kind::Info, tr("%1 written").arg(path));
     });
@@ -284,9 +291,12 @@ void MainWindow::connectComparison() {
 
 void MainWindow::showTitle() {
   QStringList parts;
-  if (!session_->currentTensor().isEmpty()) parts << session_->currentTensor();
-  if (session_->currentFile() >= 0) parts << QFileInfo(session_->currentPath()).fileName();
-  if (!document_->path().isEmpty()) parts << QFileInfo(document_->path()).completeBaseName();
+  if (session_->hasTensor()) parts << shownName(session_->currentTensor());
+  if (session_->currentFile() >= 0)
+    parts << shownName(QFileInfo(session_->currentPath()).fileName());
+  if (!document_->path().isEmpty()) {
+    parts << shownName(QFileInfo(document_->path()).completeBaseName());
+  }
   parts << tr("Quantoscope");
   setWindowTitle(parts.join(QStringLiteral(" – ")));
 }
@@ -313,7 +323,7 @@ void MainWindow::showCurve() {
     curve_->setCurve(curve, curveFrame_->window(), signal);
     curve_->setStale(false);
     showSpread();
-  } else if (session_->currentTensor().isEmpty()) {
+  } else if (!session_->hasTensor()) {
     curve_->setCurve(nullptr, RatioGrid{});
   } else if (session_->resultIsCurrent() && !session_->result()->metrics) {
     curve_->setStale(false);  // nothing to search, as its failure says
@@ -346,11 +356,11 @@ void MainWindow::showRatio() {
     if (!result || !result->group || !session_->resultIsCurrent()) return;
     ratio = result->group->clipRatio;
   }
-  curve_->setCurrentRatio(ratio, !session_->currentTensor().isEmpty());
+  curve_->setCurrentRatio(ratio, session_->hasTensor());
 }
 
 void MainWindow::updateActions() {
-  const bool hasTensor = !session_->currentTensor().isEmpty();
+  const bool hasTensor = session_->hasTensor();
   for (QAction* action : tensorActions_) action->setEnabled(hasTensor);
   closeAction_->setEnabled(session_->currentFile() >= 0);
   reloadAction_->setEnabled(session_->currentFile() >= 0);

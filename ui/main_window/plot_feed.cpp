@@ -6,6 +6,7 @@
 
 #include "ui/plots/plot.h"
 #include "ui/plots/plot_rows.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -13,7 +14,7 @@ namespace {
 
 template <typename Answer>
 QString subjectOf(const Answer& answer) {
-  return QString::fromStdString(answer.info.name + ", " + describe(answer.spec));
+  return shownText(answer.info.name + ", " + describe(answer.spec));
 }
 
 }  // namespace
@@ -61,8 +62,8 @@ void PlotFeed::showNewResult() {
 /// The last detail stays until the next one arrives, unless it is another tensor's.
 void PlotFeed::showDetail() {
   const SharedDetail detail = session_->detail();
-  const bool nothing = session_->currentTensor().isEmpty() ||
-                       (session_->resultIsCurrent() && !session_->result()->metrics);
+  const bool nothing =
+      !session_->hasTensor() || (session_->resultIsCurrent() && !session_->result()->metrics);
   for (Plot* plot : plots_) {
     const PlotBasis basis = rowOf(*plot).basis;
     if (basis != PlotBasis::Result && basis != PlotBasis::Detail) continue;
@@ -74,8 +75,7 @@ void PlotFeed::showDetail() {
 
 void PlotFeed::showStale() {
   const Activity activity = session_->activity();
-  const bool awaited =
-      !session_->currentTensor().isEmpty() && !session_->detail() && !activity.idle();
+  const bool awaited = session_->hasTensor() && !session_->detail() && !activity.idle();
   // Only what is about to be replaced: after a stop nothing is, as the message bar says.
   const SharedResult result = session_->result();
   const bool overtaken =

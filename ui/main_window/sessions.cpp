@@ -9,6 +9,7 @@
 #include "ui/panels/file_dialogs.h"
 #include "ui/panels/message_bar.h"
 #include "ui/session/session_document.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -43,7 +44,7 @@ void MainWindow::connectDocument() {
   connect(document_, &SessionDocument::saved, this, [this](const QString& path) {
     settings_->addRecentFile(path);
     fillRecentFiles();
-    statusBar()->showMessage(tr("Session saved to %1").arg(path), kStatusMs);
+    statusBar()->showMessage(tr("Session saved to %1").arg(shownText(path)), kStatusMs);
   });
   connect(document_, &SessionDocument::failed, this, [this](const QString& message) {
     messages_->showMessage(MessageBar::Kind::Error, message);
@@ -86,7 +87,7 @@ void MainWindow::tellWhatIsMissing() {
   if (missing.empty()) return;
   const QFileInfo first(missing.front().state.path);
   QString text = tr("%1 is missing: the session had it in %2.")
-                     .arg(first.fileName(), QDir::toNativeSeparators(first.path()));
+                     .arg(shownName(first.fileName()), QDir::toNativeSeparators(first.path()));
   if (missing.size() > 1)
     text += QLatin1Char(' ') + tr("%1 more are missing.").arg(missing.size() - 1);
   messages_->showMessage(MessageBar::Kind::Error, text, tr("Locate…"),
@@ -96,7 +97,7 @@ void MainWindow::tellWhatIsMissing() {
 void MainWindow::locateMissingByDialog() {
   if (document_->missing().empty()) return;
   const QString name = QFileInfo(document_->missing().front().state.path).fileName();
-  askForFiles(this, *settings_, tr("Locate %1").arg(name), {tr("All files (*)")},
+  askForFiles(this, *settings_, tr("Locate %1").arg(shownName(name)), {tr("All files (*)")},
               [this](const QStringList& files) { locateMissing(files.first()); });
 }
 

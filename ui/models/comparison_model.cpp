@@ -10,6 +10,7 @@
 #include "core/base/text.h"
 #include "ui/models/metric_text.h"
 #include "ui/models/number_text.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -116,7 +117,10 @@ std::optional<double> ComparisonModel::numberAt(int row, int column) const {
 QString ComparisonModel::textAt(int row, int column) const {
   const Pin* pin = pinAt(row);
   if (column == Name) return pin != nullptr ? pin->name : tr("Current settings");
-  if (column == Tensor) return pin != nullptr ? pin->tensor : session_->currentTensor();
+  if (column == Tensor) {
+    if (pin == nullptr && !session_->hasTensor()) return {};
+    return shownName(pin != nullptr ? pin->tensor : session_->currentTensor());
+  }
   const auto number = numberAt(row, column);
   if (!number) return QStringLiteral("–");
   const double size = isDifference(column) ? std::abs(*number) : *number;
@@ -169,14 +173,15 @@ QVariant ComparisonModel::data(const QModelIndex& index, int role) const {
       return font;
     }
     case Qt::ToolTipRole: {
-      if (pin == nullptr) return QString::fromStdString(describe(session_->spec()));
-      const QString what = QString::fromStdString(describe(pin->spec));
+      if (pin == nullptr) return tipText(shownText(describe(session_->spec())));
+      const QString what = shownText(describe(pin->spec));
       if (column == Name || column == Tensor) {
-        return QStringLiteral("%1\n%2\n%3").arg(what, pin->tensor, pin->file);
+        return tipText(
+            QStringLiteral("%1\n%2\n%3").arg(what, shownName(pin->tensor), shownText(pin->file)));
       }
       const auto number = numberAt(row, column);
       if (number) return QLocale().toString(*number, 'g', 17);
-      if (!pin->problem.isEmpty()) return pin->problem;
+      if (!pin->problem.isEmpty()) return tipText(pin->problem);
       if (pin->measure && metricAt(column) != nullptr) {
         return tr("Undefined for these weights, or unknown to the version that made the pin");
       }

@@ -5,6 +5,8 @@
 
 #include <QStringList>
 
+#include "ui/session/shown_text.h"
+
 namespace quantoscope::ui {
 
 namespace {
@@ -34,7 +36,7 @@ bool changesNoSize(const std::string& filter) {
 
 QStringList namesOf(const std::vector<std::string>& filters) {
   QStringList names;
-  for (const std::string& filter : filters) names << QString::fromStdString(filter);
+  for (const std::string& filter : filters) names << shownText(filter, kMostOfName);
   return names;
 }
 
@@ -42,7 +44,7 @@ QStringList namesOf(const std::vector<std::string>& filters) {
 QString filterBadge(const std::vector<std::string>& filters) {
   const auto found = std::find_if_not(filters.begin(), filters.end(), changesNoSize);
   const std::string& shown = found != filters.end() ? *found : filters.back();
-  return shown == "gzip" ? QStringLiteral("gz") : QString::fromStdString(shown).toLower();
+  return shown == "gzip" ? QStringLiteral("gz") : shownText(shown, kMostOfName).toLower();
 }
 
 }  // namespace
@@ -82,7 +84,7 @@ QString axesText(const TensorInfo& info) {
 
 std::vector<TensorBadge> badgesOf(const TensorInfo& info) {
   using Kind = TensorBadge::Kind;
-  const QString dtype = QString::fromStdString(info.dtype);
+  const QString dtype = shownText(info.dtype, kMostOfName);
   std::vector<TensorBadge> badges = {
       {Kind::Dtype, shortDtype(dtype),
        BadgeTexts::tr("Stored as %1")
@@ -101,11 +103,10 @@ std::vector<TensorBadge> badgesOf(const TensorInfo& info) {
   if (info.refused) {
     badges.push_back({Kind::Refusal, BadgeTexts::tr("refused"),
                       BadgeTexts::tr("Refused: %1. It can be allowed for this file")
-                          .arg(QString::fromStdString(info.reason))});
+                          .arg(shownText(info.reason))});
   } else if (!info.quantizable) {
-    badges.push_back(
-        {Kind::Refusal, BadgeTexts::tr("no weight"),
-         BadgeTexts::tr("Cannot be quantized: %1").arg(QString::fromStdString(info.reason))});
+    badges.push_back({Kind::Refusal, BadgeTexts::tr("no weight"),
+                      BadgeTexts::tr("Cannot be quantized: %1").arg(shownText(info.reason))});
   }
   return badges;
 }

@@ -14,14 +14,11 @@
 #include "core/quant/storage_cost.h"
 #include "ui/models/metric_text.h"
 #include "ui/models/number_text.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
 namespace {
-
-QString text(const std::string& utf8) {
-  return QString::fromStdString(utf8);
-}
 
 /// As it is shown.
 std::optional<double> shownIn(const TensorOverview& known, const MetricRow& metric) {
@@ -113,7 +110,7 @@ void TensorListModel::reset() {
   ranks_.clear();
   rows_ = static_cast<int>(namesOnly() ? static_cast<std::size_t>(session_->openingNames().size())
                                        : session_->tensors().size());
-  shownRow_ = rowOf(session_->currentTensor());
+  shownRow_ = shownRow();
   endResetModel();
 }
 
@@ -122,9 +119,9 @@ QVariant TensorListModel::nameOnly(const QModelIndex& index, int role) const {
   switch (role) {
     case Qt::DisplayRole:
     case SortRole:
-      return index.column() == Name ? name : QString();
+      return index.column() == Name ? shownName(name) : QString();
     case Qt::ToolTipRole:
-      return name + QLatin1Char('\n') + tr("Its description is being read");
+      return tipText(shownText(name) + QLatin1Char('\n') + tr("Its description is being read"));
     case Qt::ForegroundRole:
       return QGuiApplication::palette().brush(QPalette::Disabled, QPalette::Text);
     case QuantizableRole:
@@ -158,7 +155,7 @@ QVariant TensorListModel::data(const QModelIndex& index, int role) const {
     case SortRole:
       return sorted(info, known, column);
     case Qt::ToolTipRole:
-      return toolTip(info, known, column);
+      return tipText(toolTip(info, known, column));
     case Qt::TextAlignmentRole:
       return QVariant(isText(column) ? Qt::AlignLeft | Qt::AlignVCenter
                                      : Qt::AlignRight | Qt::AlignVCenter);
@@ -170,9 +167,9 @@ QVariant TensorListModel::data(const QModelIndex& index, int role) const {
     case QuantizableRole:
       return info.quantizable;
     case SearchRole:
-      return text(info.name + "\n" + info.layer + "\n" + info.dtype);
+      return QString::fromStdString(info.name + "\n" + info.layer + "\n" + info.dtype);
     case NameRole:
-      return text(info.name);
+      return tensorText(info.name);
     case BadgesRole:
       return column == Type ? QVariant::fromValue(badgesOf(info)) : QVariant();
     case Qt::AccessibleTextRole:
@@ -192,11 +189,11 @@ QVariant TensorListModel::displayed(const TensorInfo& info, const TensorOverview
   }
   switch (column) {
     case Name:
-      return text(info.name);
+      return shownName(info.name);
     case Shape:
       return shapeText(info.shape);
     case Type:
-      return text(info.dtype);
+      return shownText(info.dtype, kMostOfName);
     case Size:
       return bytesText(static_cast<double>(info.bytes));
     case BestRatio: {
@@ -212,12 +209,12 @@ QVariant TensorListModel::displayed(const TensorInfo& info, const TensorOverview
       if (!known.weights) return {};
       return known.weights->outliers ? countText(*known.weights->outliers) : QStringLiteral("–");
     case Layer:
-      return text(info.layer);
+      return shownText(info.layer, kMostOfName);
     case Spec:
       if (!info.quantizable) return {};
       return session_->hasOwnSpec(info)
-                 ? text(describe(session_->specOf(info)))
-                 : tr("%1 (default)").arg(text(describe(session_->specOf(info))));
+                 ? shownText(describe(session_->specOf(info)))
+                 : tr("%1 (default)").arg(shownText(describe(session_->specOf(info))));
     default:
       return {};
   }
@@ -228,11 +225,11 @@ QVariant TensorListModel::sorted(const TensorInfo& info, const TensorOverview& k
   if (const MetricRow* metric = metricAt(column)) return numberOrNothing(shownIn(known, *metric));
   switch (column) {
     case Name:
-      return text(info.name);
+      return tensorText(info.name);
     case Shape:
       return static_cast<qulonglong>(info.elements());
     case Type:
-      return text(info.dtype);
+      return QString::fromStdString(info.dtype);
     case Size:
       return static_cast<qulonglong>(info.bytes);
     case BestRatio:
@@ -245,9 +242,9 @@ QVariant TensorListModel::sorted(const TensorInfo& info, const TensorOverview& k
       if (!known.weights || !known.weights->outliers) return {};
       return static_cast<qulonglong>(*known.weights->outliers);
     case Layer:
-      return text(info.layer);
+      return QString::fromStdString(info.layer);
     case Spec:
-      return info.quantizable ? QVariant(text(describe(session_->specOf(info)))) : QVariant();
+      return info.quantizable ? QVariant(shownText(describe(session_->specOf(info)))) : QVariant();
     default:
       return {};
   }
@@ -257,17 +254,17 @@ QString TensorListModel::toolTip(const TensorInfo& info, const TensorOverview& k
                                  int column) const {
   if (isMeasured(column) && !known.problem.isEmpty()) return known.problem;
   if (column == Type) return meaningsOf(info);
-  QString tip = text(info.name);
-  if (!info.layer.empty()) tip += QLatin1Char('\n') + tr("Layer: %1").arg(text(info.layer));
+  QString tip = info.name.empty() ? shownName(info.name) : shownText(info.name);
+  if (!info.layer.empty()) tip += QLatin1Char('\n') + tr("Layer: %1").arg(shownText(info.layer));
   if (!info.quantizable) {
-    return tip + QLatin1Char('\n') + tr("Cannot be quantized: %1").arg(text(info.reason));
+    return tip + QLatin1Char('\n') + tr("Cannot be quantized: %1").arg(shownText(info.reason));
   }
   tip += QLatin1Char('\n') +
          tr("%1 output × %2 input channels%3")
              .arg(info.rows)
              .arg(info.cols)
              .arg(info.transposed ? tr(", transposed for quantization") : QString());
-  return tip + QLatin1Char('\n') + text(describe(session_->specOf(info)));
+  return tip + QLatin1Char('\n') + shownText(describe(session_->specOf(info)));
 }
 
 TensorListModel::Header TensorListModel::headerOf(int column) {
@@ -314,14 +311,9 @@ QVariant TensorListModel::headerData(int section, Qt::Orientation orientation, i
   return {};
 }
 
-int TensorListModel::rowOf(const QString& tensor) const {
-  if (namesOnly()) return -1;
-  const std::string name = tensor.toStdString();
-  const auto& all = session_->tensors();
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (all[i].name == name) return static_cast<int>(i);
-  }
-  return -1;
+int TensorListModel::shownRow() const {
+  const TensorInfo* shown = namesOnly() ? nullptr : session_->currentInfo();
+  return shown == nullptr ? -1 : static_cast<int>(shown - session_->tensors().data());
 }
 
 int TensorListModel::nameRank(int row) const {
@@ -360,9 +352,9 @@ TensorFacts TensorListModel::factsOf(int row) const {
   facts.rows = static_cast<double>(info.rows);
   facts.cols = static_cast<double>(info.cols);
   facts.bytes = static_cast<double>(info.bytes);
-  facts.layer = text(info.layer);
+  facts.layer = QString::fromStdString(info.layer);
   if (info.quantizable) {
-    facts.spec = text(describe(session_->specOf(info)));
+    facts.spec = shownText(describe(session_->specOf(info)));
     facts.bits = bitsOf(*session_, info);
   }
   if (known.measure) {
@@ -383,7 +375,7 @@ void TensorListModel::overviewChanged(int first, int last) {
 }
 
 void TensorListModel::shownTensorChanged() {
-  const int before = std::exchange(shownRow_, rowOf(session_->currentTensor()));
+  const int before = std::exchange(shownRow_, shownRow());
   for (const int row : {before, shownRow_}) {
     if (row >= 0 && row < rows_) Q_EMIT dataChanged(index(row, Name), index(row, Name));
   }

@@ -59,8 +59,8 @@ class TensorListModel : public QAbstractTableModel {
   QVariant data(const QModelIndex& index, int role) const override;
   QVariant headerData(int section, Qt::Orientation orientation, int role) const override;
 
-  /// The row of a tensor; -1 if there is none with this name.
-  int rowOf(const QString& tensor) const;
+  /// The row of the tensor that is shown; -1 where none is.
+  int shownRow() const;
   /// The place of its name among all in natural order: layer2 stands before layer10.
   int nameRank(int row) const;
   /// Whether only names are known.

@@ -289,7 +289,7 @@ void ComparisonPanel::showPoints() {
 
 void ComparisonPanel::updateButtons() {
   const bool chosen = chosenPin() != nullptr;
-  pin_->setEnabled(!session_->currentTensor().isEmpty());
+  pin_->setEnabled(session_->hasTensor());
   for (QAction* action : {use_, baseline_, color_, remove_}) action->setEnabled(chosen);
   removeAll_->setEnabled(!pins_->pins().empty());
 }

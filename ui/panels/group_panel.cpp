@@ -117,6 +117,7 @@ void GroupPanel::showHeadline() {
   const GroupDetail& group = *result->group;
   const QLocale numbers;
   const auto exact = [&](double value) { return numbers.toString(value, 'g', 9); };
+  headline_->setTextFormat(Qt::RichText);  // numbers only
   QString text = tr("<b>%1</b>: scale %2").arg(groupText(*result, numbers), exact(group.scale));
   if (codecOf(result->spec).hasZeroPoint()) {
     text += tr(", zero point %1").arg(exact(group.zeroPoint));

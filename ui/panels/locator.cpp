@@ -9,6 +9,8 @@
 #include <QListWidget>
 #include <QVBoxLayout>
 
+#include "ui/session/shown_text.h"
+
 namespace quantoscope::ui {
 
 namespace {
@@ -115,8 +117,8 @@ void Locator::showMatches(const QString& typed) {
   list_->clear();
   for (std::size_t i = 0; i < std::min<std::size_t>(order.size(), kMostShown); ++i) {
     const Entry& entry = entries_[order[i]];
-    auto* item =
-        new QListWidgetItem(QStringLiteral("%1   —   %2").arg(entry.name, entry.kind), list_);
+    auto* item = new QListWidgetItem(
+        QStringLiteral("%1   —   %2").arg(shownName(entry.name), entry.kind), list_);
     item->setData(Qt::UserRole, static_cast<qulonglong>(order[i]));
   }
   list_->setCurrentRow(0);

@@ -11,6 +11,7 @@
 #include <QToolButton>
 
 #include "ui/plots/theme.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -99,8 +100,9 @@ void MessageBar::showMessage(Kind kind, const QString& message) {
   button_->hide();
   action_ = {};
   kind_ = kind;
-  label_->setText(message);
-  label_->setAccessibleDescription(message);
+  const QString shown = shownLines(message);
+  label_->setText(shown);
+  label_->setAccessibleDescription(shown);
   applyColors();
   show();
   QAccessibleEvent event(label_, QAccessible::Alert);

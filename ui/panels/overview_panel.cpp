@@ -23,6 +23,7 @@
 
 #include "ui/models/model_totals.h"
 #include "ui/panels/text_size.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -112,6 +113,7 @@ OverviewPanel::OverviewPanel(Session* session, Settings* settings, PresetStore* 
 
   message_->setObjectName(QStringLiteral("overviewMessage"));
   message_->setAccessibleName(tr("Reason why no tensors are listed"));
+  message_->setTextFormat(Qt::RichText);  // for the link
   message_->setAlignment(Qt::AlignCenter);
   message_->setWordWrap(true);
   message_->setTextInteractionFlags(Qt::TextBrowserInteraction);
@@ -299,9 +301,7 @@ void OverviewPanel::createActions() {
 void OverviewPanel::fillPresets(QMenu* menu) {
   menu->clear();
   const auto add = [&](const Preset& preset) {
-    QString shown = preset.name;
-    shown.replace(QLatin1Char('&'), QLatin1String("&&"));
-    connect(menu->addAction(shown), &QAction::triggered, this,
+    connect(menu->addAction(menuText(preset.name)), &QAction::triggered, this,
             [this, preset] { applyToSelected(preset.spec, preset.name); });
   };
   for (const Preset& preset : quantoscope::ui::presets()) add(preset);
@@ -440,8 +440,9 @@ void OverviewPanel::updateState() {
   if (session_->currentFile() < 0) {
     message_->setText(tr("Open a file to see all of its tensors"));
   } else if (model.tensors == 0) {
-    message_->setText(tr("%1 has no tensors to quantize")
-                          .arg(QFileInfo(session_->currentPath()).fileName().toHtmlEscaped()));
+    message_->setText(
+        tr("%1 has no tensors to quantize")
+            .arg(shownName(QFileInfo(session_->currentPath()).fileName()).toHtmlEscaped()));
   } else if (filter_->rowCount() == 0) {
     message_->setText(tr("No tensor passes the filter. <a href=\"clear\">Clear the filter</a>"));
   }
@@ -457,7 +458,7 @@ void OverviewPanel::updateState() {
 void OverviewPanel::updateActions() {
   const bool any = table_->selectionModel()->hasSelection();
   for (QAction* action : {show_, default_, copy_}) action->setEnabled(any);
-  apply_->setEnabled(any && !session_->currentTensor().isEmpty());
+  apply_->setEnabled(any && session_->hasTensor());
   presets_->setEnabled(any);
 }
 

@@ -6,6 +6,7 @@
 
 #include "ui/plots/plot.h"
 #include "ui/plots/theme.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -18,7 +19,7 @@ class ElidedTitle : public QWidget {
     QFont bold = font();
     bold.setBold(true);
     setFont(bold);
-    setToolTip(text);
+    setToolTip(tipText(text));
   }
 
   QSize sizeHint() const override {

@@ -9,6 +9,8 @@
 #include <QScopedValueRollback>
 #include <QVBoxLayout>
 
+#include "ui/session/shown_text.h"
+
 namespace quantoscope::ui {
 
 PresetDialog::PresetDialog(Session* session, PresetStore* store, QWidget* parent)
@@ -26,11 +28,11 @@ PresetDialog::PresetDialog(Session* session, PresetStore* store, QWidget* parent
   setWindowTitle(tr("Own Presets"));
   name_->setObjectName(QStringLiteral("presetName"));
   name_->setAccessibleName(tr("Name for the present settings"));
-  name_->setText(QString::fromStdString(describe(session->spec())));
+  name_->setText(shownText(describe(session->spec())));
   name_->selectAll();
   save_->setObjectName(QStringLiteral("savePreset"));
   save_->setAccessibleName(tr("Save the present settings under this name"));
-  save_->setEnabled(!session->currentTensor().isEmpty());
+  save_->setEnabled(session->hasTensor());
   save_->setDefault(true);
   list_->setObjectName(QStringLiteral("ownPresets"));
   list_->setAccessibleName(tr("Own presets"));
@@ -83,7 +85,7 @@ void PresetDialog::showPresets() {
   for (const Preset& preset : store_->own()) {
     auto* item = new QListWidgetItem(preset.name, list_);
     item->setFlags(item->flags() | Qt::ItemIsEditable);
-    item->setToolTip(QString::fromStdString(describe(preset.spec)));
+    item->setToolTip(tipText(shownText(describe(preset.spec))));
   }
   list_->setCurrentRow(std::min(row, list_->count() - 1));
   rename_->setEnabled(list_->count() > 0);
@@ -113,6 +115,7 @@ void PresetDialog::remove() {
 }
 
 void PresetDialog::showProblem(const QString& problem) {
+  problem_->setTextFormat(Qt::PlainText);
   problem_->setText(problem);
   problem_->setAccessibleDescription(problem);
   problem_->setVisible(!problem.isEmpty());

@@ -28,6 +28,7 @@
 #include "ui/panels/text_size.h"
 #include "ui/plots/choices.h"
 #include "ui/session/presets.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -146,7 +147,7 @@ QFormLayout* newForm(QWidget* parent) {
 
 void setUsable(QWidget* control, const QString& whyNot, const QString& tip) {
   control->setEnabled(whyNot.isEmpty());
-  control->setToolTip(whyNot.isEmpty() ? tip : whyNot);
+  control->setToolTip(tipText(whyNot.isEmpty() ? tip : whyNot));
 }
 
 /// Only combinations that can work: a change of one field drops what it rules out.
@@ -220,12 +221,10 @@ void SpecPanel::fillPresets() {
   QMenu* menu = presets_->menu();
   menu->clear();
   const auto add = [&](const Preset& preset) {
-    QString shown = preset.name;
-    shown.replace(QLatin1Char('&'), QLatin1String("&&"));
-    QAction* action = menu->addAction(shown, this, [this, preset] {
+    QAction* action = menu->addAction(menuText(preset.name), this, [this, preset] {
       session_->editSpec(preset.spec, tr("preset %1").arg(preset.name));
     });
-    action->setToolTip(QString::fromStdString(describe(preset.spec)));
+    action->setToolTip(tipText(shownText(describe(preset.spec))));
   };
   for (const Preset& preset : presets()) add(preset);
   menu->addSeparator();
@@ -500,7 +499,7 @@ void SpecPanel::editPolicy(int index) {
 // ---- what is shown
 
 void SpecPanel::showSpec() {
-  setEnabled(!session_->currentTensor().isEmpty());
+  setEnabled(session_->hasTensor());
   const QuantSpec spec = session_->spec();
   showFormat(spec);
   showClipping(spec);
@@ -515,7 +514,7 @@ void SpecPanel::showDtype(const QuantSpec& spec) {
   if (listed >= 0) dtype_->removeItem(listed);
   if (spec.dtype == Dtype::Codebook) {
     const NamedCodebook& own = spec.codebook;
-    addChoice(dtype_, tr("codebook %1").arg(QString::fromStdString(own.name)), spec.dtype);
+    addChoice(dtype_, tr("codebook %1").arg(shownText(own.name, kMostOfName)), spec.dtype);
     dtype_->setItemData(
         dtype_->count() - 1,
         tr("%1 levels of your own, from %2 to %3")
@@ -524,7 +523,7 @@ void SpecPanel::showDtype(const QuantSpec& spec) {
         Qt::ToolTipRole);
   }
   showChoice(dtype_, spec.dtype);
-  dtype_->setToolTip(dtype_->itemData(dtype_->currentIndex(), Qt::ToolTipRole).toString());
+  dtype_->setToolTip(tipText(dtype_->itemData(dtype_->currentIndex(), Qt::ToolTipRole).toString()));
 }
 
 void SpecPanel::showFormat(const QuantSpec& spec) {

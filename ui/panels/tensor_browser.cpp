@@ -22,6 +22,7 @@
 #include "ui/panels/tensor_details.h"
 #include "ui/panels/text_size.h"
 #include "ui/panels/vertical_scroll_area.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -163,7 +164,7 @@ void TensorBrowser::updateDetails() {
   const TensorInfo read = oriented(*info, orientation);
   details_->show(&read);
   details_->setIntegrity(session_->currentIntegrity());
-  const bool shown = QString::fromStdString(info->name) == session_->currentTensor();
+  const bool shown = info == session_->currentInfo();
   details_->setOrientation(orientation, shown && info->axes.order.size() > 1);
 }
 
@@ -255,8 +256,8 @@ void TensorBrowser::showFiles() {
   files_->clear();
   const QStringList paths = session_->openFiles();
   for (const QString& path : paths) {
-    files_->addItem(QFileInfo(path).fileName());
-    files_->setItemData(files_->count() - 1, path, Qt::ToolTipRole);
+    files_->addItem(shownName(QFileInfo(path).fileName()));
+    files_->setItemData(files_->count() - 1, tipText(shownText(path)), Qt::ToolTipRole);
   }
   files_->setCurrentIndex(session_->currentFile());
   files_->setVisible(paths.size() > 1);
@@ -264,7 +265,7 @@ void TensorBrowser::showFiles() {
 
 void TensorBrowser::showCurrentTensor() {
   const QScopedValueRollback<bool> rollback(following_, true);
-  const int row = model_->rowOf(session_->currentTensor());
+  const int row = model_->shownRow();
   const QModelIndex index = filter_->mapFromSource(model_->index(row, 0));
   if (index.isValid()) {
     if (index.row() != table_->currentIndex().row()) table_->setCurrentIndex(index);
@@ -287,19 +288,15 @@ void TensorBrowser::updateNote() {
   updateDetails();
   note_->setToolTip({});
   if (model_->namesOnly()) {
-    note_->setText(tr("%1 arrays; reading what they are…").arg(model_->rowCount()));
+    showNote(tr("%1 arrays; reading what they are…").arg(model_->rowCount()));
     return;
   }
   const QModelIndex current = table_->currentIndex();
   if (current.isValid() && !current.data(TensorListModel::QuantizableRole).toBool()) {
     const auto row = static_cast<std::size_t>(filter_->mapToSource(current).row());
     const TensorInfo& info = session_->tensors()[row];
-    QString text =
-        tr("Cannot be quantized: %1").arg(QString::fromStdString(info.reason)).toHtmlEscaped();
-    if (info.refused) {
-      text += QStringLiteral(". <a href=\"allow\">%1</a>").arg(tr("Allow for this file"));
-    }
-    note_->setText(text);
+    showNote(tr("Cannot be quantized: %1").arg(shownText(info.reason)),
+             info.refused ? tr("Allow for this file") : QString());
     return;
   }
   const int shown = filter_->rowCount();
@@ -307,22 +304,28 @@ void TensorBrowser::updateNote() {
   if (all == 0) {
     note_->clear();
   } else if (!filter_->problem().isEmpty()) {
-    note_->setText(filter_->problem());
+    showNote(filter_->problem());
   } else if (shown == 0) {
-    note_->setText(tr("None of %1 tensors matches").arg(all));
+    showNote(tr("None of %1 tensors matches").arg(all));
   } else {
     const Completeness& found = session_->currentCompleteness();
     const QString missing =
         found.isComplete()
             ? QString()
             : tr(" · incomplete: %1 of %2 arrays are missing").arg(found.missing).arg(found.arrays);
-    note_->setText(tr("%1 of %2 tensors · %3").arg(shown).arg(all).arg(session_->currentFormat()) +
-                   missing);
-    if (!found.isComplete()) {
-      note_->setToolTip(QStringLiteral("<qt>%1</qt>")
-                            .arg(QString::fromStdString(found.line()).toHtmlEscaped()));
-    }
+    showNote(tr("%1 of %2 tensors · %3").arg(shown).arg(all).arg(session_->currentFormat()) +
+             missing);
+    if (!found.isComplete()) note_->setToolTip(shownTip(QString::fromStdString(found.line())));
   }
+}
+
+/// Plain text, but for a link behind it where there is one.
+void TensorBrowser::showNote(const QString& text, const QString& link) {
+  note_->setTextFormat(link.isEmpty() ? Qt::PlainText : Qt::RichText);
+  note_->setText(
+      link.isEmpty()
+          ? text
+          : QStringLiteral("%1. <a href=\"allow\">%2</a>").arg(text.toHtmlEscaped(), link));
 }
 
 void TensorBrowser::fitColumns() {
@@ -362,7 +365,7 @@ int TensorBrowser::widestName() const {
       [](const std::string* a, const std::string* b) { return a->size() > b->size(); });
   int widest = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    widest = std::max(widest, fontMetrics().horizontalAdvance(QString::fromStdString(*names[i])));
+    widest = std::max(widest, fontMetrics().horizontalAdvance(shownName(*names[i])));
   }
   return widest;
 }

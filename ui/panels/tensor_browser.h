@@ -48,6 +48,7 @@ class TensorBrowser : public QWidget {
   void showCurrentTensor();
   void rowChosen(const QModelIndex& current);
   void updateNote();
+  void showNote(const QString& text, const QString& link = {});
   void fitColumns();
   void fitRows();
   int widestName() const;

@@ -8,6 +8,7 @@
 
 #include "ui/models/number_text.h"
 #include "ui/models/tensor_badges.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -96,13 +97,13 @@ void TensorDetails::show(const TensorInfo* info) {
     return;
   }
   // A name has no spaces to wrap at.
-  QString name = QString::fromStdString(info->name);
+  QString name = info->name.empty() ? shownName(info->name) : shownText(info->name);
   for (const char* separator : {"/", "."}) {
     name.replace(QLatin1String(separator), QLatin1String(separator) + QChar(0x200b));
   }
   set(name_, name);
-  set(layer_, QString::fromStdString(info->layer));
-  set(type_, info->dtype.empty() ? tr("unknown") : QString::fromStdString(info->dtype));
+  set(layer_, shownText(info->layer));
+  set(type_, info->dtype.empty() ? tr("unknown") : shownText(info->dtype));
   set(shape_, shapeText(info->shape));
   set(axes_, info->quantizable ? axesText(*info) : QString());
   set(evidence_, info->quantizable ? QString::fromStdString(info->because) : QString());
@@ -113,7 +114,7 @@ void TensorDetails::show(const TensorInfo* info) {
                          .arg(info->transposed ? tr(", transposed for quantization") : QString())
                    : QString());
   QStringList gates;
-  for (const std::string& gate : info->gates) gates << QString::fromStdString(gate);
+  for (const std::string& gate : info->gates) gates << shownText(gate, kMostOfName);
   set(gates_, gates.isEmpty()
                   ? QString()
                   : tr("rows in equal parts: %1").arg(gates.join(QStringLiteral(", "))));
@@ -123,8 +124,7 @@ void TensorDetails::show(const TensorInfo* info) {
                       QLocale().toString(static_cast<qulonglong>(info->bytes))));
   QString problem;
   if (!info->quantizable) {
-    problem =
-        tr("Cannot be quantized: %1").arg(QString::fromStdString(info->reason).toHtmlEscaped());
+    problem = tr("Cannot be quantized: %1").arg(shownText(info->reason).toHtmlEscaped());
     if (info->refused) {
       problem += QStringLiteral(".<br><a href=\"allow\">%1</a>").arg(tr("Allow for this file"));
     }

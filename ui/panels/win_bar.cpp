@@ -6,6 +6,7 @@
 
 #include "ui/plots/series.h"
 #include "ui/plots/theme.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -31,7 +32,7 @@ void WinBar::show(const Side& first, const Side& second, std::uint64_t groups) {
                                       countText(second.wins, numbers),
                                       countText(groups - first.wins - second.wins, numbers));
   setAccessibleDescription(text);
-  setToolTip(text);
+  setToolTip(tipText(text));
   update();
 }
 

@@ -9,6 +9,7 @@
 
 #include "ui/plots/axis_tickers.h"
 #include "ui/plots/series.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -68,9 +69,9 @@ void DifferenceMapPlot::setAnswer(SharedWinRate answer, const DifferencePlot::Si
     }
   }
   if (!sameShape) cell_.reset();
-  setSubject(answer_ ? tr("%1, %2 against %3")
-                           .arg(QString::fromStdString(answer_->info.name), first.name, second.name)
-                     : QString());
+  setSubject(
+      answer_ ? tr("%1, %2 against %3").arg(shownName(answer_->info.name), first.name, second.name)
+              : QString());
   dataChanged(sameShape);
   redraw();
 }

@@ -6,6 +6,7 @@
 #include <qcustomplot.h>
 
 #include "ui/plots/pin_overlay.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -29,9 +30,9 @@ void DifferencePlot::setAnswer(SharedWinRate answer, const Side& first, const Si
   answer_ = std::move(answer);
   first_ = first;
   second_ = second;
-  setSubject(answer_ ? tr("%1, %2 against %3")
-                           .arg(QString::fromStdString(answer_->info.name), first.name, second.name)
-                     : QString());
+  setSubject(
+      answer_ ? tr("%1, %2 against %3").arg(shownName(answer_->info.name), first.name, second.name)
+              : QString());
   setHistogram(answer_ ? answer_->difference : Histogram{},
                {.symmetric = true, .keepZoom = sameTensor});
   redraw();

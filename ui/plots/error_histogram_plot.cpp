@@ -8,6 +8,7 @@
 #include <qcustomplot.h>
 
 #include "ui/plots/choices.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -63,8 +64,7 @@ void ErrorHistogramPlot::setResult(SharedResult result) {
   const bool sameTensor = result && result_ && result->info.name == result_->info.name;
   result_ = std::move(result);
   if (!sameTensor) detail_ = nullptr;
-  setSubject(result_ ? QString::fromStdString(result_->info.name + ", " + describe(result_->spec))
-                     : QString());
+  setSubject(result_ ? shownText(result_->info.name + ", " + describe(result_->spec)) : QString());
   arrange(sameTensor);
 }
 

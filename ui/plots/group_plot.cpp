@@ -8,6 +8,7 @@
 
 #include "ui/plots/axis_tickers.h"
 #include "ui/plots/series.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -43,8 +44,8 @@ void GroupPlot::setResult(SharedResult result) {
                          result->group->index == result_->group->index &&
                          result->group->weights.size() == result_->group->weights.size();
   result_ = std::move(result);
-  setSubject(result_ && result_->group ? QString::fromStdString(result_->info.name) +
-                                             QStringLiteral(", ") + groupText(*result_, locale())
+  setSubject(result_ && result_->group ? shownName(result_->info.name) + QStringLiteral(", ") +
+                                             groupText(*result_, locale())
                                        : QString());
   dataChanged(sameGroup);
 }

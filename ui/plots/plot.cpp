@@ -15,6 +15,7 @@
 
 #include "ui/plots/axis_tickers.h"
 #include "ui/plots/plot_accessibility.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -156,11 +157,11 @@ void Plot::createCanvas() {
 // What is shown ----------------------------------------------------------------------------------
 
 void Plot::setSubject(const QString& subject) {
-  subject_ = subject;
+  subject_ = shownText(subject);
 }
 
 void Plot::setEmptyText(const QString& text) {
-  emptyText_ = text;
+  emptyText_ = shownText(text);
   veil_->update();
 }
 

@@ -11,6 +11,7 @@
 #include "core/exporting/csv.h"
 #include "ui/plots/image_file.h"
 #include "ui/plots/plot.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -177,7 +178,7 @@ void Plot::saveByDialog(const QString& caption, const QStringList& filters, cons
     if (status) {
       Q_EMIT saved(path);
     } else {
-      Q_EMIT saveFailed(QString::fromStdString(status.error().message));
+      Q_EMIT saveFailed(messageOf(status.error()));
     }
   });
   dialog->open();

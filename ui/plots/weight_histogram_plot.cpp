@@ -5,6 +5,8 @@
 
 #include <QtGui/QPainter>
 
+#include "ui/session/shown_text.h"
+
 namespace quantoscope::ui {
 
 WeightHistogramPlot::WeightHistogramPlot(QWidget* parent)
@@ -27,8 +29,7 @@ WeightHistogramPlot::WeightHistogramPlot(QWidget* parent)
 void WeightHistogramPlot::setResult(SharedResult result) {
   const bool sameTensor = result && result_ && result->info.name == result_->info.name;
   result_ = std::move(result);
-  setSubject(result_ ? QString::fromStdString(result_->info.name + ", " + describe(result_->spec))
-                     : QString());
+  setSubject(result_ ? shownText(result_->info.name + ", " + describe(result_->spec)) : QString());
   const bool shown = result_ && result_->statistics.count > 0;
   setHistogram(shown ? result_->weightHistogram : Histogram{}, {.keepZoom = sameTensor});
   if (result_ && !shown) setFailure(tr("This tensor has no finite values"));

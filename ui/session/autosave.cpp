@@ -7,6 +7,7 @@
 #include <QFileInfo>
 
 #include "ui/session/guarded.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -62,7 +63,7 @@ void Autosave::told(const Status& status) {
   if (status) {
     Q_EMIT saved();
   } else {
-    Q_EMIT failed(QString::fromStdString(status.error().message));
+    Q_EMIT failed(messageOf(status.error()));
   }
 }
 

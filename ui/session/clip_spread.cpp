@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/engine/ratio_search.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -46,7 +47,7 @@ ClipSpreads::ClipSpreads(Session* session, QObject* parent) : QObject(parent), s
 bool ClipSpreads::wanted() const {
   const bool searches =
       kind_ == ClipPolicy::Kind::SearchRows || kind_ == ClipPolicy::Kind::SearchGroups;
-  return searches && !session_->currentTensor().isEmpty();
+  return searches && session_->hasTensor();
 }
 
 void ClipSpreads::want(ClipPolicy::Kind kind, const RatioGrid& window) {
@@ -78,8 +79,7 @@ SharedClipSpread ClipSpreads::spread() const {
 
 QString ClipSpreads::problem() const {
   const auto* answer = known();
-  return answer != nullptr && !*answer ? QString::fromStdString(answer->error().message)
-                                       : QString();
+  return answer != nullptr && !*answer ? messageOf(answer->error()) : QString();
 }
 
 std::optional<BackgroundJob> ClipSpreads::next() {

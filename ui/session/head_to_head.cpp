@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "ui/session/shown_text.h"
+
 namespace quantoscope::ui {
 
 namespace {
@@ -28,7 +30,7 @@ HeadToHead::HeadToHead(Session* session, PinStore* pins, QObject* parent)
 
 std::vector<HeadToHead::Side> HeadToHead::candidates() const {
   std::vector<Side> sides;
-  if (session_->currentTensor().isEmpty()) return sides;
+  if (!session_->hasTensor()) return sides;
   sides.push_back({kPresent, tr("Current settings"), -1, session_->spec()});
   for (const Pin& pin : pins_->pins()) {
     if (pin.file != session_->currentPath() || pin.tensor != session_->currentTensor()) continue;
@@ -96,15 +98,14 @@ SharedWinRate HeadToHead::answer() const {
 }
 
 QString HeadToHead::problem() const {
-  if (session_->currentTensor().isEmpty()) return tr("Open a file to compare settings");
+  if (!session_->hasTensor()) return tr("Open a file to compare settings");
   const auto both = sides();
   if (!both) return tr("Pin settings of this tensor (Ctrl+P) to compare others with them");
   if (both->first.spec == both->second.spec) {
     return tr("Both sides have the same settings: change them, or choose another pin");
   }
   const auto* answer = known();
-  return answer != nullptr && !*answer ? QString::fromStdString(answer->error().message)
-                                       : QString();
+  return answer != nullptr && !*answer ? messageOf(answer->error()) : QString();
 }
 
 void HeadToHead::setWanted(bool wanted) {

@@ -8,6 +8,7 @@
 #include <QFileInfo>
 
 #include "ui/session/session.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -39,7 +40,7 @@ void append(Log& log, QString line) {
     putAside(log.file.fileName());
     if (!log.file.open(QIODevice::Append | QIODevice::Unbuffered)) return;
   }
-  line.replace(QLatin1Char('\n'), QLatin1Char(' '));
+  line = shownText(line);
   const QString time = QDateTime::currentDateTime().toString(Qt::ISODateWithMs);
   log.file.write(QStringLiteral("%1 %2\n").arg(time, line).toUtf8());
 }
@@ -79,6 +80,8 @@ void LogFile::begin(const QString& folder) {
   const std::lock_guard lock(log.mutex);
   if (!QDir().mkpath(folder)) return;
   log.file.setFileName(QDir(folder).filePath(QStringLiteral("quantoscope.log")));
+  // Opening a named pipe would wait for a reader.
+  if (const QFileInfo info(log.file); info.exists() && !info.isFile()) return;
   if (QFileInfo(log.file).size() > kLargest) putAside(log.file.fileName());
   // Unbuffered, so that the last lines before a crash are there.
   if (!log.file.open(QIODevice::Append | QIODevice::Unbuffered)) return;
@@ -127,8 +130,7 @@ void LogFile::follow(Session& session) {
     const SharedResult result = session.result();
     if (!result || result->preview || !session.resultIsCurrent()) return;
     write(QStringLiteral("analysed %1, %2, in %3 ms")
-              .arg(QString::fromStdString(result->info.name),
-                   QString::fromStdString(describe(result->spec)))
+              .arg(shownName(result->info.name), shownText(describe(result->spec)))
               .arg(result->elapsedMs, 0, 'f', 1));
   });
 }

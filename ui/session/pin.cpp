@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/metrics/metrics_json.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -14,9 +15,13 @@ std::optional<double> numberOf(const Json* value) {
   return value != nullptr ? value->asReal() : std::nullopt;
 }
 
+/// More bins and ratios than any plot draws.
+constexpr std::size_t kMostNumbers = 1 << 16;
+
 template <typename T>
 std::optional<std::vector<T>> numbersOf(const Json* value) {
   if (value == nullptr || value->asArray() == nullptr) return std::nullopt;
+  if (value->asArray()->size() > kMostNumbers) return std::nullopt;
   std::vector<T> numbers;
   for (const Json& item : *value->asArray()) {
     const auto number = numberOf(&item);
@@ -125,12 +130,17 @@ Result<Pin> pinFromJson(const Json& json, const std::string& name) {
   const auto wrong = [&name](const std::string& what) {
     return Error{ErrorCode::InvalidArgument, name + ": " + what};
   };
+  constexpr qsizetype kMostOfField = 16 * 1024 * 1024;  // a tensor's name may be long
   Pin pin;
   for (const auto& [key, field] :
        {std::pair{"name", &pin.name}, {"file", &pin.file}, {"tensor", &pin.tensor}}) {
     const Json* value = json.find(key);
     if (value == nullptr || !value->isString()) return wrong(std::string(key) + " must be a text");
     *field = QString::fromStdString(*value->asString());
+    if (field->size() > kMostOfField) {
+      return wrong(std::string(key) + " is too long; allowed are at most " +
+                   std::to_string(kMostOfField) + " characters");
+    }
   }
   if (const Json* color = json.find("color")) {
     const std::int64_t* index = color->asInteger();

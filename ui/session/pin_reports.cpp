@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/engine/ratio_search.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -94,7 +95,7 @@ std::optional<BackgroundJob> PinReports::next() {
           if (answer) {
             take(asked, answer->report, answer->measure);
           } else {
-            refuse(asked, QString::fromStdString(answer.error().message));
+            refuse(asked, messageOf(answer.error()));
           }
         });
   }

@@ -5,13 +5,15 @@
 
 #include <QUndoCommand>
 
+#include "ui/session/shown_text.h"
+
 namespace quantoscope::ui {
 
 /// What one pin was and became.
 class PinStore::Step : public QUndoCommand {
  public:
   Step(PinStore* store, const QString& name, int id, Slot before, Slot after)
-      : QUndoCommand(name),
+      : QUndoCommand(menuText(shownText(name))),
         store_(store),
         id_(id),
         before_(std::move(before)),
@@ -54,7 +56,7 @@ int PinStore::freeColor() const {
 }
 
 int PinStore::pinCurrent() {
-  if (session_->currentTensor().isEmpty()) {
+  if (!session_->hasTensor()) {
     Q_EMIT refused(tr("Choose a tensor first: a pin keeps its settings"));
     return 0;
   }
@@ -72,7 +74,7 @@ int PinStore::pinCurrent() {
     return 0;
   }
   pin.id = ++lastId_;
-  pin.name = QString::fromStdString(describe(pin.spec));
+  pin.name = shownText(describe(pin.spec));
   pin.color = freeColor();
   if (session_->resultIsCurrent()) {
     if (auto measure = PinMeasure::from(*session_->result(), session_->curve())) {
@@ -102,7 +104,7 @@ void PinStore::removeAll() {
 }
 
 void PinStore::rename(int id, const QString& name) {
-  const QString trimmed = name.simplified();
+  const QString trimmed = shownText(name.simplified(), kMostOfName);
   if (trimmed.isEmpty()) return;
   edit(id, tr("rename pin to %1").arg(trimmed), [&](Pin& pin) { pin.name = trimmed; });
 }
@@ -193,7 +195,7 @@ void PinStore::restoreText(const QString& json) {
     if (pin) {
       pins.push_back(std::move(*pin));
     } else {
-      Q_EMIT refused(QString::fromStdString(pin.error().message));
+      Q_EMIT refused(messageOf(pin.error()));
     }
   }
   const Json* baseline = parsed->find("baseline");

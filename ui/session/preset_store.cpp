@@ -6,6 +6,7 @@
 #include <QUndoCommand>
 
 #include "core/base/json.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -37,7 +38,7 @@ std::vector<Preset> fromText(const QString& text) {
     if (name == nullptr || !name->isString() || spec == nullptr) continue;
     const auto parsed = specFromJson(*spec, source);
     if (!parsed || !parsed->validate()) continue;
-    presets.push_back({QString::fromStdString(*name->asString()), *parsed});
+    presets.push_back({shownName(*name->asString()), *parsed});
   }
   return presets;
 }
@@ -48,7 +49,7 @@ std::vector<Preset> fromText(const QString& text) {
 class PresetStore::Step : public QUndoCommand {
  public:
   Step(PresetStore* store, const QString& name, std::vector<Change> changes)
-      : QUndoCommand(name), store_(store), changes_(std::move(changes)) {}
+      : QUndoCommand(menuText(shownText(name))), store_(store), changes_(std::move(changes)) {}
 
   void undo() override {
     // Backwards: where only capitals changed, both names are one to set().
@@ -89,7 +90,7 @@ const Preset* PresetStore::find(const QString& name) const {
 }
 
 bool PresetStore::save(const QString& name, const QuantSpec& spec, QString* problem) {
-  const QString plain = name.simplified();
+  const QString plain = shownText(name.simplified(), kMostOfName);
   if (!allowed(plain, problem)) return false;
   const Preset* old = find(plain);
   push(tr("save preset %1").arg(plain),
@@ -98,7 +99,7 @@ bool PresetStore::save(const QString& name, const QuantSpec& spec, QString* prob
 }
 
 bool PresetStore::rename(const QString& name, const QString& newName, QString* problem) {
-  const QString plain = newName.simplified();
+  const QString plain = shownText(newName.simplified(), kMostOfName);
   if (!allowed(plain, problem)) return false;
   const Preset* old = find(name);
   const Preset* other = find(plain);

@@ -27,7 +27,7 @@ constexpr std::size_t kFewTensors = 64;
 class Session::PlanCommand : public QUndoCommand {
  public:
   PlanCommand(Session* session, OpenFile& file, TuningPlan after, const QString& step, int gesture)
-      : QUndoCommand(step),
+      : QUndoCommand(menuText(shownText(step))),
         session_(session),
         file_(&file),
         tensor_(file.tensor),
@@ -49,7 +49,7 @@ class Session::PlanCommand : public QUndoCommand {
  private:
   Session* session_;
   OpenFile* file_;
-  QString tensor_;
+  std::optional<QString> tensor_;
   TuningPlan before_;
   TuningPlan after_;
   int gesture_;
@@ -106,13 +106,11 @@ Session::OpenFile* Session::fileById(std::uint64_t id) const {
   return found == files_.end() ? nullptr : found->get();
 }
 
-int Session::indexOf(const OpenFile& opened, const QString& tensor) const {
-  const auto found = opened.places.find(tensor.toStdString());
-  return found == opened.places.end() ? -1 : found->second;
-}
-
 void Session::openFile(const QString& fileAndTensor, const QString& tensor) {
-  open({.path = fileAndTensor, .tensor = tensor, .show = true});
+  Opening opening;
+  opening.path = fileAndTensor;
+  if (!tensor.isEmpty()) opening.tensor = tensor;
+  open(std::move(opening));
 }
 
 void Session::openBeside(const QString& file) {
@@ -154,7 +152,7 @@ void Session::open(Opening opening) {
                                cell->total = total;
                                cell->done = done;
                              }};
-  openingName_ = QFileInfo(QDir::cleanPath(opening.path)).fileName();
+  openingName_ = shownName(QFileInfo(QDir::cleanPath(opening.path)).fileName());
   halted_ = false;
   standBack();
   io_->post(IoQueue::Priority::Foreground,
@@ -201,16 +199,21 @@ void Session::open(Opening opening) {
 void Session::takeNames(const QString& path, const std::vector<std::string>& names) {
   // A file that is read again already shows more than names.
   if (openFiles().contains(path)) return;
-  for (const std::string& name : names) openingNames_ << text(name);
+  for (const std::string& name : names) openingNames_ << tensorText(name);
   Q_EMIT openingNamesChanged();
 }
 
 void Session::takeSource(const Opening& opening, Result<SharedSource> source) {
   if (!std::exchange(openingNames_, {}).isEmpty()) Q_EMIT openingNamesChanged();
   if (!source) {
-    if (!isCancelled(source.error())) Q_EMIT failed(text(source.error().message));
+    if (OpenFile* waiting = fileById(opening.waiting)) waiting->opening = false;
+    if (!isCancelled(source.error())) {
+      Q_EMIT failed(messageOf(source.error()));
+      dropWaiting(opening.waiting);
+    }
   } else if (opening.options.control.cancel.cancelled()) {
     // It was opened before the cancellation reached it.
+    if (OpenFile* waiting = fileById(opening.waiting)) waiting->opening = false;
   } else {
     Q_EMIT fileOpened(opening.path);
     addFile(opening, std::move(*source));
@@ -221,21 +224,17 @@ void Session::takeSource(const Opening& opening, Result<SharedSource> source) {
 }
 
 void Session::addFile(const Opening& opening, SharedSource source) {
-  int index = static_cast<int>(openFiles().indexOf(opening.path));
-  if (index >= 0 && opening.replace) return replaceFile(opening, std::move(source));
-  if (index >= 0 && opening.plan) {
-    OpenFile& opened = *files_[static_cast<std::size_t>(index)];
-    TuningPlan plan = *opening.plan;
-    plan.sourceFile = opened.plan.sourceFile;
-    opened.undo->push(new PlanCommand(this, opened, std::move(plan), tr("open session"), 0));
+  OpenFile* listed = listedAs(opening);
+  if (listed != nullptr && (opening.replace || listed->waits)) {
+    return replaceFile(*listed, opening, std::move(source));
   }
+  int index = static_cast<int>(openFiles().indexOf(opening.path));
   if (index < 0) {
     auto opened = std::make_unique<OpenFile>();
     opened->id = ++lastFileId_;
     opened->path = opening.path;
     opened->plan.sourceFile = opening.path.toStdString();
     opened->adopt(std::move(source));
-    restoreChoices(*opened, opening);
     opened->undo = std::make_unique<QUndoStack>();
     undoGroup_.addStack(opened->undo.get());
     index = static_cast<int>(files_.size());
@@ -245,26 +244,74 @@ void Session::addFile(const Opening& opening, SharedSource source) {
     checkIntegrity();
   }
   if (opening.show || current_ < 0) showFile(index);
-  if (opening.show && !opening.tensor.isEmpty()) selectTensor(opening.tensor);
+  // Sessions of earlier versions have an empty name where none was chosen.
+  const bool named =
+      opening.tensor && (!opening.tensor->isEmpty() || file()->indexOf(*opening.tensor) >= 0);
+  if (opening.show && named) selectTensor(*opening.tensor);
+}
+
+Session::OpenFile* Session::listedAs(const Opening& opening) const {
+  if (OpenFile* waiting = fileById(opening.waiting)) return waiting;
+  const auto index = openFiles().indexOf(opening.path);
+  return index < 0 ? nullptr : files_[static_cast<std::size_t>(index)].get();
 }
 
 /// A new id, so that answers about the file as it was find no owner.
-void Session::replaceFile(const Opening& opening, SharedSource source) {
-  const auto index = openFiles().indexOf(opening.path);
-  OpenFile& replaced = *files_[static_cast<std::size_t>(index)];
+void Session::replaceFile(OpenFile& replaced, const Opening& opening, SharedSource source) {
+  const auto place = std::find_if(files_.begin(), files_.end(),
+                                  [&](const auto& opened) { return opened.get() == &replaced; });
+  const int index = static_cast<int>(place - files_.begin());
+  const bool first = std::exchange(replaced.waits, false);
+  replaced.opening = false;
   replaced.id = ++lastFileId_;
   replaced.allowOutside = opening.options.allowOutside;
   replaced.wordsAreBFloat16 = opening.options.wordsAreBFloat16;
   replaced.adopt(std::move(source));
   Q_EMIT contentTaken(opening.path);
   checkIntegrity();
-  const int tensor = indexOf(replaced, replaced.tensor);
-  const bool kept =
-      tensor >= 0 && replaced.source->tensors()[static_cast<std::size_t>(tensor)].quantizable;
-  if (!kept) replaced.tensor.clear();
-  if (index != current_) return;
-  current_ = -1;  // shown anew
-  showFile(static_cast<int>(index));
+  const TensorInfo* kept = replaced.chosen();
+  if (kept == nullptr || !kept->quantizable) replaced.tensor.reset();
+  if (index == current_) {
+    current_ = -1;  // shown anew
+    showFile(index);
+  } else if (first && (opening.show || current_ < 0)) {
+    showFile(index);
+    if (opening.tensor && replaced.indexOf(*opening.tensor) >= 0) selectTensor(*opening.tensor);
+  }
+}
+
+/// Of a file that is listed already.
+void Session::adoptPlanOf(OpenFile& listed, const FileState& state) {
+  TuningPlan plan = state.plan;
+  plan.sourceFile = listed.plan.sourceFile;
+  listed.undo->push(new PlanCommand(this, listed, std::move(plan), tr("open session"), 0));
+}
+
+void Session::openWaiting(OpenFile& waiting) {
+  if (std::exchange(waiting.opening, true)) return;
+  Opening opening;
+  opening.path = waiting.path;
+  opening.waiting = waiting.id;
+  opening.options.wordsAreBFloat16 = waiting.wordsAreBFloat16;
+  open(std::move(opening));
+}
+
+/// What could not be opened gives way to the next one, unless something is shown.
+void Session::dropWaiting(std::uint64_t id) {
+  const auto place = std::find_if(files_.begin(), files_.end(), [id](const auto& opened) {
+    return opened->id == id && opened->waits;
+  });
+  if (place == files_.end()) return;
+  const std::unique_ptr<OpenFile> dropped = std::move(*place);
+  const int index = static_cast<int>(place - files_.begin());
+  undoGroup_.removeStack(dropped->undo.get());
+  files_.erase(place);
+  if (current_ > index) --current_;
+  Q_EMIT notOpened(dropped->state());
+  Q_EMIT filesChanged();
+  if (current_ < 0 && !files_.empty()) {
+    setCurrentFile(std::min(index, static_cast<int>(files_.size()) - 1));
+  }
 }
 
 void Session::showFile(int index) {
@@ -286,7 +333,7 @@ void Session::showFile(int index) {
 }
 
 void Session::beginWithTensor(OpenFile& shown) {
-  if (!shown.tensor.isEmpty()) {
+  if (shown.tensor) {
     loadCurrentTensor();
     return;
   }
@@ -294,13 +341,13 @@ void Session::beginWithTensor(OpenFile& shown) {
   const auto first =
       std::find_if(all.begin(), all.end(), [](const TensorInfo& info) { return info.quantizable; });
   if (first != all.end()) {
-    chooseTensor(shown, text(first->name));
+    chooseTensor(shown, tensorText(first->name));
   } else {
-    const QString name = QFileInfo(shown.path).fileName();
+    const QString name = shownName(QFileInfo(shown.path).fileName());
     Q_EMIT failed(countQuantized(*shown.source) == 0
                       ? tr("%1 holds no tensor that can be quantized").arg(name)
                       : tr("%1 holds no tensor that can be quantized: %2")
-                            .arg(name, text(shown.source->format())));
+                            .arg(name, shownText(shown.source->format())));
   }
 }
 
@@ -308,11 +355,14 @@ void Session::closeCurrentFile() {
   if (current_ < 0) return;
   backgroundCancel_.cancel();
   const int closing = current_;
-  showFile(closing > 0 ? closing - 1 : (files_.size() > 1 ? 1 : -1));
+  const int next = closing > 0 ? closing - 1 : (files_.size() > 1 ? 1 : -1);
+  const bool waits = next >= 0 && files_[static_cast<std::size_t>(next)]->waits;
+  showFile(waits ? -1 : next);
   undoGroup_.removeStack(files_[static_cast<std::size_t>(closing)]->undo.get());
   files_.erase(files_.begin() + closing);
   if (current_ > closing) --current_;
   Q_EMIT filesChanged();
+  if (waits) setCurrentFile(next > closing ? next - 1 : next);
 }
 
 QStringList Session::openFiles() const {
@@ -328,7 +378,10 @@ int Session::currentFile() const {
 void Session::setCurrentFile(int index) {
   if (index < 0 || index >= static_cast<int>(files_.size())) return;
   halted_ = false;
-  showFile(index);
+  OpenFile& chosen = *files_[static_cast<std::size_t>(index)];
+  if (!chosen.waits) return showFile(index);
+  openWaiting(chosen);
+  Q_EMIT filesChanged();  // choosers return to what is shown until it is open
 }
 
 QString Session::currentPath() const {
@@ -336,7 +389,7 @@ QString Session::currentPath() const {
 }
 
 QString Session::currentFormat() const {
-  return file() == nullptr ? QString() : text(file()->source->format());
+  return file() == nullptr ? QString() : shownText(file()->source->format());
 }
 
 SharedSource Session::currentSource() const {
@@ -374,7 +427,7 @@ void Session::takeIntegrity(const Status& status) {
   checking_ = false;
   Q_EMIT integrityChanged();
   if (!status && isCancelled(status.error())) return;
-  if (!status) Q_EMIT failed(text(status.error().message));
+  if (!status) Q_EMIT failed(messageOf(status.error()));
   checkIntegrity();
 }
 
@@ -389,28 +442,30 @@ const TensorOverview& Session::overview(std::size_t tensor) const {
   return file()->overview[tensor];
 }
 
+bool Session::hasTensor() const {
+  return file() != nullptr && file()->tensor.has_value();
+}
+
 QString Session::currentTensor() const {
-  return file() == nullptr ? QString() : file()->tensor;
+  return hasTensor() ? *file()->tensor : QString();
 }
 
 const TensorInfo* Session::currentInfo() const {
-  if (file() == nullptr) return nullptr;
-  const int index = indexOf(*file(), file()->tensor);
-  return index < 0 ? nullptr : &tensors()[static_cast<std::size_t>(index)];
+  return file() == nullptr ? nullptr : file()->chosen();
 }
 
 void Session::selectTensor(const QString& name) {
   OpenFile* shown = file();
   if (shown == nullptr || name == shown->tensor) return;
-  const int index = indexOf(*shown, name);
-  if (index < 0) {
+  const TensorInfo* info = shown->info(shown->indexOf(name));
+  if (info == nullptr) {
     const auto missing = findTensor(*shown->source, name.toStdString());
-    Q_EMIT failed(missing ? tr("%1: no such tensor").arg(name) : text(missing.error().message));
+    Q_EMIT failed(missing ? tr("%1: no such tensor").arg(shownName(name))
+                          : messageOf(missing.error()));
     return;
   }
-  const TensorInfo& info = shown->source->tensors()[static_cast<std::size_t>(index)];
-  if (!info.quantizable) {
-    Q_EMIT failed(tr("%1 cannot be quantized: %2").arg(name, text(info.reason)));
+  if (!info->quantizable) {
+    Q_EMIT failed(tr("%1 cannot be quantized: %2").arg(shownName(name), shownText(info->reason)));
     return;
   }
   chooseTensor(*shown, name);
@@ -467,13 +522,13 @@ void Session::takeTensor(std::uint64_t epoch, Orientation readAs, Result<SharedT
     return;
   }
   keepLastGoodTensor();
-  if (!isCancelled(tensor.error())) Q_EMIT failed(text(tensor.error().message));
+  if (!isCancelled(tensor.error())) Q_EMIT failed(messageOf(tensor.error()));
 }
 
 void Session::keepLastGoodTensor() {
   OpenFile* shown = file();
-  if (shown != nullptr && tensor_ && text(tensor_->info().name) != shown->tensor) {
-    shown->tensor = text(tensor_->info().name);
+  if (shown != nullptr && tensor_ && tensorText(tensor_->info().name) != shown->tensor) {
+    shown->tensor = tensorText(tensor_->info().name);
     shown->group.reset();
     Q_EMIT tensorChanged();
     Q_EMIT specChanged();
@@ -490,7 +545,7 @@ void Session::keepLastGoodTensor() {
 
 QuantSpec Session::spec() const {
   if (file() == nullptr) return {};
-  return file()->plan.specFor(file()->tensor.toStdString());
+  return file()->plan.specFor(file()->chosenName());
 }
 
 QuantSpec Session::specOf(const TensorInfo& info) const {
@@ -498,14 +553,14 @@ QuantSpec Session::specOf(const TensorInfo& info) const {
 }
 
 bool Session::hasOwnSpec() const {
-  return file() != nullptr && file()->plan.tensors.contains(file()->tensor.toStdString());
+  return hasTensor() && file()->plan.tensors.contains(file()->chosenName());
 }
 
 TuningPlan Session::plan() const {
   if (file() == nullptr) return {};
   TuningPlan complete = file()->plan;
   for (auto& [name, choice] : complete.tensors) {
-    const int index = indexOf(*file(), text(name));
+    const int index = file()->indexOf(tensorText(name));
     if (index < 0) continue;
     const TensorOverview& known = file()->overview[static_cast<std::size_t>(index)];
     if (!known.settled || !known.measure) continue;
@@ -519,17 +574,17 @@ TuningPlan Session::plan() const {
 }
 
 void Session::editSpec(const QuantSpec& edited, const QString& step, int gesture) {
-  if (file() == nullptr || file()->tensor.isEmpty() || edited == spec()) return;
+  if (currentInfo() == nullptr || edited == spec()) return;
   if (const Status valid = edited.validate(); !valid) {
     Q_EMIT specChanged();  // a view that shows the refused value returns to the truth
-    Q_EMIT failed(text(valid.error().message));
+    Q_EMIT failed(messageOf(valid.error()));
     return;
   }
   TuningPlan plan = file()->plan;
   TensorPlan choice;
   choice.spec = edited;
   choice.pinned = true;
-  plan.tensors[file()->tensor.toStdString()] = choice;
+  plan.tensors[file()->chosenName()] = choice;
   pushPlan(std::move(plan), step, gesture);
 }
 
@@ -544,7 +599,7 @@ void Session::applyToAll() {
 void Session::dropOwnSpec() {
   if (!hasOwnSpec()) return;
   TuningPlan plan = file()->plan;
-  plan.tensors.erase(file()->tensor.toStdString());
+  plan.tensors.erase(file()->chosenName());
   pushPlan(std::move(plan), tr("back to the default"), 0);
 }
 
@@ -559,13 +614,13 @@ void Session::pushPlan(TuningPlan plan, const QString& step, int gesture) {
   file()->undo->push(new PlanCommand(this, *file(), std::move(plan), step, gesture));
 }
 
-void Session::setPlan(OpenFile& edited, TuningPlan plan, const QString& tensor) {
+void Session::setPlan(OpenFile& edited, TuningPlan plan, const std::optional<QString>& tensor) {
   const QuantSpec before = spec();
   const TuningPlan planBefore = std::exchange(edited.plan, std::move(plan));
   halted_ = false;
   unsettleOverview(edited, planBefore);
-  if (!tensor.isEmpty() && &edited == file() && tensor != edited.tensor) {
-    chooseTensor(edited, tensor);  // undoing elsewhere shows what is undone
+  if (tensor && &edited == file() && tensor != edited.tensor) {
+    chooseTensor(edited, *tensor);  // undoing elsewhere shows what is undone
     return;
   }
   Q_EMIT specChanged();
@@ -592,9 +647,10 @@ void Session::unsettleOverview(OpenFile& edited, const TuningPlan& before) {
   if (before.defaultSpec == edited.plan.defaultSpec && before.tensors.size() < kFewTensors &&
       edited.plan.tensors.size() < kFewTensors) {
     // A drag comes here with every move of the mouse: only those with a choice of their own.
-    for (const auto& [name, choice] : before.tensors) unsettle(indexOf(edited, text(name)), name);
+    for (const auto& [name, choice] : before.tensors)
+      unsettle(edited.indexOf(tensorText(name)), name);
     for (const auto& [name, choice] : edited.plan.tensors) {
-      if (!before.tensors.contains(name)) unsettle(indexOf(edited, text(name)), name);
+      if (!before.tensors.contains(name)) unsettle(edited.indexOf(tensorText(name)), name);
     }
   } else {
     const auto& all = edited.source->tensors();
@@ -637,7 +693,7 @@ void Session::startExport(const QString& what, const QString& path, ExportJob jo
     return;
   }
   if (const Status status = mayWrite(path); !status) {
-    Q_EMIT failed(text(status.error().message));
+    Q_EMIT failed(messageOf(status.error()));
     return;
   }
   exporting_ = true;
@@ -662,12 +718,12 @@ void Session::takeExport(const QString& what, const QString& path, ExportResult 
   exporting_ = false;
   if (result) {
     QStringList notes;
-    for (const std::string& line : *result) notes << text(line);
+    for (const std::string& line : *result) notes << shownText(line);
     Q_EMIT exported(what, path, notes);
   } else if (isCancelled(result.error())) {
     Q_EMIT cancelled(tr("Exporting %1").arg(what));
   } else {
-    Q_EMIT failed(text(result.error().message));
+    Q_EMIT failed(messageOf(result.error()));
   }
   pumpBackground();
   Q_EMIT activityChanged();

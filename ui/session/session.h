@@ -48,8 +48,8 @@ struct TensorOverview {
 
 /// What a person chose for one opened file.
 struct FileState {
-  QString path;    ///< absolute
-  QString tensor;  ///< the chosen one; empty for none
+  QString path;                   ///< absolute
+  std::optional<QString> tensor;  ///< the chosen one; its name may be empty
   TuningPlan plan;
   std::map<std::string, Orientation> orientations = {};  ///< chosen axes, by tensor
   bool wordsAreBFloat16 = false;                         ///< see OpenOptions
@@ -120,8 +120,8 @@ class Session : public QObject {
   // ---- files
 
   /// Opens a file, or FILE::TENSOR, and shows it. FILE may be a folder that holds a model. A file
-  /// that is open already is shown again. `tensor`, or else the first that can be quantized, is
-  /// chosen. Ends with fileOpened or failed.
+  /// that is open already is shown again. `tensor`, unless it is empty, or else the first that can
+  /// be quantized, is chosen. Ends with fileOpened or failed.
   void openFile(const QString& fileAndTensor, const QString& tensor = {});
   /// Opens a file without showing it, unless none is shown.
   void openBeside(const QString& file);
@@ -135,14 +135,17 @@ class Session : public QObject {
   void readUint16AsBFloat16();
   /// Whether something in the current file was refused that the user may allow.
   bool refusesSomething() const;
-  /// Opens a file with the choices made for it earlier. Where it is open already, the plan is
-  /// adopted as an undoable step.
+  /// Lists a file with the choices made for it earlier, and opens it when it is shown, be it now or
+  /// later: each open file is a process. Where it is listed already, the plan is adopted as an
+  /// undoable step. One that cannot be opened is listed no more, see notOpened().
   void restoreFile(const FileState& state, bool show);
   /// What restoreFile() takes, of all opened files in their order.
   std::vector<FileState> fileStates() const;
   void closeCurrentFile();
-  QStringList openFiles() const;  ///< paths in the order in which they were opened
-  int currentFile() const;        ///< index into openFiles(); -1 when none is open
+  /// Paths in the order in which they were opened or restored.
+  QStringList openFiles() const;
+  int currentFile() const;  ///< index into openFiles(); -1 when none is open
+  /// Shows a file, after opening it where that was not needed before.
   void setCurrentFile(int index);
   /// Names of the arrays of a file that is being opened to be shown, in no order, as soon as they
   /// are known and until it is open or failed; else empty.
@@ -160,7 +163,8 @@ class Session : public QObject {
   /// In the file's order; empty when no file is open.
   const std::vector<TensorInfo>& tensors() const;
   const TensorOverview& overview(std::size_t tensor) const;
-  QString currentTensor() const;  ///< its name; empty when none is chosen
+  bool hasTensor() const;         ///< whether one is chosen
+  QString currentTensor() const;  ///< its name, which may be empty; also where none is chosen
   const TensorInfo* currentInfo() const;
   /// Chooses a tensor by name. One that cannot be quantized is not chosen, and failed() says why.
   void selectTensor(const QString& name);
@@ -283,6 +287,7 @@ class Session : public QObject {
   void filesChanged();  ///< openFiles()
   void fileChanged();   ///< the current file and with it its tensors
   void fileOpened(const QString& path);
+  void notOpened(const FileState& state);  ///< of a listed file, after failed()
   void contentTaken(const QString& path);  ///< what is open is now what lies on disk
   void openingNamesChanged();
   void tensorChanged();       ///< the chosen tensor
@@ -309,24 +314,25 @@ class Session : public QObject {
 
   OpenFile* file() const;
   OpenFile* fileById(std::uint64_t id) const;
-  int indexOf(const OpenFile& file, const QString& tensor) const;
 
   /// What to do with a file once it is open.
   struct Opening {
     QString path = {};
-    QString tensor = {};
+    std::optional<QString> tensor = {};
     bool show = true;
-    bool replace = false;  ///< the file that is open under this path
+    bool replace = false;       ///< the file that is open under this path
+    std::uint64_t waiting = 0;  ///< the id of the listed file that it is; else 0
     OpenOptions options = {};
-    std::optional<TuningPlan> plan = {};
-    std::map<std::string, Orientation> orientations = {};
   };
   void open(Opening opening);
   void takeNames(const QString& path, const std::vector<std::string>& names);
   void takeSource(const Opening& opening, Result<SharedSource> source);
   void addFile(const Opening& opening, SharedSource source);
-  void replaceFile(const Opening& opening, SharedSource source);
-  void restoreChoices(OpenFile& opened, const Opening& opening);
+  void replaceFile(OpenFile& replaced, const Opening& opening, SharedSource source);
+  OpenFile* listedAs(const Opening& opening) const;
+  void openWaiting(OpenFile& waiting);
+  void dropWaiting(std::uint64_t id);
+  void adoptPlanOf(OpenFile& listed, const FileState& state);
   void showFile(int index);
   void beginWithTensor(OpenFile& shown);
   void chooseTensor(OpenFile& file, const QString& name);
@@ -337,7 +343,7 @@ class Session : public QObject {
   void keepLastGoodOrientation();
 
   void pushPlan(TuningPlan plan, const QString& step, int gesture);
-  void setPlan(OpenFile& edited, TuningPlan plan, const QString& tensor);
+  void setPlan(OpenFile& edited, TuningPlan plan, const std::optional<QString>& tensor);
   void unsettleOverview(OpenFile& file, const TuningPlan& before);
 
   void requestAnalysis();

@@ -66,7 +66,7 @@ Activity Session::openingActivity() const {
 }
 
 Activity Session::loadingActivity() const {
-  Activity now{Activity::Kind::Loading, tr("Loading %1").arg(currentTensor()), {}, 0};
+  Activity now{Activity::Kind::Loading, tr("Loading %1").arg(shownName(currentTensor())), {}, 0};
   const auto total = loadProgress_->total.load();
   if (total == 0) return now;
   const auto done = loadProgress_->done.load();
@@ -84,12 +84,12 @@ Activity Session::analysingActivity() const {
   const QString text = previewed ? tr("Preview from %1 of %2 weights; analysing all")
                                        .arg(QLocale().toString(result_->preview->sampled),
                                             QLocale().toString(result_->preview->total))
-                                 : tr("Analysing %1").arg(currentTensor());
+                                 : tr("Analysing %1").arg(shownName(currentTensor()));
   return {Activity::Kind::Analysing, text, {}, 0};
 }
 
 Activity Session::backgroundActivity(Activity::Kind kind) const {
-  const QString tensor = currentTensor();
+  const QString tensor = shownName(currentTensor());
   if (kind == Activity::Kind::Reporting) return {kind, tr("Error map of %1").arg(tensor), {}, 0};
   if (kind == Activity::Kind::Selecting) {
     return {kind, tr("Selected weights of %1").arg(tensor), {}, 0};

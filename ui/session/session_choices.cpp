@@ -12,20 +12,19 @@ bool Session::hasOwnSpec(const TensorInfo& info) const {
 void Session::applySpecTo(const QStringList& tensors, const QuantSpec& spec, const QString& step) {
   if (file() == nullptr) return;
   if (const Status valid = spec.validate(); !valid) {
-    Q_EMIT failed(text(valid.error().message));
+    Q_EMIT failed(messageOf(valid.error()));
     return;
   }
   TuningPlan plan = file()->plan;
   bool any = false;
   for (const QString& name : tensors) {
-    const int index = indexOf(*file(), name);
-    if (index < 0) continue;
-    const TensorInfo& info = file()->source->tensors()[static_cast<std::size_t>(index)];
-    if (!info.quantizable || (hasOwnSpec(info) && specOf(info) == spec)) continue;
+    const TensorInfo* info = file()->info(file()->indexOf(name));
+    if (info == nullptr || !info->quantizable) continue;
+    if (hasOwnSpec(*info) && specOf(*info) == spec) continue;
     TensorPlan choice;
     choice.spec = spec;
     choice.pinned = true;
-    plan.tensors[info.name] = choice;
+    plan.tensors[info->name] = choice;
     any = true;
   }
   if (any) pushPlan(std::move(plan), step, 0);
@@ -35,7 +34,10 @@ void Session::dropOwnSpecsOf(const QStringList& tensors) {
   if (file() == nullptr) return;
   TuningPlan plan = file()->plan;
   std::size_t dropped = 0;
-  for (const QString& name : tensors) dropped += plan.tensors.erase(name.toStdString());
+  for (const QString& name : tensors) {
+    const TensorInfo* info = file()->info(file()->indexOf(name));
+    if (info != nullptr) dropped += plan.tensors.erase(info->name);
+  }
   if (dropped == 0) return;
   pushPlan(std::move(plan), tr("back to the default for %1 tensors").arg(dropped), 0);
 }

@@ -7,16 +7,13 @@
 #include <QFileInfo>
 
 #include "ui/session/guarded.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
 namespace {
 
 using Priority = IoQueue::Priority;
-
-QString messageOf(const Error& error) {
-  return QString::fromStdString(error.message);
-}
 
 }  // namespace
 
@@ -27,6 +24,10 @@ SessionDocument::SessionDocument(Session* session, PinStore* pins, QObject* pare
       outbox_(std::make_shared<Outbox<SessionDocument>>(this)),
       queue_(std::make_unique<IoQueue>()) {
   connect(session, &Session::activityChanged, this, &SessionDocument::openingEnded);
+  // What could not be opened stays in what is saved.
+  connect(session, &Session::notOpened, this, [this](const FileState& state) {
+    pending_.push_back({state, {}});
+  });
 }
 
 SessionDocument::~SessionDocument() {
@@ -131,7 +132,7 @@ void SessionDocument::take(const Checked& restored) {
       continue;
     }
     if (restored.states[i] == SourceState::Changed) {
-      changed << QFileInfo(files[i].state.path).fileName();
+      changed << shownName(QFileInfo(files[i].state.path).fileName());
     }
     pending_.push_back(files[i]);
     if (current || !shown) shown = i;
@@ -192,7 +193,7 @@ void SessionDocument::takeLocated(const std::vector<Located>& located) {
     pins_->relocate(one.source, one.found, one.same);
     session_->restoreFile(file.state, one.source == missingCurrent_ || session_->currentFile() < 0);
     pending_.push_back(std::move(file));
-    if (!one.same) others << QFileInfo(one.found).fileName();
+    if (!one.same) others << shownName(QFileInfo(one.found).fileName());
   }
   Q_EMIT missingChanged();
   if (!others.isEmpty()) {

@@ -4,13 +4,18 @@
 #include <optional>
 #include <vector>
 
+#include <QDir>
 #include <QString>
 
+#include "core/base/json.h"
 #include "core/base/result.h"
 #include "ui/session/pin.h"
 #include "ui/session/session.h"
 
 namespace quantoscope::ui {
+
+/// How a session file begins.
+inline constexpr const char* kSessionFormat = "quantoscope-session";
 
 /// What tells cheaply whether a file is still the same.
 struct Fingerprint {
@@ -51,7 +56,8 @@ enum class SourceState { Same, Changed, Missing };
 SourceState sourceStateOf(const SavedFile& file);
 
 /// Whether this is a session file by its name and first bytes, which a plan's or a shard index's
-/// JSON is not. Reads up to 4 KiB of a file that ends in .json, and nothing of others.
+/// JSON is not. Reads up to 4 KiB of a regular file that ends in .json, and nothing of others;
+/// never waits.
 bool looksLikeSession(const QString& path);
 
 /// The files of a session and which is shown; no fingerprints, which take reading.
@@ -65,5 +71,10 @@ Status writeSession(SavedSession session, const QString& path);
 /// then at its absolute path; where neither exists the latter is kept. Errors name the file and the
 /// key.
 Result<SavedSession> readSession(const QString& path);
+/// What writeSession() writes, with the fingerprints as they are.
+Json sessionToJson(const SavedSession& session, const QDir& base);
+/// What readSession() makes of it. `name` begins the message of an error, which tells the
+/// key and what is allowed.
+Result<SavedSession> sessionFromJson(const Json& json, const QDir& base, const std::string& name);
 
 }  // namespace quantoscope::ui

@@ -11,10 +11,10 @@ namespace quantoscope::ui {
 class Session::OrientationCommand : public QUndoCommand {
  public:
   OrientationCommand(Session* session, OpenFile& file, Orientation before, Orientation after)
-      : QUndoCommand(tr("axes of %1").arg(file.tensor)),
+      : QUndoCommand(menuText(tr("axes of %1").arg(shownName(*file.tensor)))),
         session_(session),
         file_(&file),
-        tensor_(file.tensor),
+        tensor_(*file.tensor),
         before_(before),
         after_(after) {}
 
@@ -34,8 +34,7 @@ Orientation Session::orientationOf(const TensorInfo& info) const {
 }
 
 Orientation Session::orientation() const {
-  return file() == nullptr ? Orientation::Auto
-                           : file()->orientationOf(file()->tensor.toStdString());
+  return file() == nullptr ? Orientation::Auto : file()->orientationOf(file()->chosenName());
 }
 
 void Session::setOrientation(Orientation chosen) {
@@ -44,9 +43,9 @@ void Session::setOrientation(Orientation chosen) {
 }
 
 void Session::applyOrientation(OpenFile& edited, const QString& tensor, Orientation chosen) {
-  const int index = indexOf(edited, tensor);
+  const int index = edited.indexOf(tensor);
   if (index < 0) return;
-  edited.orientations[tensor.toStdString()] = chosen;
+  edited.orientations[edited.info(index)->name] = chosen;
   edited.unsettle(static_cast<std::size_t>(index));
   edited.overview[static_cast<std::size_t>(index)].weights.reset();
   if (&edited != file()) return;
@@ -68,7 +67,7 @@ void Session::applyOrientation(OpenFile& edited, const QString& tensor, Orientat
 void Session::keepLastGoodOrientation() {
   OpenFile* shown = file();
   if (shown == nullptr || !tensor_ || orientation() == loadedAs_) return;
-  shown->orientations[shown->tensor.toStdString()] = loadedAs_;
+  shown->orientations[shown->chosenName()] = loadedAs_;
   Q_EMIT orientationChanged();
 }
 

@@ -5,35 +5,38 @@
 
 namespace quantoscope::ui {
 
-void Session::restoreChoices(OpenFile& opened, const Opening& opening) {
-  if (!opening.plan) return;
-  opened.plan = *opening.plan;
-  opened.plan.sourceFile = opening.path.toStdString();
-  opened.orientations = opening.orientations;
-  opened.wordsAreBFloat16 = opening.options.wordsAreBFloat16;
-  const int tensor = indexOf(opened, opening.tensor);
-  if (tensor >= 0 && opened.source->tensors()[static_cast<std::size_t>(tensor)].quantizable) {
-    opened.tensor = opening.tensor;
-  }
-}
-
 void Session::restoreFile(const FileState& state, bool show) {
-  Opening opening;
-  opening.path = state.path;
-  opening.tensor = state.tensor;
-  opening.show = show;
-  opening.plan = state.plan;
-  opening.orientations = state.orientations;
-  opening.options.wordsAreBFloat16 = state.wordsAreBFloat16;
-  open(std::move(opening));
+  int index = static_cast<int>(openFiles().indexOf(state.path));
+  if (index >= 0) {
+    adoptPlanOf(*files_[static_cast<std::size_t>(index)], state);
+  } else {
+    auto listed = std::make_unique<OpenFile>();
+    listed->id = ++lastFileId_;
+    listed->path = state.path;
+    listed->waits = true;
+    listed->adopt(std::make_shared<UnopenedSource>(state.path.toStdString()));
+    listed->plan = state.plan;
+    listed->plan.sourceFile = state.path.toStdString();
+    listed->tensor = state.tensor;
+    listed->orientations = state.orientations;
+    listed->wordsAreBFloat16 = state.wordsAreBFloat16;
+    listed->undo = std::make_unique<QUndoStack>();
+    undoGroup_.addStack(listed->undo.get());
+    index = static_cast<int>(files_.size());
+    files_.push_back(std::move(listed));
+    Q_EMIT filesChanged();
+  }
+  if (!show) return;
+  setCurrentFile(index);
+  const OpenFile& shown = *files_[static_cast<std::size_t>(index)];
+  if (index == current_ && state.tensor && shown.indexOf(*state.tensor) >= 0) {
+    selectTensor(*state.tensor);
+  }
 }
 
 std::vector<FileState> Session::fileStates() const {
   std::vector<FileState> states;
-  for (const auto& opened : files_) {
-    states.push_back({opened->path, opened->tensor, opened->plan, opened->orientations,
-                      opened->wordsAreBFloat16});
-  }
+  for (const auto& opened : files_) states.push_back(opened->state());
   return states;
 }
 

@@ -109,7 +109,7 @@ void Session::takeResult(std::uint64_t id, Result<SharedResult> result) {
     letPaint();
     adoptResult(std::move(*result));
   } else if (!result && !isCancelled(result.error())) {
-    Q_EMIT failed(text(result.error().message));
+    Q_EMIT failed(messageOf(result.error()));
   }
   Q_EMIT resultChanged();
   pumpBackground();
@@ -119,7 +119,7 @@ void Session::takeResult(std::uint64_t id, Result<SharedResult> result) {
 void Session::adoptResult(SharedResult result) {
   result_ = std::move(result);
   resultFile_ = file()->id;
-  const int index = indexOf(*file(), text(result_->info.name));
+  const int index = file()->indexOf(tensorText(result_->info.name));
   // An answer that is already overtaken says nothing about the present spec.
   if (index < 0 || !resultIsCurrent()) return;
   TensorOverview& known = file()->overview[static_cast<std::size_t>(index)];
@@ -148,13 +148,13 @@ void Session::adoptResult(SharedResult result) {
 bool Session::resultIsCurrent() const {
   return result_ && !result_->preview && !loading_ && result_->id == lastRequest_ &&
          lastAnswer_ == lastRequest_ && file() != nullptr && resultFile_ == file()->id &&
-         text(result_->info.name) == file()->tensor;
+         tensorText(result_->info.name) == file()->tensor;
 }
 
 void Session::recompute() {
   halted_ = false;
-  if (file() == nullptr || file()->tensor.isEmpty()) return;
-  if (tensor_ && !loading_ && text(tensor_->info().name) == file()->tensor &&
+  if (!hasTensor()) return;
+  if (tensor_ && !loading_ && tensorText(tensor_->info().name) == file()->tensor &&
       loadedAs_ == orientation()) {
     requestAnalysis();
   } else if (!loading_) {
@@ -268,7 +268,7 @@ void Session::takeDetail(const Question& asked, Result<SharedDetail> found) {
     Q_EMIT detailChanged();
   } else if (!isCancelled(found.error())) {
     failedDetail_ = asked;
-    Q_EMIT failed(text(found.error().message));
+    Q_EMIT failed(messageOf(found.error()));
   }
   pumpBackground();
   Q_EMIT activityChanged();
@@ -301,7 +301,7 @@ void Session::takeCurve(const Question& asked, Result<ClipCurve> found) {
     Q_EMIT curveChanged();
   } else if (!isCancelled(found.error())) {
     failedCurve_ = asked;
-    curveProblem_ = text(found.error().message);
+    curveProblem_ = messageOf(found.error());
     Q_EMIT curveChanged();
   }
   pumpBackground();
@@ -380,7 +380,7 @@ void Session::takeMeasures(std::uint64_t fileId, const std::vector<Survey>& surv
     if (measured) {
       known.measure = *measured;
     } else if (known.finite) {
-      known.problem = text(measured.error().message);
+      known.problem = messageOf(measured.error());
     }
     owner->settle(index);
     if (first < 0) first = survey.tensor;

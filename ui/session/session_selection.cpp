@@ -60,7 +60,7 @@ void Session::takeSelection(const SelectionQuestion& asked, Result<SharedSelecti
     if (selected()) Q_EMIT selectionChanged();
   } else if (!isCancelled(found.error())) {
     failedSelection_ = asked;
-    Q_EMIT failed(text(found.error().message));
+    Q_EMIT failed(messageOf(found.error()));
   }
   pumpBackground();
   Q_EMIT activityChanged();

@@ -3,8 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include <QCoreApplication>
 #include <QDir>
 #include <QFileInfo>
+#include <QStandardPaths>
+
+#include "core/base/input_file.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -26,9 +31,39 @@ constexpr auto kLastPerspective = "window/perspective";
 
 constexpr const char* kAppearanceNames[] = {"system", "light", "dark", "high-contrast"};
 
+/// QSettings would wait for a named pipe, and read a file of any size.
+QString problemOfUsersSettings() {
+  constexpr qint64 kMostBytes = 64 << 20;
+  const QString folder = QStandardPaths::writableLocation(QStandardPaths::GenericConfigLocation);
+  const QString organization = QCoreApplication::organizationName();
+  const QString application = QCoreApplication::applicationName();
+  for (const QString& name : {QStringLiteral("%1.conf").arg(organization),
+                              QStringLiteral("%1/%2.conf").arg(organization, application)}) {
+    const QFileInfo info(QDir(folder).filePath(name));
+    if (!info.exists()) continue;
+    if (const auto file = openRegularFile(info.filePath().toStdString()); !file) {
+      return messageOf(file.error());
+    }
+    if (info.size() > kMostBytes) {
+      return shownText(QStringLiteral("%1: too large; allowed are at most %2 bytes")
+                           .arg(info.filePath())
+                           .arg(kMostBytes));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
-Settings::Settings() : Settings(std::make_unique<QSettings>()) {}
+Settings::Settings() : problem_(problemOfUsersSettings()) {
+  if (problem_.isEmpty()) {
+    store_ = std::make_unique<QSettings>();
+    return;
+  }
+  scratch_ = std::make_unique<QTemporaryDir>();
+  store_ = std::make_unique<QSettings>(scratch_->filePath(QStringLiteral("settings.ini")),
+                                       QSettings::IniFormat);
+}
 
 Settings::Settings(std::unique_ptr<QSettings> store) : store_(std::move(store)) {}
 

@@ -9,6 +9,7 @@
 #include <QSettings>
 #include <QString>
 #include <QStringList>
+#include <QTemporaryDir>
 
 namespace quantoscope::ui {
 
@@ -30,6 +31,10 @@ class Settings {
   Settings();
   /// Settings kept elsewhere, for instance in a file of a test.
   explicit Settings(std::unique_ptr<QSettings> store);
+
+  /// Why the settings of the user cannot be read, so that the defaults hold and nothing is kept;
+  /// empty where they can.
+  const QString& problem() const { return problem_; }
 
   /// The layout that was saved by a window whose parts have this version; nothing for another
   /// version, whose state would misplace the parts.
@@ -83,6 +88,8 @@ class Settings {
   void setLogCounts(bool on);
 
  private:
+  QString problem_;
+  std::unique_ptr<QTemporaryDir> scratch_;  ///< for a store that is thrown away
   std::unique_ptr<QSettings> store_;
 };
 
