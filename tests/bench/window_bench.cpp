@@ -1,7 +1,8 @@
 // How quickly the window answers, and how long it ever keeps its thread: a real MainWindow, driven
 // by mouse and keys on files made for it. tests/bench/README.md names the goals.
 //
-//   window_bench [--json OUT.json] [--repeats N] [--only edits,busy,drag,open] [--slow-events MS]
+//   window_bench [--json OUT.json] [--repeats N] [--only edits,busy,drag,open,names] [--slow-events
+//   MS]
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -13,6 +14,7 @@
 #include <QMetaObject>
 #include <QSettings>
 #include <QSlider>
+#include <QTableView>
 #include <QTemporaryDir>
 #include <QtTest>
 
@@ -20,6 +22,7 @@
 #include "core/kernels/kernels.h"
 #include "tests/bench/window_probe.h"
 #include "tests/core/io/hdf5_fixture.h"
+#include "tests/core/io/safetensors_fixture.h"
 #include "tests/support/test_data.h"
 #include "ui/main_window/main_window.h"
 #include "ui/plots/clip_curve_plot.h"
@@ -89,6 +92,25 @@ void writeLarge(const std::string& path) {
   for (int i = 0; i < kManyArrays; ++i) {
     fixture.counting("layers." + std::to_string(i) + ".mlp.weight", {16, 64});
   }
+}
+
+/// Matrices whose names have a megabyte each, with many separators.
+void writeLongNames(const std::string& path) {
+  constexpr int kNames = 24;
+  constexpr std::size_t kNameBytes = std::size_t{1} << 20;
+  std::string header = "{";
+  std::size_t begin = 0;
+  for (int i = 0; i < kNames; ++i) {
+    std::string name = std::to_string(i) + "/";
+    while (name.size() < kNameBytes) name += i % 2 == 0 ? "a/" : "wide ";
+    if (i > 0) header += ",";
+    header += "\"" + name + R"(":{"dtype":"F32","shape":[32,64],"data_offsets":[)" +
+              std::to_string(begin) + "," + std::to_string(begin + 8192) + "]}";
+    begin += 8192;
+  }
+  std::ofstream file(path, std::ios::binary);
+  const std::string bytes = test::safetensorsBytes(header + "}", std::string(begin, '\x3c'));
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 // ---- the window
@@ -513,6 +535,40 @@ Json measureOpening(Desk& desk, const std::string& path, std::vector<Figure>& fi
                        {"exact_answer_ms", exactMs}});
 }
 
+/// A heartbeat while a file whose names have megabytes is opened, walked through and edited.
+Json measureLongNames(Desk& desk, const std::string& path, std::vector<Figure>& figures) {
+  Json all = Json::object();
+  Heartbeat heartbeat;
+  const auto beat = [&](const char* name) {
+    const Spread spread = heartbeat.stop();
+    figures.push_back({std::string("names of a megabyte, ") + name + ": longest gap",
+                       fixed(spread.max) + " ms, p99 " + fixed(spread.p99), "", true});
+    all.set(name, toJson(spread));
+    heartbeat.start();
+  };
+  heartbeat.start();
+  desk.open(path);
+  beat("opening");
+  auto* table = desk.window().findChild<QTableView*>(QStringLiteral("tensors"));
+  for (int row = 0; row < table->model()->rowCount(); ++row) {
+    table->setCurrentIndex(table->model()->index(row, 0));
+    desk.settle();
+  }
+  beat("choosing each tensor");
+  for (const int bits : {3, 5, 2, 8}) {
+    QuantSpec spec = desk.session().spec();
+    spec.bits = bits;
+    desk.session().editSpec(spec, QStringLiteral("bits"));
+    desk.settle();
+  }
+  beat("editing");
+  QHelpEvent tip(QEvent::ToolTip, {20, 20}, table->viewport()->mapToGlobal(QPoint(20, 20)));
+  QCoreApplication::sendEvent(table->viewport(), &tip);
+  runFor(500);
+  beat("a tip");
+  return all;
+}
+
 // ---- the report
 
 void print(const std::vector<Figure>& figures) {
@@ -532,7 +588,7 @@ Options parse(WatchedApplication& application) {
       {{QStringLiteral("json"), QStringLiteral("Write the figures."), QStringLiteral("OUT.json")},
        {QStringLiteral("repeats"), QStringLiteral("Times each edit is made."), QStringLiteral("N"),
         QStringLiteral("5")},
-       {QStringLiteral("only"), QStringLiteral("Parts: edits,busy,drag,open."),
+       {QStringLiteral("only"), QStringLiteral("Parts: edits,busy,drag,open,names."),
         QStringLiteral("PARTS")},
        {QStringLiteral("slow-events"), QStringLiteral("Print events that take longer."),
         QStringLiteral("MS"), QStringLiteral("0")}});
@@ -552,7 +608,9 @@ int run(WatchedApplication& application) {
   const std::string matrix = folder.filePath(QStringLiteral("matrix.h5")).toStdString();
   const std::string large = folder.filePath(QStringLiteral("large.h5")).toStdString();
   writeMatrix(matrix);
+  const std::string names = folder.filePath(QStringLiteral("names.safetensors")).toStdString();
   if (options.wants("open")) writeLarge(large);
+  if (options.wants("names")) writeLongNames(names);
 
   std::vector<Figure> figures;
   Json report = Json::object({{"kernels", kernels::activeKernels().name}});
@@ -568,6 +626,7 @@ int run(WatchedApplication& application) {
       report.set("hold_key", holdSpinBoxKey(desk, figures));
     }
     if (options.wants("open")) report.set("open", measureOpening(desk, large, figures));
+    if (options.wants("names")) report.set("names", measureLongNames(desk, names, figures));
   }
   print(figures);
   if (!options.json.empty()) std::ofstream(options.json) << report.text() << '\n';
