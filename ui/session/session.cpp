@@ -145,6 +145,11 @@ bool Session::refusesSomething() const {
 }
 
 void Session::open(Opening opening) {
+  if (OpenFile* listed = waitingAt(QFileInfo(opening.path).absoluteFilePath())) {
+    listed->opening = true;
+    opening.waiting = listed->id;
+    opening.options.wordsAreBFloat16 = listed->wordsAreBFloat16;
+  }
   ++opening_;
   if (openCancel_.cancelled()) openCancel_ = CancelToken();  // of those that were stopped before
   openProgress_ = std::make_shared<ProgressCell>();
@@ -198,7 +203,7 @@ void Session::open(Opening opening) {
 
 void Session::takeNames(const QString& path, const std::vector<std::string>& names) {
   // A file that is read again already shows more than names.
-  if (openFiles().contains(path)) return;
+  if (openFiles().contains(path) && waitingAt(path) == nullptr) return;
   for (const std::string& name : names) openingNames_ << tensorText(name);
   Q_EMIT openingNamesChanged();
 }
@@ -287,13 +292,16 @@ void Session::adoptPlanOf(OpenFile& listed, const FileState& state) {
   listed.undo->push(new PlanCommand(this, listed, std::move(plan), tr("open session"), 0));
 }
 
+Session::OpenFile* Session::waitingAt(const QString& path) const {
+  const auto found = std::find_if(files_.begin(), files_.end(), [&](const auto& opened) {
+    return opened->waits && opened->path == path;
+  });
+  return found == files_.end() ? nullptr : found->get();
+}
+
 void Session::openWaiting(OpenFile& waiting) {
-  if (std::exchange(waiting.opening, true)) return;
-  Opening opening;
-  opening.path = waiting.path;
-  opening.waiting = waiting.id;
-  opening.options.wordsAreBFloat16 = waiting.wordsAreBFloat16;
-  open(std::move(opening));
+  if (waiting.opening) return;
+  open({.path = waiting.path, .show = true});
 }
 
 /// What could not be opened gives way to the next one, unless something is shown.

@@ -139,6 +139,8 @@ class Session : public QObject {
   /// later: each open file is a process. Where it is listed already, the plan is adopted as an
   /// undoable step. One that cannot be opened is listed no more, see notOpened().
   void restoreFile(const FileState& state, bool show);
+  /// The same of several at once; `shown` is an index into them.
+  void restoreFiles(const std::vector<FileState>& states, std::optional<std::size_t> shown);
   /// What restoreFile() takes, of all opened files in their order.
   std::vector<FileState> fileStates() const;
   void closeCurrentFile();
@@ -330,6 +332,8 @@ class Session : public QObject {
   void addFile(const Opening& opening, SharedSource source);
   void replaceFile(OpenFile& replaced, const Opening& opening, SharedSource source);
   OpenFile* listedAs(const Opening& opening) const;
+  void addWaiting(const FileState& state);
+  OpenFile* waitingAt(const QString& path) const;
   void openWaiting(OpenFile& waiting);
   void dropWaiting(std::uint64_t id);
   void adoptPlanOf(OpenFile& listed, const FileState& state);

@@ -137,10 +137,14 @@ void SessionDocument::take(const Checked& restored) {
     pending_.push_back(files[i]);
     if (current || !shown) shown = i;
   }
+  std::vector<FileState> found;
+  std::optional<std::size_t> first;
   for (std::size_t i = 0; i < files.size(); ++i) {
     if (restored.states[i] == SourceState::Missing) continue;
-    session_->restoreFile(files[i].state, shown == i);
+    if (shown == i) first = found.size();
+    found.push_back(files[i].state);
   }
+  if (!found.empty()) session_->restoreFiles(found, first);
   if (restored.session.pins) {
     pins_->restore(restored.session.pins->pins, restored.session.pins->baseline);
   }

@@ -1,6 +1,7 @@
 #include "ui/session/shown_text.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <QCoreApplication>
 #include <QStringList>
@@ -64,7 +65,7 @@ QString tipText(QString text) {
 }
 
 QString menuText(QString text) {
-  return text.replace(QLatin1Char('&'), QLatin1String("&&"));
+  return tipText(std::move(text)).replace(QLatin1Char('&'), QLatin1String("&&"));
 }
 
 QString tensorText(const std::string& name) {

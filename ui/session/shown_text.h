@@ -33,7 +33,8 @@ QString messageOf(const Error& error);
 /// angle brackets and ampersands escaped as shownText() escapes other characters.
 QString tipText(QString text);
 
-/// The same for a menu, where an ampersand would mark the letter behind it.
+/// The same for an action, whose text is its tip as well, and in which an ampersand would mark the
+/// letter behind it.
 QString menuText(QString text);
 
 /// A tensor's name as the session knows it. Bytes that are no UTF-8 are escaped, so that different
