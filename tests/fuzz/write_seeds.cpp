@@ -73,6 +73,38 @@ void addArchives(Corpus& corpus) {
                         std::string(8, '\4'), 3));
 }
 
+void addNpyHeaders(Corpus& corpus) {
+  for (const char version : {'\0', '\1', '\2'}) {
+    corpus.add("npy_header", version + kNpyHeader);
+    corpus.add("npy_header", version + std::string("{'shape': (4, 2), 'fortran_order': True, "
+                                                   "'descr': '|V2', }"));
+    corpus.add("npy_header", version + std::string("{'descr': [('x', '<i8', (2,))], "
+                                                   "'fortran_order': False, 'shape': ()}"));
+  }
+}
+
+void addDocuments(Corpus& corpus) {
+  corpus.add("json", R"({"a":[1,-2.5e-3,"x\u202e",null,true,18446744073709551615],"b":{"c":{}}})");
+  corpus.add("json", R"(["inf","nan",1e308,0.1,-0.0,[[[[]]]],"\ud83d\ude00"])");
+  const std::string spec =
+      R"({"dtype":"int","bits":4,"group_size":32,"scheme":"asym","clip":"search","clip_ratio":0.9})";
+  const std::string plan =
+      R"({"format":"quantoscope-plan","version":1,"source":{"file":"/m.h5","sha256":"ab"},"default":)" +
+      spec + R"(,"tensors":{"w":{"spec":)" + spec +
+      R"(,"pinned":true,"metrics":{"mse":1e-5,"sqnr_db":"inf","bits_per_weight":4.25}}}})";
+  corpus.add("plan", plan);
+  corpus.add("plan", R"({"name":"own","levels":[-1,0,0.5,1],"codes":[0,1,2,3]})");
+  corpus.add("session",
+             R"({"format":"quantoscope-session","version":1,"current":0,"files":[{"path":"/m.h5",)"
+             R"("relative_path":"m.h5","tensor":"w","bfloat16":true,"orientations":{"w":"rows"},)"
+             R"("fingerprint":{"size":3,"modified_ms":5,"ends_sha256":"ab"},"plan":)" +
+                 plan + R"(}],"pins":{"baseline":0,"list":[{"name":"p","color":1,"shown":true,)" +
+                 R"("file":"/m.h5","tensor":"w","spec":)" + spec +
+                 R"(,"measure":{"mse":1,"bits_per_weight":4,"bytes":9,"errors":{"from":-1,"to":1,)"
+                 R"("counts":[1,2]},"curve":{"ratios":[1,0.9],"mse":[2,1],"best":1,)"
+                 R"("unclipped_mse":2}}}]}})");
+}
+
 void addChunks(Corpus& corpus) {
   const std::string plain(64, '\5');
   const std::uint32_t sum = libdeflate_adler32(1, plain.data(), plain.size());
@@ -166,6 +198,8 @@ int main(int argc, char** argv) {
   addSafetensors(corpus);
   addIndexes(corpus);
   addArchives(corpus);
+  addNpyHeaders(corpus);
+  addDocuments(corpus);
   addChunks(corpus);
   addMessages(corpus);
   addConversations(corpus);

@@ -315,7 +315,7 @@ void TensorBrowser::updateNote() {
             : tr(" · incomplete: %1 of %2 arrays are missing").arg(found.missing).arg(found.arrays);
     showNote(tr("%1 of %2 tensors · %3").arg(shown).arg(all).arg(session_->currentFormat()) +
              missing);
-    if (!found.isComplete()) note_->setToolTip(shownTip(QString::fromStdString(found.line())));
+    if (!found.isComplete()) note_->setToolTip(tipText(shownText(found.line())));
   }
 }
 

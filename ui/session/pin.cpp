@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "core/metrics/metrics_json.h"
-#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
