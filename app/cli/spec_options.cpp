@@ -72,6 +72,9 @@ void SpecOptions::addTo(CLI::App& verb) {
   dqSchemeOption_ = option("--double-quant-scheme", dqScheme_,
                            "of the scales; asym subtracts the mean first: sym, asym");
   dqGroupSizeOption_ = option("--double-quant-group-size", dqGroupSize_, "scales in a group");
+  computeOption_ = option("--compute", compute_,
+                          "arithmetic for 16-bit weights, stored: in their own type, as "
+                          "neural-compressor does: float32, stored");
   verb.add_option("--orientation", orientation_, orientationHelp())
       ->capture_default_str()
       ->group(group);
@@ -92,7 +95,7 @@ bool SpecOptions::given() const {
   for (const CLI::Option* option :
        {dtypeOption_, bitsOption_, groupSizeOption_, schemeOption_, fullRangeOption_,
         halfRangeOption_, codebookOption_, clipOption_, ratiosOption_, doubleQuantOption_,
-        dqDtypeOption_, dqBitsOption_, dqSchemeOption_, dqGroupSizeOption_}) {
+        dqDtypeOption_, dqBitsOption_, dqSchemeOption_, dqGroupSizeOption_, computeOption_}) {
     if (has(option)) return true;
   }
   return false;
@@ -158,7 +161,7 @@ Result<QuantSpec> SpecOptions::spec() const {
        {take(parseDtype(dtype_), spec.dtype), readInteger("--bits", bits_, spec.bits),
         readInteger("--group-size", groupSize_, spec.groupSize),
         take(parseScheme(scheme_), spec.scheme), take(ClipPolicy::parse(clip_), spec.clip),
-        take(RatioGrid::parse(ratios_), spec.grid)}) {
+        take(RatioGrid::parse(ratios_), spec.grid), take(parseCompute(compute_), spec.compute)}) {
     if (!status) return status.error();
   }
   spec.fullRange = fullRange_;

@@ -48,6 +48,7 @@ class SpecOptions {
   std::string dqBits_ = "8";
   std::string dqScheme_ = "asym";
   std::string dqGroupSize_ = "256";
+  std::string compute_ = "float32";
   std::string orientation_ = "auto";
   std::string codebook_;
   std::string importance_;
@@ -69,6 +70,7 @@ class SpecOptions {
   CLI::Option* dqBitsOption_ = nullptr;
   CLI::Option* dqSchemeOption_ = nullptr;
   CLI::Option* dqGroupSizeOption_ = nullptr;
+  CLI::Option* computeOption_ = nullptr;
 };
 
 }  // namespace quantoscope::cli

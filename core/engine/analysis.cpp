@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/base/memory_border.h"
+#include "core/kernels/half_arithmetic.h"
 #include "core/metrics/percentiles.h"
 #include "core/parallel/shared_buffers.h"
 #include "core/parallel/worker_pool.h"
@@ -188,10 +189,11 @@ bool AnalysisResult::answers(const WeightTensor& tensor) const {
 std::vector<float> levelsOf(const Codec& codec, float scale, float zeroPoint) {
   std::vector<float> levels;
   if (codec.kind == CodecKind::Codebook) {
-    for (const float level : codec.codebook->levels) levels.push_back(level * scale);
+    for (const float level : codec.codebook->levels)
+      levels.push_back(kernels::decoded(codec, level, 0, scale));
   } else {
     for (float code = codec.minCode; code <= codec.maxCode; ++code) {
-      levels.push_back((code - zeroPoint) * scale);
+      levels.push_back(kernels::decoded(codec, code, zeroPoint, scale));
     }
   }
   std::sort(levels.begin(), levels.end());

@@ -26,6 +26,7 @@ std::size_t QuestionHash::operator()(const Question& question) const noexcept {
   mix(hash, std::hash<double>{}(spec.clip.ratio));
   mix(hash, std::hash<double>{}(spec.grid.to));
   mix(hash, spec.doubleQuant.has_value() ? 1 : 0);
+  mix(hash, static_cast<std::size_t>(spec.compute));
   return hash;
 }
 

@@ -36,6 +36,10 @@ enum class ScaleFormat {
   SignedHalf,
 };
 
+/// The type that every result of an operation is rounded to. float32: that of the kernels. 16 bits:
+/// what a tensor library does with a tensor of that type, see core/kernels/half_arithmetic.h.
+enum class Arithmetic { Float32, Float16, BFloat16 };
+
 /// One number format with everything the inner loops need.
 struct Codec {
   CodecKind kind = CodecKind::Asymmetric;
@@ -48,8 +52,11 @@ struct Codec {
   ScaleFormat scaleFormat = ScaleFormat::Float32;  ///< CodecKind::Codebook only
   float tensorScale = 1;                           ///< ScaleFormat::E4m3 only; one a tensor
 
-  /// Not one of the formats of the published functions: a kernel table that knows only those may
-  /// leave this one to scalarKernels().
+  /// Another one than Float32 only with the formats of the published functions, and `extended`.
+  Arithmetic arithmetic = Arithmetic::Float32;
+
+  /// Not one of the formats of the published functions in float32: a kernel table that knows only
+  /// those may leave this one to scalarKernels().
   bool extended = false;
 
   bool hasZeroPoint() const { return kind == CodecKind::Asymmetric; }
@@ -57,6 +64,13 @@ struct Codec {
   /// weights of one magnitude tells the sign of the scale.
   bool followsFromExtremes() const { return scaleFormat != ScaleFormat::SignedHalf; }
 };
+
+/// The same format computed in another arithmetic.
+inline Codec withArithmetic(Codec codec, Arithmetic arithmetic) {
+  codec.arithmetic = arithmetic;
+  codec.extended = codec.extended || arithmetic != Arithmetic::Float32;
+  return codec;
+}
 
 namespace kernels {
 

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "core/kernels/error_counts.h"
+#include "core/kernels/half_arithmetic.h"
 #include "core/kernels/kernels.h"
 #include "core/kernels/scale_formats.h"
 
@@ -73,6 +74,9 @@ Parameters codebookParameters(const Codec& codec, Extremes x, float ratio) {
 }
 
 Parameters parametersOf(const Codec& codec, Extremes x, float ratio) {
+  if (codec.arithmetic != Arithmetic::Float32 && codec.kind != CodecKind::Asymmetric) {
+    return {halfScale(codec, x.min, x.max, ratio), 0};
+  }
   switch (codec.kind) {
     case CodecKind::Asymmetric:
       return asymmetricParameters(codec, x, ratio);
@@ -142,6 +146,11 @@ void quantizeDequantize(const Codec& codec, const BlockShape& shape, const float
                         const float* scale, const float* zeroPoint, const float* decodeScale,
                         float* y) {
   forEachGroup(shape, [&](std::size_t g, std::size_t offset, std::size_t length) {
+    if (codec.arithmetic != Arithmetic::Float32) {
+      halfQuantizeDequantize(codec, w + offset, length, scale[g],
+                             codec.hasZeroPoint() ? zeroPoint[g] : 0, decodeScale[g], y + offset);
+      return;
+    }
     for (std::size_t i = offset; i < offset + length; ++i) {
       switch (codec.kind) {
         case CodecKind::Asymmetric:
@@ -163,6 +172,11 @@ void quantizeDequantize(const Codec& codec, const BlockShape& shape, const float
 void encode(const Codec& codec, const BlockShape& shape, const float* w, const float* scale,
             const float* zeroPoint, std::int32_t* codes) {
   forEachGroup(shape, [&](std::size_t g, std::size_t offset, std::size_t length) {
+    if (codec.arithmetic != Arithmetic::Float32) {
+      halfEncode(codec, w + offset, length, scale[g], codec.hasZeroPoint() ? zeroPoint[g] : 0,
+                 codes + offset);
+      return;
+    }
     for (std::size_t i = offset; i < offset + length; ++i) {
       switch (codec.kind) {
         case CodecKind::Asymmetric:

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/kernels/half_arithmetic.h"
+
 namespace quantoscope {
 
 namespace {
@@ -20,9 +22,33 @@ float aboveInteger(float highest) {
   return odd(highest) ? tie : std::nextafter(tie, kInfinity);
 }
 
-float beyondLevel(float level, float towards) {
-  const double margin = std::ldexp(std::fabs(level), -22);
+/// Four roundings of a scaled weight, relative to it, as a power of two.
+int marginOf(Arithmetic arithmetic) {
+  switch (arithmetic) {
+    case Arithmetic::Float32:
+      return -22;
+    case Arithmetic::Float16:
+      return -9;
+    case Arithmetic::BFloat16:
+      return -6;
+  }
+  return 0;
+}
+
+float beyondLevel(float level, float towards, Arithmetic arithmetic) {
+  const double margin = std::ldexp(std::fabs(level), marginOf(arithmetic));
   return std::nextafter(static_cast<float>(level + std::copysign(margin, towards)), towards);
+}
+
+/// The smallest float32 that an arithmetic of 16 bits rounds to `limit`, above 0, or beyond.
+float roundingTo(Arithmetic arithmetic, float limit) {
+  const bool half = arithmetic == Arithmetic::Float16;
+  const auto valueOf = half ? floatFromHalf : floatFromBfloat16;
+  std::uint16_t bits = half ? halfFromFloat(limit) : bfloat16FromFloat(limit);
+  if (valueOf(bits) < limit) ++bits;  // the next larger number
+  const float reached = valueOf(bits);
+  const float tie = (valueOf(static_cast<std::uint16_t>(bits - 1)) + reached) / 2;
+  return kernels::roundedTo(arithmetic, tie) >= reached ? tie : std::nextafter(tie, kInfinity);
 }
 
 std::vector<CodeUse::Code> codesOf(const Codec& codec) {
@@ -55,13 +81,18 @@ struct SplitLanes {
 }  // namespace
 
 ClipLimits ClipLimits::of(const Codec& codec, float zeroPoint) {
+  const Arithmetic arithmetic = codec.arithmetic;
+  const auto limits = [=](float low, float high) {
+    if (arithmetic == Arithmetic::Float32) return ClipLimits{low, high};
+    return ClipLimits{-roundingTo(arithmetic, -low), roundingTo(arithmetic, high)};
+  };
   if (codec.kind == CodecKind::Codebook) {
-    return {beyondLevel(codec.codebook->levels.front(), -kInfinity),
-            beyondLevel(codec.codebook->levels.back(), kInfinity)};
+    return limits(beyondLevel(codec.codebook->levels.front(), -kInfinity, arithmetic),
+                  beyondLevel(codec.codebook->levels.back(), kInfinity, arithmetic));
   }
   // Zero points are small whole numbers, so the shifted ends and their ties are exact.
   const float offset = codec.hasZeroPoint() ? zeroPoint : 0;
-  return {-aboveInteger(-(codec.minCode - offset)), aboveInteger(codec.maxCode - offset)};
+  return limits(-aboveInteger(-(codec.minCode - offset)), aboveInteger(codec.maxCode - offset));
 }
 
 double ErrorSplit::clippedShare() const {

@@ -33,7 +33,9 @@ struct CodedGroups {
 /// clipped, and at clip ratio 1 a tie at the zero point may be. For a codebook they are the t
 /// beyond its first or last level by more than 2^-22 of that level: the scale is rounded to
 /// float32, and without the margin the largest weight of an unclipped group might count.
-/// A NaN t (an all-zero group under a codebook) is not clipped.
+/// A NaN t (an all-zero group under a codebook) is not clipped. In an arithmetic of 16 bits it is
+/// what t is rounded to that counts, with a margin of four roundings of it; low and high are those
+/// of the float32 t all the same.
 struct ClipLimits {
   float low = 0;
   float high = 0;

@@ -72,7 +72,7 @@ WeightTensor GroupSample::take(const WeightTensor& tensor) const {
   TensorInfo info;
   info.name = tensor.info().name;
   info.shape = {rows(), cols()};
-  info.dtype = nameOf(StoredType::Float32);
+  info.dtype = tensor.info().dtype;  // what the weights are, and so how they are computed with
   info.bytes = elements() * sizeof(float);
   info.quantizable = true;
   setAxes(info, AxisMap::rows(2));

@@ -31,7 +31,7 @@ class GroupSample {
 
   /// Where an element of the sample is in the tensor.
   Position original(Position sampled) const;
-  /// The sampled weights as a float32 tensor [rows(), cols()] with the name of `tensor`.
+  /// The sampled weights as float32 elements [rows(), cols()], with the name and dtype of `tensor`.
   WeightTensor take(const WeightTensor& tensor) const;
 
  private:

@@ -6,6 +6,7 @@
 
 #include "core/base/memory_border.h"
 #include "core/base/text.h"
+#include "core/kernels/half_arithmetic.h"
 #include "core/quant/weight_only.h"
 
 namespace quantoscope {
@@ -13,10 +14,11 @@ namespace quantoscope {
 namespace {
 
 /// What codes from given scales decode to, against the weights.
-ErrorMetrics metricsOf(const WeightTensor& tensor, const QuantizedTensor& coded) {
+ErrorMetrics metricsOf(const WeightTensor& tensor, const Codec& codec,
+                       const QuantizedTensor& coded) {
   const GroupParameters& parameters = coded.parameters;
   const GroupLayout& layout = parameters.layout;
-  const Codebook* codebook = codecOf(coded.spec).codebook;
+  const Codebook* codebook = codec.codebook;
   std::vector<float> scratch;
   const MatrixView w = tensor.block(0, tensor.rows(), scratch);
   Matrix y(w.rows, w.cols);
@@ -25,13 +27,14 @@ ErrorMetrics metricsOf(const WeightTensor& tensor, const QuantizedTensor& coded)
         for (std::size_t i = 0; i < codes.size(); ++i) {
           const std::size_t g = i / w.cols * layout.groupsPerRow() + i % w.cols / layout.groupSize;
           float level = static_cast<float>(codes[i]);
+          float zeroPoint = 0;
           if (codebook != nullptr) {
             const auto entry = std::find(codebook->codes.begin(), codebook->codes.end(), codes[i]);
             level = codebook->levels[static_cast<std::size_t>(entry - codebook->codes.begin())];
           } else if (!parameters.zeroPoint.empty()) {
-            level -= parameters.zeroPoint[g];
+            zeroPoint = parameters.zeroPoint[g];
           }
-          y.values[i] = level * parameters.scale[g];
+          y.values[i] = kernels::decoded(codec, level, zeroPoint, parameters.scale[g]);
         }
       },
       coded.codes);
@@ -63,9 +66,8 @@ Result<std::vector<std::int32_t>> integerCodes(const Matrix& codes, const std::s
 
 Result<ExportTensor> encode(const WeightTensor& tensor, const QuantSpec& spec, Matrix scale,
                             std::optional<Matrix> zeroPoint) {
-  std::vector<float> scratch;
-  const MatrixView weights = tensor.block(0, tensor.rows(), scratch);
-  auto codes = quant_weight_w_scale(weights, scale, zeroPoint, spec);
+  auto codes = quant_weight_w_scale(tensor, scale, zeroPoint, spec);
+  if (!codes && codes.error().code == ErrorCode::NotFinite) return codes.error();
   if (!codes) {
     return Error{codes.error().code, tensor.info().name + ": " + codes.error().message};
   }
@@ -98,7 +100,9 @@ Result<ExportTensor> encodeTensor(const WeightTensor& tensor, const QuantSpec& s
   return withinMemory(tensor.info().name, [&]() -> Result<ExportTensor> {
     auto made = encode(tensor, spec, std::move(scale), std::move(zeroPoint));
     if (!made) return made;
-    made->metrics = metricsOf(tensor, made->quantized);
+    const auto coding = codingOf(tensor, spec, Executor(1));
+    if (!coding) return coding.error();
+    made->metrics = metricsOf(tensor, coding->codec, made->quantized);
     made->storage = storageCostOf(spec, tensor.rows(), tensor.cols());
     return made;
   });

@@ -3,18 +3,45 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/parallel/worker_pool.h"
 #include "core/quant/fast_search.h"
 #include "core/quant/optimal_clip.h"
+#include "core/quant/search_errors.h"
 #include "core/quant/weighted_search.h"
 
 namespace quantoscope {
 
 namespace {
 
+/// The mean of e^2, e rounded to the coding's arithmetic.
+Result<double> roundedMse(const WeightTensor& tensor, const Coding& coding,
+                          const GroupParameters& parameters, const Executor& executor,
+                          const TaskControl& control) {
+  std::vector<kernels::ErrorLanes::Lanes> parts(
+      RowBlocks::of(tensor.rows(), tensor.cols()).count());
+  WorkerPool<SearchErrors> pool;
+  const Status status = forEachDequantizedBlock(
+      tensor, coding, parameters, executor, control,
+      [&](std::size_t b, std::size_t, MatrixView w, const float* y) {
+        WorkerPool<SearchErrors>::Lease errors(pool);
+        const auto [weights, values] =
+            errors->of(coding.codec.arithmetic, w.data, y, w.rows * w.cols);
+        kernels::activeKernels().addSquaredErrors({w.rows, w.cols, coding.layout.groupSize},
+                                                  weights, values, parts[b]);
+      });
+  if (!status) return status.error();
+  double sum = 0;
+  for (const auto& part : parts) sum += kernels::ErrorLanes::total(part);
+  return sum / static_cast<double>(tensor.elements());
+}
+
 Result<double> mseAt(const WeightTensor& tensor, const Coding& coding, double ratio,
                      const Executor& executor, const TaskControl& control) {
   auto parameters = groupParametersOf(tensor, coding, ClipRatios::whole(ratio), executor, control);
   if (!parameters) return parameters.error();
+  if (coding.codec.arithmetic != Arithmetic::Float32) {
+    return roundedMse(tensor, coding, *parameters, executor, control);
+  }
   auto sums = errorSumsOf(tensor, coding, *parameters, executor, control);
   if (!sums) return sums.error();
   return ErrorMetrics::from(*sums).mse;

@@ -12,7 +12,8 @@ namespace quantoscope {
 /// The error of a whole tensor over the clip ratios of a grid.
 struct ClipCurve {
   std::vector<double> ratios;
-  std::vector<double> mse;  ///< mean of e^2 at each ratio, double quantization included
+  /// Mean of e^2 at each ratio, double quantization included; e as chooseClip() tells.
+  std::vector<double> mse;
   std::size_t best = 0;     ///< index of the smallest, the first of equals
   double unclippedMse = 0;  ///< at ratio 1, whether or not the grid has it
   /// With importance h, one a column: sum of h e^2 over sum of h, and `best` is the index of its
@@ -41,6 +42,9 @@ struct ClipChoice {
 /// reference's own arithmetic, e = float32(w - y) squared and summed in float64 in a fixed order,
 /// and take the first smallest. The search per tensor evaluates with double quantization at every
 /// ratio; per row and per group choose on plain scales. Deterministic for any number of threads.
+///
+/// With Compute::Stored e is rounded to the type of the weights before it is squared, as the
+/// reference subtracts two tensors of it; the error that metrics tell is not.
 ///
 /// ClipPolicy::Kind::Optimal searches no grid: the answer carries the parameters themselves.
 ///

@@ -12,10 +12,19 @@ namespace {
 Coding withoutTensorScale(const WeightTensor& tensor, const QuantSpec& spec) {
   Coding coding{spec, {}, layoutOf(spec, tensor.rows(), tensor.cols())};
   coding.codec = codecOf(coding.spec);
+  if (spec.compute == Compute::Stored) {
+    coding.codec = withArithmetic(coding.codec, storedArithmeticOf(tensor.info()));
+  }
   return coding;
 }
 
 }  // namespace
+
+Arithmetic storedArithmeticOf(const TensorInfo& info) {
+  if (info.dtype == nameOf(StoredType::Float16)) return Arithmetic::Float16;
+  if (info.dtype == nameOf(StoredType::BFloat16)) return Arithmetic::BFloat16;
+  return Arithmetic::Float32;
+}
 
 Coding Coding::withClip(ClipPolicy policy) const {
   Coding other = *this;

@@ -15,12 +15,18 @@ namespace quantoscope {
 /// with double quantization, the optimal policy, or a scale that all groups share.
 bool standsAlone(const QuantSpec& spec);
 
+/// The arithmetic of the published functions for the weights of a tensor: the type they are stored
+/// as, float16 or bfloat16; float32 for all others.
+Arithmetic storedArithmeticOf(const TensorInfo& info);
+
 /// A valid spec with what follows from it for one tensor: resolved once by codingOf() and handed
 /// down to every function that quantizes, so that none of them resolves it again. A value; copies
 /// are independent and keep a user's own codebook alive.
 struct Coding {
   QuantSpec spec;
-  Codec codec;  ///< its tensorScale is the tensor's own; a codebook of one's own belongs to `spec`
+  /// Its tensorScale and arithmetic are the tensor's own; a codebook of one's own belongs to
+  /// `spec`.
+  Codec codec;
   GroupLayout layout;
 
   /// The same with another clip policy, which neither format nor groups depend on.

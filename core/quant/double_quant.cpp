@@ -1,5 +1,6 @@
 #include "core/quant/double_quant.h"
 
+#include "core/kernels/half_arithmetic.h"
 #include "core/kernels/kernels.h"
 
 namespace quantoscope {
@@ -14,16 +15,18 @@ float meanOf(std::span<const float> values) {
 
 }  // namespace
 
-std::vector<float> doubleQuantized(std::span<const float> scales, const DoubleQuant& doubleQuant) {
+std::vector<float> doubleQuantized(std::span<const float> scales, const DoubleQuant& doubleQuant,
+                                   Arithmetic arithmetic) {
+  const auto rounded = [=](float value) { return kernels::roundedTo(arithmetic, value); };
   std::vector<float> values(scales.begin(), scales.end());
   if (values.empty()) return values;
   const bool centred = doubleQuant.scheme == Scheme::Asym;
-  const float mean = centred ? meanOf(scales) : 0;
+  const float mean = centred ? rounded(meanOf(scales)) : 0;
   if (centred) {
-    for (float& value : values) value -= mean;
+    for (float& value : values) value = rounded(value - mean);
   }
 
-  const Codec codec = codecOf(doubleQuant);
+  const Codec codec = withArithmetic(codecOf(doubleQuant), arithmetic);
   const GroupLayout layout = GroupLayout::of(1, values.size(), doubleQuant.groupSize);
   const kernels::BlockShape shape{1, layout.cols, layout.groupSize};
   const kernels::KernelTable& kernels = kernels::activeKernels();
@@ -34,7 +37,7 @@ std::vector<float> doubleQuantized(std::span<const float> scales, const DoubleQu
                              values.data());
 
   if (centred) {
-    for (float& value : values) value += mean;
+    for (float& value : values) value = rounded(value + mean);
   }
   return values;
 }

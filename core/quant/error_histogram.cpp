@@ -28,6 +28,9 @@ class ErrorLimits {
 
   /// Not below any |w - y| of the group; no number where that cannot be told.
   float of(float scale, float zeroPoint, float least, float most) const {
+    if (codec_.arithmetic != Arithmetic::Float32) {
+      return std::numeric_limits<float>::quiet_NaN();  // its roundings are not small
+    }
     float low = codec_.hasZeroPoint() ? -zeroPoint : codec_.minCode;
     float high = codec_.hasZeroPoint() ? codec_.maxCode - zeroPoint : codec_.maxCode;
     if (codec_.kind == CodecKind::Codebook) {

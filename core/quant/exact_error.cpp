@@ -23,6 +23,25 @@ std::size_t ExactError::prepare(MatrixView w) {
   return groups;
 }
 
+SearchErrors::Operands ExactError::operands(MatrixView w) {
+  return buffers_->errors.of(codec_.arithmetic, w.data, buffers_->values.data(), w.rows * w.cols);
+}
+
+void ExactError::addErrors(MatrixView w, kernels::ErrorLanes::Lanes& lanes) {
+  const auto& kernels = kernels::activeKernels();
+  if (codec_.arithmetic == Arithmetic::Float32) {
+    kernels.addCodingSquaredErrors(codec_, shapeOf(w), w.data, buffers_->scale.data(),
+                                   buffers_->zeroPoint.data(), buffers_->scale.data(),
+                                   buffers_->values.data(), lanes);
+    return;
+  }
+  kernels.quantizeDequantize(codec_, shapeOf(w), w.data, buffers_->scale.data(),
+                             buffers_->zeroPoint.data(), buffers_->scale.data(),
+                             buffers_->values.data());
+  const auto [weights, values] = operands(w);
+  kernels.addSquaredErrors(shapeOf(w), weights, values, lanes);
+}
+
 double ExactError::ofBlock(MatrixView w, double ratio) {
   double sum = 0;
   ofBlock(w, {&ratio, 1}, &sum);
@@ -49,9 +68,7 @@ void ExactError::ofBlock(MatrixView w, std::span<const double> ratios, double* s
         kernels.groupParameters(codec_, shape, rows.data, &ratios[i], 0, buffers_->scale.data(),
                                 buffers_->zeroPoint.data());
       }
-      kernels.addCodingSquaredErrors(codec_, shape, rows.data, buffers_->scale.data(),
-                                     buffers_->zeroPoint.data(), buffers_->scale.data(),
-                                     buffers_->values.data(), buffers_->lanes[i]);
+      addErrors(rows, buffers_->lanes[i]);
     }
   }
   for (std::size_t i = 0; i < ratios.size(); ++i) {
@@ -68,7 +85,8 @@ const std::vector<double>& ExactError::ofGroups(MatrixView w, double ratio) {
   kernels.quantizeDequantize(codec_, shape, w.data, buffers_->scale.data(),
                              buffers_->zeroPoint.data(), buffers_->scale.data(),
                              buffers_->values.data());
-  kernels.groupSquaredErrors(shape, w.data, buffers_->values.data(), buffers_->groupErrors.data());
+  const auto [weights, values] = operands(w);
+  kernels.groupSquaredErrors(shape, weights, values, buffers_->groupErrors.data());
   return buffers_->groupErrors;
 }
 

@@ -7,6 +7,7 @@
 #include "core/kernels/kernels.h"
 #include "core/parallel/shared_buffers.h"
 #include "core/parallel/task_control.h"
+#include "core/quant/search_errors.h"
 #include "core/tensor/weight_tensor.h"
 
 namespace quantoscope {
@@ -17,7 +18,8 @@ class ExactError {
  public:
   ExactError(const Codec& codec, std::size_t groupSize) : codec_(codec), groupSize_(groupSize) {}
 
-  /// sum of e^2 over all rows of a block: the bits of kernels::ErrorLanes over these rows.
+  /// sum of e^2 over all rows of a block: the bits of kernels::ErrorLanes over these rows. In an
+  /// arithmetic of 16 bits e is rounded to it (see SearchErrors).
   double ofBlock(MatrixView w, double ratio);
 
   /// The same at some ratios, in one pass over the weights. Stops early, with sums that mean
@@ -31,6 +33,10 @@ class ExactError {
  private:
   /// Makes room for the groups and values of some rows; returns the number of groups.
   std::size_t prepare(MatrixView w);
+  /// What kernels add up, of values that are in the buffer.
+  SearchErrors::Operands operands(MatrixView w);
+  /// Adds e^2 of rows whose parameters are in the buffers.
+  void addErrors(MatrixView w, kernels::ErrorLanes::Lanes& lanes);
   kernels::BlockShape shapeOf(MatrixView w) const { return {w.rows, w.cols, groupSize_}; }
 
   Codec codec_;
@@ -43,10 +49,11 @@ class ExactError {
     std::vector<float> values;
     std::vector<double> groupErrors;
     std::vector<kernels::ErrorLanes::Lanes> lanes;
+    SearchErrors errors;
     std::size_t bytes() const {
       return (4 * scale.capacity() + values.capacity()) * sizeof(float) +
              groupErrors.capacity() * sizeof(double) +
-             lanes.capacity() * sizeof(kernels::ErrorLanes::Lanes);
+             lanes.capacity() * sizeof(kernels::ErrorLanes::Lanes) + errors.bytes();
     }
   };
   SharedBuffers<Buffers>::Lease buffers_;

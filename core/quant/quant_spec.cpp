@@ -77,6 +77,14 @@ Codec codebookCodec(const NumberFormat& format, const Codebook* codebook) {
   return codec;
 }
 
+/// What a spec has that is no choice of the published functions; empty if nothing.
+std::string beyondPublished(const QuantSpec& spec) {
+  if (!isPublished(spec.dtype)) return std::string("dtype ") + nameOf(spec.dtype);
+  if (spec.halfRange) return "half_range";
+  if (spec.clip.kind == ClipPolicy::Kind::Optimal) return "clip optimal";
+  return "";
+}
+
 /// Whether the number format has what it prescribes.
 Status validateFormat(const QuantSpec& spec) {
   const NumberFormat& format = formatOf(spec.dtype);
@@ -178,6 +186,10 @@ Status QuantSpec::validate() const {
     if (auto status = validateRatio("clip", clip.ratio); !status) return status;
   }
   if (auto status = validateGrid(grid); !status) return status;
+  if (const std::string beyond = beyondPublished(*this);
+      compute == Compute::Stored && !beyond.empty()) {
+    return invalid("compute", nameOf(compute), "float32 with " + beyond);
+  }
   if (!doubleQuant) return ok();
   if (!formatOf(dtype).takesDoubleQuant()) {
     return invalid("double_quant", "true",
@@ -192,6 +204,7 @@ QuantSpec QuantSpec::withDtype(Dtype other, NamedCodebook levels) const {
   spec.codebook = std::move(levels);
   spec.bits = prescribedBits(other, spec.codebook).value_or(spec.bits);
   spec.groupSize = prescribedGroupSize(other).value_or(spec.groupSize);
+  if (!isPublished(other)) spec.compute = Compute::Float32;
   if (spec.isFloat()) {
     spec.scheme = QuantSpec{}.scheme;
     spec.fullRange = false;
@@ -220,6 +233,17 @@ Result<Scheme> parseScheme(std::string_view text) {
   if (text == "asym") return Scheme::Asym;
   if (text == "sym") return Scheme::Sym;
   return invalid("scheme", std::string(text), "sym, asym");
+}
+
+const char* nameOf(Compute compute) {
+  return compute == Compute::Stored ? "stored" : "float32";
+}
+
+Result<Compute> parseCompute(std::string_view text) {
+  for (const Compute compute : {Compute::Float32, Compute::Stored}) {
+    if (text == nameOf(compute)) return compute;
+  }
+  return invalid("compute", std::string(text), "float32, stored");
 }
 
 Codec codecOf(const QuantSpec& spec) {
@@ -262,6 +286,7 @@ std::string describe(const QuantSpec& spec) {
     text += ", clip " + spec.clip.text();
   }
   if (spec.doubleQuant) text += ", double quant";
+  if (spec.compute == Compute::Stored) text += ", computed as stored";
   return text;
 }
 
@@ -284,6 +309,7 @@ std::string commandLineOptions(const QuantSpec& spec) {
             " --double-quant-bits " + std::to_string(dq->bits) + " --double-quant-scheme " +
             nameOf(dq->scheme) + " --double-quant-group-size " + std::to_string(dq->groupSize);
   }
+  if (spec.compute != Compute::Float32) text += std::string(" --compute ") + nameOf(spec.compute);
   return text;
 }
 

@@ -17,6 +17,14 @@ namespace quantoscope {
 
 enum class Scheme { Asym, Sym };
 
+/// In which arithmetic 16-bit weights are quantized. The same for all others.
+enum class Compute {
+  Float32,  ///< they are converted, exactly, and all is float32
+  /// As the reference does when it is handed a tensor of their type: each operation is rounded to
+  /// it (core/quant/README.md). Only with what the published functions have.
+  Stored,
+};
+
 /// The clip ratios that a search tries: from + (to - from) * i / (count - 1), and for the default
 /// exactly 1 - i / 200, in double.
 struct RatioGrid {
@@ -79,12 +87,13 @@ struct QuantSpec {
   RatioGrid grid;  ///< of a clip search
   std::optional<DoubleQuant> doubleQuant;
   NamedCodebook codebook;  ///< dtype Codebook only
+  Compute compute = Compute::Float32;
 
   /// Whether weights get a level of a table rather than an integer.
   bool isFloat() const { return formatOf(dtype).levels != FormatLevels::Steps; }
 
   /// This spec with another number format: bits and group size become what that format prescribes,
-  /// where it does, and the choices that only integers have are dropped where it is none.
+  /// where it does, and the choices that it does not have are dropped.
   QuantSpec withDtype(Dtype other, NamedCodebook levels = {}) const;
 
   /// This spec without clip policy and with the default grid: all that a clip curve depends on.
@@ -103,9 +112,13 @@ Status validateGroupSize(const std::string& field, long long size);
 const char* nameOf(Scheme scheme);
 Result<Scheme> parseScheme(std::string_view text);
 
+/// "float32" or "stored".
+const char* nameOf(Compute compute);
+Result<Compute> parseCompute(std::string_view text);
+
 /// The number format of a valid spec. What belongs to one tensor, the `tensorScale` of
-/// ScaleFormat::E4m3, is still 1: codingOf in coding.h sets it. A user's own levels stay the
-/// spec's: the codec must not outlive every copy of the spec.
+/// ScaleFormat::E4m3 and the arithmetic, is still 1 and Float32: codingOf in coding.h sets it. A
+/// user's own levels stay the spec's: the codec must not outlive every copy of the spec.
 Codec codecOf(const QuantSpec& spec);
 /// The number format of a valid double quantization: always symmetric.
 Codec codecOf(const DoubleQuant& doubleQuant);

@@ -17,6 +17,7 @@ class SpecReader {
     if (key == "scheme") return text(key, value, parseScheme, spec_.scheme);
     if (key == "full_range") return flag(key, value, spec_.fullRange);
     if (key == "half_range") return flag(key, value, spec_.halfRange);
+    if (key == "compute") return text(key, value, parseCompute, spec_.compute);
     if (key == "clip") return clip(key, value);
     if (key == "ratios") return text(key, value, RatioGrid::parse, spec_.grid);
     if (key == "clip_ratio") return ok();  // what a search found: a record, not a choice
@@ -106,6 +107,7 @@ Json toJson(const QuantSpec& spec) {
     json.set("clip", spec.clip.text());
   }
   if (spec.grid != RatioGrid{}) json.set("ratios", spec.grid.text());
+  json.set("compute", nameOf(spec.compute));
   json.set("double_quant", spec.doubleQuant.has_value());
   if (const auto& dq = spec.doubleQuant) {
     json.set("double_quant_dtype", nameOf(dq->dtype));

@@ -7,6 +7,7 @@
 
 #include "core/base/memory_border.h"
 #include "core/base/text.h"
+#include "core/kernels/half_arithmetic.h"
 #include "core/parallel/worker_pool.h"
 #include "core/quant/double_quant.h"
 #include "core/quant/optimal_scale.h"
@@ -55,6 +56,26 @@ class SpanRatios {
   const double* data_ = nullptr;
   std::size_t stride_ = 1;
 };
+
+/// The arithmetic that a group's scale is found in: that of 16-bit weights, but float32 where there
+/// is a zero point.
+Arithmetic arithmeticOfScales(const Codec& codec) {
+  return codec.hasZeroPoint() ? Arithmetic::Float32 : codec.arithmetic;
+}
+
+/// What numbers the scales of a format are.
+const char* scaleTypeOf(const Codec& codec) {
+  if (codec.scaleFormat == ScaleFormat::SignedHalf) return "float16";
+  switch (arithmeticOfScales(codec)) {
+    case Arithmetic::Float32:
+      return "float32";
+    case Arithmetic::Float16:
+      return "float16";
+    case Arithmetic::BFloat16:
+      return "bfloat16";
+  }
+  return "";
+}
 
 /// Whether a group's scale and zero point can be used.
 bool usable(const ParameterView& parameters, const Codec& codec, std::size_t group) {
@@ -128,12 +149,11 @@ void UnusableGroups::look(const Codec& codec, const ParameterView& parameters,
 Status UnusableGroups::check(const WeightTensor& tensor, const Coding& coding) const {
   if (!first_) return ok();
   const std::size_t perRow = coding.layout.groupsPerRow();
-  const bool half = coding.codec.scaleFormat == ScaleFormat::SignedHalf;
   return Error{ErrorCode::DoesNotFit,
                tensor.info().name + ": the scale of row " + std::to_string(*first_ / perRow) +
                    ", group " + std::to_string(*first_ % perRow) + " is " + formatNumber(scale_) +
                    " with " + describe(coding.spec) + "; scales must be ordinary " +
-                   (half ? "float16" : "float32") + " numbers"};
+                   scaleTypeOf(coding.codec) + " numbers"};
 }
 
 Status roomForParameters(const WeightTensor& tensor, const Coding& coding) {
@@ -305,7 +325,7 @@ Result<GroupParameters> groupParametersOf(const WeightTensor& tensor, const Codi
   if (!status) return status.error();
   if (auto checked = unusable.check(tensor, coding); !checked) return checked.error();
   if (const auto& second = coding.spec.doubleQuant) {
-    parameters.decodeScale = doubleQuantized(parameters.scale, *second);
+    parameters.decodeScale = doubleQuantized(parameters.scale, *second, arithmeticOfScales(codec));
   }
   return parameters;
 }
@@ -469,6 +489,35 @@ Result<QuantizedTensor> quantized(const WeightTensor& tensor, const Coding& codi
       codec.hasZeroPoint() || manyLevels ? encode(std::uint8_t{}) : encode(std::int8_t{});
   if (!status) return status.error();
   return result;
+}
+
+Matrix codesFromScales(const WeightTensor& tensor, const Coding& coding, const Matrix& scale,
+                       const Matrix* zeroPoint) {
+  const Codec& codec = coding.codec;
+  const auto rounded = [&](float value) { return kernels::roundedTo(codec.arithmetic, value); };
+  Matrix codes(tensor.rows(), tensor.cols());
+  std::vector<float> scratch;
+  std::vector<std::int32_t> levels(coding.layout.groupSize);
+  for (std::size_t r = 0; r < codes.rows; ++r) {
+    const auto weights = tensor.block(r, 1, scratch).row(0);
+    for (std::size_t g = 0; g < coding.layout.groupsPerRow(); ++g) {
+      const std::size_t begin = coding.layout.begin(g);
+      const std::size_t length = coding.layout.length(g);
+      const float by = scale.row(r)[g];
+      const float* w = weights.data() + begin;
+      float* found = codes.row(r).data() + begin;
+      if (codec.kind == CodecKind::Codebook) {
+        kernels::activeKernels().encode(codec, {1, length, length}, w, &by, nullptr, levels.data());
+        std::copy_n(levels.begin(), length, found);
+        continue;
+      }
+      for (std::size_t i = 0; i < length; ++i) {
+        const float t = rounded(w[i] / by);
+        found[i] = std::nearbyintf(zeroPoint ? rounded(t + zeroPoint->row(r)[g]) : t);
+      }
+    }
+  }
+  return codes;
 }
 
 }  // namespace quantoscope

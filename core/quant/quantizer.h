@@ -180,4 +180,9 @@ Result<QuantizedTensor> quantized(const WeightTensor& tensor, const Coding& codi
                                   GroupParameters parameters, ClipRatios ratios,
                                   const Executor& executor, const TaskControl& control = {});
 
+/// Codes from scales [rows, groups] that are given, and zero points, which may be null: round(x /
+/// scale + zero point), not clamped, with the coding's arithmetic; a codebook's own codes.
+Matrix codesFromScales(const WeightTensor& tensor, const Coding& coding, const Matrix& scale,
+                       const Matrix* zeroPoint);
+
 }  // namespace quantoscope

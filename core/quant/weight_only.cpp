@@ -1,6 +1,5 @@
 #include "core/quant/weight_only.h"
 
-#include <cmath>
 #include <string>
 
 #include "core/base/text.h"
@@ -16,6 +15,7 @@ WeightTensor borrowed(WeightView weight, const char* name) {
   TensorInfo info;
   info.name = name;
   info.shape = {weight.rows(), weight.cols()};
+  info.dtype = nameOf(weight.type());
   setAxes(info, AxisMap::rows(2));
   const std::shared_ptr<const void> caller(weight.data(), [](const void*) {});
   return WeightTensor(std::move(info), weight.type(), caller, weight.data());
@@ -39,7 +39,7 @@ Result<Dtype> dtypeOf(std::string_view text) {
 
 /// A spec from published arguments; scheme, bits and full_range do not matter to a codebook.
 Result<QuantSpec> specOf(int bits, long long groupSize, std::string_view scheme, double quantile,
-                         std::string_view dtype, bool fullRange) {
+                         std::string_view dtype, bool fullRange, Compute compute) {
   auto parsedDtype = dtypeOf(dtype);
   if (!parsedDtype) return parsedDtype.error();
   auto parsedScheme = parseScheme(scheme);
@@ -47,6 +47,7 @@ Result<QuantSpec> specOf(int bits, long long groupSize, std::string_view scheme,
   QuantSpec spec = QuantSpec{}.withDtype(*parsedDtype);
   spec.groupSize = groupSize;
   spec.clip = ClipPolicy::fixed(quantile);
+  spec.compute = compute;
   if (!spec.isFloat()) {
     spec.bits = bits;
     spec.scheme = *parsedScheme;
@@ -62,11 +63,11 @@ Result<QuantSpec> specOf(int bits, long long groupSize, std::string_view scheme,
 /// The same where each row is one group. A format that prescribes its group size takes rows of that
 /// size, or shorter ones; what is longer is refused by that size.
 Result<QuantSpec> rowSpecOf(std::size_t cols, int bits, std::string_view scheme, double quantile,
-                            std::string_view dtype, bool fullRange) {
+                            std::string_view dtype, bool fullRange, Compute compute) {
   const auto known = parseDtype(dtype);
   const auto prescribed = known ? prescribedGroupSize(*known) : std::nullopt;
   const bool fits = prescribed && cols <= static_cast<std::size_t>(*prescribed);
-  return specOf(bits, fits ? *prescribed : -1, scheme, quantile, dtype, fullRange);
+  return specOf(bits, fits ? *prescribed : -1, scheme, quantile, dtype, fullRange, compute);
 }
 
 /// Whether a whole spec suits functions that choose nothing: a ratio at most.
@@ -139,8 +140,9 @@ Result<WeightOnlyResult> quantize4bitWithScale(WeightView tensor, const QuantSpe
   const GroupLayout layout = GroupLayout::of(tensor.rows(), tensor.cols(), -1);
   if (auto status = checkScaleShape("scale", scale, layout); !status) return status.error();
   const WeightTensor weights = borrowed(tensor, "tensor");
-  if (auto survey = surveyFinite(weights, Executor(1)); !survey) return survey.error();
-  const Codec codec = codecOf(spec);
+  const auto survey = surveyFinite(weights, Executor(1));
+  if (!survey) return survey.error();
+  const Codec codec = codingOf(weights, spec, *survey).codec;
   const kernels::BlockShape shape{tensor.rows(), tensor.cols(), layout.groupSize};
   std::vector<float> scratch;
   const MatrixView values = weights.block(0, weights.rows(), scratch);
@@ -161,8 +163,8 @@ Result<WeightOnlyResult> quantize4bitWithScale(WeightView tensor, const QuantSpe
 }  // namespace
 
 Result<WeightOnlyResult> quantize_4bit(WeightView tensor, double quantile, std::string_view dtype,
-                                       bool return_int, const Matrix* scale) {
-  auto spec = rowSpecOf(tensor.cols(), 4, "sym", quantile, dtype, false);
+                                       bool return_int, const Matrix* scale, Compute compute) {
+  auto spec = rowSpecOf(tensor.cols(), 4, "sym", quantile, dtype, false, compute);
   if (!spec) return spec.error();
   if (!spec->isFloat() || spec->bits != 4) {
     return Error{ErrorCode::InvalidArgument,
@@ -174,19 +176,19 @@ Result<WeightOnlyResult> quantize_4bit(WeightView tensor, double quantile, std::
 }
 
 Result<WeightOnlyResult> qdq_weight_asym(WeightView weight, int bits, double quantile,
-                                         bool return_int) {
-  return qdq_weight_actor(weight, bits, "asym", quantile, "int", return_int, false);
+                                         bool return_int, Compute compute) {
+  return qdq_weight_actor(weight, bits, "asym", quantile, "int", return_int, false, compute);
 }
 
 Result<WeightOnlyResult> qdq_weight_sym(WeightView weight, int bits, double quantile,
-                                        bool return_int, bool full_range) {
-  return qdq_weight_actor(weight, bits, "sym", quantile, "int", return_int, full_range);
+                                        bool return_int, bool full_range, Compute compute) {
+  return qdq_weight_actor(weight, bits, "sym", quantile, "int", return_int, full_range, compute);
 }
 
 Result<WeightOnlyResult> qdq_weight_actor(WeightView weight, int bits, std::string_view scheme,
                                           double quantile, std::string_view dtype, bool return_int,
-                                          bool full_range) {
-  auto spec = rowSpecOf(weight.cols(), bits, scheme, quantile, dtype, full_range);
+                                          bool full_range, Compute compute) {
+  auto spec = rowSpecOf(weight.cols(), bits, scheme, quantile, dtype, full_range, compute);
   if (!spec) return spec.error();
   return quantizeWith(*spec, weight, "weight", return_int, Executor(1));
 }
@@ -195,9 +197,9 @@ Result<WeightOnlyResult> quant_tensor(WeightView weight, int bits, long long gro
                                       std::string_view scheme, double quantile,
                                       std::string_view dtype, bool return_int, bool full_range,
                                       const DoubleQuantArguments& double_quant,
-                                      const Executor& executor) {
+                                      const Executor& executor, Compute compute) {
   if (bits <= 0) return WeightOnlyResult{floatsOf(weight), {}, {}};
-  auto spec = specOf(bits, group_size, scheme, quantile, dtype, full_range);
+  auto spec = specOf(bits, group_size, scheme, quantile, dtype, full_range, compute);
   if (!spec) return spec.error();
   if (double_quant.double_quant) {
     auto dqDtype = parseDtype(double_quant.double_quant_dtype);
@@ -219,8 +221,8 @@ Result<WeightOnlyResult> quant_tensor(WeightView weight, const QuantSpec& spec, 
 
 Result<ClipCurve> search_clip(WeightView m, int bits, long long group_size, std::string_view scheme,
                               std::string_view dtype, bool enable_full_range,
-                              const Executor& executor) {
-  auto spec = specOf(bits, group_size, scheme, 1.0, dtype, enable_full_range);
+                              const Executor& executor, Compute compute) {
+  auto spec = specOf(bits, group_size, scheme, 1.0, dtype, enable_full_range, compute);
   if (!spec) return spec.error();
   return search_clip(m, *spec, executor);
 }
@@ -235,13 +237,18 @@ Result<ClipCurve> search_clip(WeightView m, const QuantSpec& spec, const Executo
 
 Result<Matrix> quant_weight_w_scale(WeightView weight, const Matrix& scale,
                                     const std::optional<Matrix>& zp, long long group_size,
-                                    std::string_view dtype) {
-  auto spec = specOf(4, group_size, "sym", 1.0, dtype, false);
+                                    std::string_view dtype, Compute compute) {
+  auto spec = specOf(4, group_size, "sym", 1.0, dtype, false, compute);
   if (!spec) return spec.error();
   return quant_weight_w_scale(weight, scale, zp, *spec);
 }
 
 Result<Matrix> quant_weight_w_scale(WeightView weight, const Matrix& scale,
+                                    const std::optional<Matrix>& zp, const QuantSpec& spec) {
+  return quant_weight_w_scale(borrowed(weight, "weight"), scale, zp, spec);
+}
+
+Result<Matrix> quant_weight_w_scale(const WeightTensor& weight, const Matrix& scale,
                                     const std::optional<Matrix>& zp, const QuantSpec& spec) {
   if (auto status = spec.validate(); !status) return status.error();
   const GroupLayout layout = layoutOf(spec, weight.rows(), weight.cols());
@@ -249,26 +256,9 @@ Result<Matrix> quant_weight_w_scale(WeightView weight, const Matrix& scale,
   if (zp) {
     if (auto status = checkScaleShape("zero point", *zp, layout); !status) return status.error();
   }
-  const WeightTensor tensor = borrowed(weight, "weight");
-  if (auto survey = surveyFinite(tensor, Executor(1)); !survey) return survey.error();
-
-  const Codec codec = codecOf(spec);
-  Matrix codes(weight.rows(), weight.cols());
-  std::vector<float> scratch;
-  for (std::size_t r = 0; r < codes.rows; ++r) {
-    const auto values = tensor.block(r, 1, scratch).row(0);
-    for (std::size_t c = 0; c < codes.cols; ++c) {
-      const std::size_t g = c / layout.groupSize;
-      const float t = values[c] / scale.row(r)[g];
-      if (codec.kind == CodecKind::Codebook) {
-        const std::size_t index = kernels::codebookIndex(*codec.codebook, t);
-        codes.row(r)[c] = static_cast<float>(codec.codebook->codes[index]);
-      } else {
-        codes.row(r)[c] = std::nearbyintf(zp ? t + zp->row(r)[g] : t);
-      }
-    }
-  }
-  return codes;
+  const auto survey = surveyFinite(weight, Executor(1));
+  if (!survey) return survey.error();
+  return codesFromScales(weight, codingOf(weight, spec, *survey), scale, zp ? &*zp : nullptr);
 }
 
 }  // namespace quantoscope

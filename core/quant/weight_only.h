@@ -13,13 +13,20 @@
 //   quant_weight_w_scale   group_size of a row       codes from scales that are given
 //
 // Weights: a row-major view [rows, cols] of float32, float16 or bfloat16 that the caller owns, rows
-// = output channels. 16-bit weights are converted, exactly, a piece at a time as they are used; the
-// results are those of the converted weights, bit for bit.
+// = output channels.
 //
-// Results: float32. Values and scales equal the reference's to the bit, zero signs included; codes
+// 16-bit weights: `compute` is one of two honest answers. Compute::Float32, the default, converts
+// them, exactly, a piece at a time as they are used: the results are those of the converted weights
+// and the better ones. Compute::Stored gives what the reference gives when it is handed a tensor of
+// their type, every operation rounded to it: other codes, and a larger error, but the reference's
+// own. It has only what the reference has: "int", "nf4", "fp4" and its kin. With float32 weights
+// both are the same. core/quant/README.md has the rules, and where libraries differ.
+//
+// Results: float32, which holds what was rounded to 16 bits. Values and scales equal the reference's to the bit, zero signs included; codes
 // and zero points, which are whole numbers, by value. Where the reference is wrong
-// (core/quant/README.md lists each case) they do not. All arithmetic is IEEE float32, one rounding
-// per operation in the order that core/quant/README.md writes down, `round` being half-to-even.
+// (core/quant/README.md lists each case) they do not. All arithmetic is IEEE float32 (but for
+// Compute::Stored), one rounding per operation in the order that core/quant/README.md writes down,
+// `round` being half-to-even.
 //
 // Arguments:
 //   bits        1 to 8, integers only; the codebooks prescribe theirs and ignore it, as they ignore
@@ -36,6 +43,7 @@
 //               overloads below
 //   return_int  codes in place of values
 //   full_range  scheme sym with 2 bits and more; ignored, as the reference does, with asym
+//   compute     see above; the overloads for a specification take the specification's
 //
 // clang-format on
 //
@@ -110,7 +118,8 @@ struct WeightOnlyResult {
 /// has scale 0 and value 0. Gives values [rows, cols], scale [rows, 1].
 Result<WeightOnlyResult> quantize_4bit(WeightView tensor, double quantile = 1.0,
                                        std::string_view dtype = "nf4", bool return_int = false,
-                                       const Matrix* scale = nullptr);
+                                       const Matrix* scale = nullptr,
+                                       Compute compute = Compute::Float32);
 
 /// Each row is one group, rounded to 2^bits levels between its extremes, 0 among them.
 ///   wmin = min(0, min x) * quantile;   wmax = max(0, max x) * quantile;   both 0: -1 and +1
@@ -118,7 +127,8 @@ Result<WeightOnlyResult> quantize_4bit(WeightView tensor, double quantile = 1.0,
 ///   q = clamp(round(x / scale) + zp, 0, 2^bits - 1);   y = (q - zp) * scale
 /// Gives values [rows, cols], scale and zeroPoint [rows, 1].
 Result<WeightOnlyResult> qdq_weight_asym(WeightView weight, int bits = 4, double quantile = 1.0,
-                                         bool return_int = false);
+                                         bool return_int = false,
+                                         Compute compute = Compute::Float32);
 
 /// Each row is one group, rounded to multiples of its scale.
 ///   amax = max(|max x|, |min x|) * quantile;   0: 1
@@ -128,14 +138,16 @@ Result<WeightOnlyResult> qdq_weight_asym(WeightView weight, int bits = 4, double
 /// With 1 bit the codes are 0 and 1, and full_range is refused. Gives values [rows, cols], scale
 /// [rows, 1].
 Result<WeightOnlyResult> qdq_weight_sym(WeightView weight, int bits = 4, double quantile = 1.0,
-                                        bool return_int = false, bool full_range = false);
+                                        bool return_int = false, bool full_range = false,
+                                        Compute compute = Compute::Float32);
 
 /// Each row is one group: a codebook by dtype, else qdq_weight_asym or qdq_weight_sym by scheme.
 /// "mxfp4" and "nvfp4" take rows of up to 32 and 16 weights; the tensor scale of nvfp4 is that of
 /// all rows together.
 Result<WeightOnlyResult> qdq_weight_actor(WeightView weight, int bits, std::string_view scheme,
                                           double quantile = 1.0, std::string_view dtype = "int",
-                                          bool return_int = false, bool full_range = false);
+                                          bool return_int = false, bool full_range = false,
+                                          Compute compute = Compute::Float32);
 
 /// The double-quantization arguments of quant_tensor with the reference's defaults: with
 /// double_quant the scales of the whole tensor, row-major, are one row that is quantized in groups
@@ -157,7 +169,8 @@ Result<WeightOnlyResult> quant_tensor(WeightView weight, int bits = 4, long long
                                       std::string_view dtype = "int", bool return_int = false,
                                       bool full_range = false,
                                       const DoubleQuantArguments& double_quant = {},
-                                      const Executor& executor = Executor(1));
+                                      const Executor& executor = Executor(1),
+                                      Compute compute = Compute::Float32);
 
 /// The same for any specification: half range and codebooks of one's own too. `spec.clip` is none
 /// or a ratio; what searches is chooseClip (core/quant/clip_search.h).
@@ -167,12 +180,14 @@ Result<WeightOnlyResult> quant_tensor(WeightView weight, const QuantSpec& spec,
 
 /// The ratio of 1 - i/200, i = 0..39, with the smallest mean squared error over the tensor, the
 /// first of equals: `bestRatio()`. The argmin is that of the float64 sums of e^2, e = float32(w -
-/// y) (the reference averages in float32); `bestMse()` and `unclippedMse` are exact, other points
-/// of `mse` nearly (see searchPlainScales). DoesNotFit where no ratio gives usable scales.
+/// y), rounded to the weights' type with Compute::Stored (the reference averages in float32);
+/// `bestMse()` and `unclippedMse` are exact, other points of `mse` nearly (see searchPlainScales).
+/// DoesNotFit where no ratio gives usable scales.
 Result<ClipCurve> search_clip(WeightView m, int bits = 4, long long group_size = 32,
                               std::string_view scheme = "asym", std::string_view dtype = "int",
                               bool enable_full_range = false,
-                              const Executor& executor = Executor(1));
+                              const Executor& executor = Executor(1),
+                              Compute compute = Compute::Float32);
 
 /// The same for any specification, over `spec.grid`, with its double quantization; `spec.clip` does
 /// not matter.
@@ -184,11 +199,16 @@ Result<ClipCurve> search_clip(WeightView m, const QuantSpec& spec,
 /// scale and zp are [rows, ceil(cols / group_size)], the tail using the last. Gives codes [rows,
 /// cols].
 Result<Matrix> quant_weight_w_scale(WeightView weight, const Matrix& scale,
-                                    const std::optional<Matrix>& zp, long long group_size = -1,
-                                    std::string_view dtype = "int");
+                                    const std::optional<Matrix>& zp = std::nullopt,
+                                    long long group_size = -1, std::string_view dtype = "int",
+                                    Compute compute = Compute::Float32);
 
 /// The same with the format and the group size of any specification.
 Result<Matrix> quant_weight_w_scale(WeightView weight, const Matrix& scale,
+                                    const std::optional<Matrix>& zp, const QuantSpec& spec);
+
+/// The same for a tensor, by whose dtype Compute::Stored goes.
+Result<Matrix> quant_weight_w_scale(const WeightTensor& weight, const Matrix& scale,
                                     const std::optional<Matrix>& zp, const QuantSpec& spec);
 
 }  // namespace quantoscope

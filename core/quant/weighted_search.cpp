@@ -7,6 +7,7 @@
 #include "core/base/memory_border.h"
 #include "core/base/text.h"
 #include "core/parallel/worker_pool.h"
+#include "core/quant/search_errors.h"
 
 namespace quantoscope {
 
@@ -41,12 +42,20 @@ class WeightedSearch {
   }
 
  private:
-  /// Calls use(block, first row, weights, values) at one ratio.
+  /// Calls use(block, first row, weights, values) at one ratio; what SearchErrors makes of them.
   Status evaluate(const Coding& coding, double ratio, const DequantizedBlock& use) const {
     const auto parameters =
         parameterSourceOf(tensor_, coding, ClipRatios::whole(ratio), executor_, control_);
     if (!parameters) return parameters.error();
-    return forEachDequantizedBlock(tensor_, coding, *parameters, executor_, control_, use);
+    WorkerPool<SearchErrors> pool;
+    return forEachDequantizedBlock(
+        tensor_, coding, *parameters, executor_, control_,
+        [&](std::size_t b, std::size_t first, MatrixView w, const float* y) {
+          WorkerPool<SearchErrors>::Lease errors(pool);
+          const auto [weights, values] =
+              errors->of(coding.codec.arithmetic, w.data, y, w.rows * w.cols);
+          use(b, first, {weights, w.rows, w.cols}, values);
+        });
   }
 
   Result<Errors> errorsAt(double ratio) const {

@@ -183,6 +183,7 @@ void setSpecAttributes(H5::H5Object& group, const QuantSpec& spec) {
   setFlag(group, "full_range", spec.fullRange);
   setFlag(group, "half_range", spec.halfRange);
   setAttribute(group, "clip", spec.clip.text());
+  setAttribute(group, "compute", nameOf(spec.compute));
   setFlag(group, "double_quant", spec.doubleQuant.has_value());
   if (const auto& dq = spec.doubleQuant) {
     setAttribute(group, "double_quant_dtype", nameOf(dq->dtype));
