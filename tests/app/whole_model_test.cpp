@@ -250,3 +250,4 @@ class WholeModelTest : public QObject {
 };
 
 QTEST_GUILESS_MAIN(WholeModelTest)
+#include "whole_model_test.moc"

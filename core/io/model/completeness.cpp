@@ -30,7 +30,7 @@ std::string Completeness::line() const {
     reasons.push_back(gap.reason + " (" + listed(gap.arrays, kNamedArrays, ", ") + ")");
   }
   return std::to_string(missing) + " of " + std::to_string(arrays) +
-         (arrays == 1 ? " array is" : " arrays are") +
+         (missing == 1 ? " arrays is" : " arrays are") +
          " missing: " + listed(std::move(reasons), kNamedGaps, "; ");
 }
 

@@ -315,3 +315,4 @@ class CompletenessTest : public QObject {
 };
 
 QTEST_GUILESS_MAIN(CompletenessTest)
+#include "completeness_test.moc"

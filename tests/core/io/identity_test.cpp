@@ -325,3 +325,4 @@ class IdentityTest : public QObject {
 };
 
 QTEST_GUILESS_MAIN(IdentityTest)
+#include "identity_test.moc"
