@@ -1,5 +1,4 @@
 // Any bytes as the dictionary of a .npy file, which so need not get through the frame around it.
-// Format: NumPy
 #include "core/io/formats/numpy.h"
 #include "tests/core/io/archive_fixture.h"
 #include "tests/fuzz/bytes.h"

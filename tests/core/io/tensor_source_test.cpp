@@ -86,7 +86,8 @@ class TensorSourceTest : public QObject {
   void whatIsNoFileIsToldSo() {
     const std::string directory = directory_.path().toStdString();
     QCOMPARE(messageOfOpening(directory + "/absent"), directory + "/absent: no such file");
-    QCOMPARE(messageOfOpening("/dev/null"), std::string("/dev/null: not a regular file"));
+    QCOMPARE(messageOfOpening("/dev/null"),
+             std::string("/dev/null: not a regular file but a device"));
     const std::string empty = write({});
     QCOMPARE(messageOfOpening(empty), empty + ": an empty file");
   }
