@@ -1,6 +1,7 @@
 // quantoscope-cli: the engine without a display.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <map>
@@ -131,8 +132,10 @@ int runProgram(int argc, char** argv) {
   return run(verbs.at(verb.get_name()), options, wordsFor(verb));
 }
 
-/// For when not even the words of an error could be put together: needs no memory.
-int failWithoutMemory(int argc, char** argv, const char* why) {
+/// For when not even the words of an error could be put together: needs no memory. Ends the program
+/// at once, since libraries that were interrupted in the middle of something, threads above all,
+/// cannot be asked to tidy up; everything on the stack is gone already.
+[[noreturn]] void failWithoutMemory(int argc, char** argv, const char* why) {
   std::fputs("quantoscope-cli:", stderr);
   for (int i = 1; i < argc && i <= 2; ++i) {
     std::fputc(' ', stderr);
@@ -141,7 +144,7 @@ int failWithoutMemory(int argc, char** argv, const char* why) {
   std::fputs(": ", stderr);
   std::fputs(why, stderr);
   std::fputc('\n', stderr);
-  return kDoesNotFit;
+  std::_Exit(kDoesNotFit);
 }
 
 }  // namespace
@@ -150,8 +153,8 @@ int main(int argc, char** argv) {
   try {
     return runProgram(argc, argv);
   } catch (const std::bad_alloc&) {
-    return failWithoutMemory(argc, argv, "not enough memory");
+    failWithoutMemory(argc, argv, "not enough memory");
   } catch (const std::exception& error) {
-    return failWithoutMemory(argc, argv, error.what());
+    failWithoutMemory(argc, argv, error.what());
   }
 }

@@ -34,7 +34,7 @@ Run run(const QStringList& arguments, const QMap<QString, QString>& variables = 
   process.setProcessEnvironment(environment);
   process.start(QStringLiteral(QUANTOSCOPE_CLI), arguments);
   Run result;
-  if (!process.waitForFinished(-1)) return result;
+  if (!process.waitForFinished(60000)) return result;
   result.status = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
   result.out = process.readAllStandardOutput();
   result.err = process.readAllStandardError();
@@ -48,7 +48,7 @@ Run runWithin(long kibibytes, const QStringList& arguments) {
                        QStringLiteral(QUANTOSCOPE_CLI)};
   process.start("/bin/sh", words + arguments);
   Run result;
-  if (!process.waitForFinished(-1)) return result;
+  if (!process.waitForFinished(60000)) return result;
   result.status = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
   result.err = process.readAllStandardError();
   return result;
@@ -232,7 +232,7 @@ class WritingTest : public QObject {
     }
     int won = 0;
     for (const auto& process : runs) {
-      process->waitForFinished(-1);
+      process->waitForFinished(60000);
       if (process->exitCode() == 0) {
         ++won;
       } else {
