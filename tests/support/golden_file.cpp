@@ -106,8 +106,11 @@ std::string GoldenCase::textOr(const std::string& key, const std::string& otherw
 }
 
 GoldenFile GoldenFile::read() {
+  return read(sourcePath("tests/golden/weight_only_golden.h5"));
+}
+
+GoldenFile GoldenFile::read(const std::string& path) {
   GoldenFile golden;
-  const std::string path = sourcePath("tests/golden/weight_only_golden.h5");
   const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
   if (file < 0) return golden;
   const hid_t inputs = H5Gopen2(file, "inputs", H5P_DEFAULT);

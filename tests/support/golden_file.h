@@ -27,6 +27,8 @@ struct GoldenFile {
 
   /// Reads tests/golden/weight_only_golden.h5; empty if that fails.
   static GoldenFile read();
+  /// Another file of that layout.
+  static GoldenFile read(const std::string& path);
 };
 
 }  // namespace quantoscope::test

@@ -1,10 +1,12 @@
 #include "core/engine/preview.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
 #include <QtTest>
 
+#include "core/base/half.h"
 #include "core/engine/detail.h"
 #include "tests/support/quantizing.h"
 #include "tests/support/test_data.h"
@@ -143,6 +145,37 @@ class PreviewTest : public QObject {
         preview(requestFor(WeightTensor(info, StoredType::BFloat16, ones)), Executor(1), {}, 5000);
     QCOMPARE((*found)->statistics.mean, 1.0);
     QVERIFY(!(*found)->preview->whole());
+  }
+
+  void aSampleIsComputedInTheArithmeticOfTheTensor() {
+    const auto values = normalValues(400 * 256, 7);
+    std::vector<std::uint16_t> bits;
+    for (const float value : values) bits.push_back(bfloat16FromFloat(value));
+    TensorInfo info = normalTensor(1, 1, 5).info();
+    info.shape = {400, 256};
+    info.dtype = nameOf(StoredType::BFloat16);
+    setAxes(info, AxisMap::rows(2));
+    auto request = requestFor(WeightTensor(info, StoredType::BFloat16, bits));
+    request.spec.bits = 8;
+    request.spec.scheme = Scheme::Sym;
+    request.spec.compute = Compute::Stored;
+    request.group = GroupIndex{30, 2};
+    const auto found = preview(request, Executor(1), {}, 5000);
+    const auto exact = analyse(request, Executor(1));
+    QVERIFY(!(*found)->preview->whole());
+    QCOMPARE((*found)->group->scale, (*exact)->group->scale);
+    QCOMPARE((*found)->group->codes, (*exact)->group->codes);
+    QCOMPARE((*found)->group->levels, (*exact)->group->levels);
+    for (const float value : (*exact)->group->values) {
+      QCOMPARE(floatFromBfloat16(bfloat16FromFloat(value)), value);
+      QVERIFY(std::binary_search((*exact)->group->levels.begin(), (*exact)->group->levels.end(),
+                                 value));
+    }
+    const double ratio = (*found)->metrics->mse / (*exact)->metrics->mse;
+    request.spec.compute = Compute::Float32;
+    const auto wide = analyse(request, Executor(1));
+    QVERIFY(std::fabs(ratio - 1) < 0.05);
+    QVERIFY((*wide)->metrics->mse < 0.9 * (*found)->metrics->mse);
   }
 
   void whatIsNotFiniteIsFoundWhereItIsSeen() {

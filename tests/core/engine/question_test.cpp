@@ -61,6 +61,7 @@ void QuestionTest::whateverDiffersIsAnotherQuestion() {
       [](Question& question) { question.spec.scheme = Scheme::Sym; },
       [](Question& question) { question.spec.fullRange = true; },
       [](Question& question) { question.spec.halfRange = true; },
+      [](Question& question) { question.spec.compute = Compute::Stored; },
       [](Question& question) { question.spec.clip = ClipPolicy::fixed(0.9); },
       [](Question& question) { question.spec.grid.to = 0.5; },
       [](Question& question) { question.spec.grid.count = 41; },

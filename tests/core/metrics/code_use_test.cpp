@@ -6,6 +6,7 @@
 
 #include <QtTest>
 
+#include "core/kernels/half_arithmetic.h"
 #include "core/quant/quant_spec.h"
 #include "tests/support/test_data.h"
 
@@ -59,6 +60,23 @@ class CodeUseTest : public QObject {
         for (const float t : valuesAroundTies()) {
           const float code = std::nearbyintf(t) + zero;
           QCOMPARE(limits.clipped(t), code < codec.minCode || code > codec.maxCode);
+        }
+      }
+    }
+  }
+
+  void inSixteenBitsTheRoundedWeightCounts() {
+    for (const Arithmetic arithmetic : {Arithmetic::Float16, Arithmetic::BFloat16}) {
+      for (const QuantSpec& spec : specs()) {
+        if (spec.isFloat()) continue;
+        const Codec codec = withArithmetic(codecOf(spec), arithmetic);
+        const float lastZero = codec.hasZeroPoint() ? codec.maxCode : 0;
+        for (float zero = 0; zero <= lastZero; ++zero) {
+          const ClipLimits limits = ClipLimits::of(codec, zero);
+          for (const float t : valuesAroundTies()) {
+            const float code = std::nearbyintf(kernels::roundedTo(arithmetic, t)) + zero;
+            QCOMPARE(limits.clipped(t), code < codec.minCode || code > codec.maxCode);
+          }
         }
       }
     }

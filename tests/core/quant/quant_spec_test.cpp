@@ -26,6 +26,28 @@ class QuantSpecTest : public QObject {
     QCOMPARE(describe(QuantSpec{}), std::string("int4 g32 asym"));
   }
 
+  void storedArithmeticHasOnlyWhatThePublishedFunctionsHave() {
+    QuantSpec stored;
+    stored.compute = Compute::Stored;
+    QVERIFY(stored.validate());
+    QCOMPARE(describe(stored), std::string("int4 g32 asym, computed as stored"));
+    QVERIFY(commandLineOptions(stored).ends_with(" --compute stored"));
+    QVERIFY(*specFromJson(toJson(stored), "x") == stored);
+    QVERIFY(stored.withDtype(Dtype::Nf4).validate());
+    QCOMPARE(stored.withDtype(Dtype::Mxfp4).compute, Compute::Float32);
+    QuantSpec other = stored.withDtype(Dtype::Fp8E4m3fn);
+    other.compute = Compute::Stored;
+    QVERIFY(mentions(other.validate(), "compute stored", "fp8_e4m3fn"));
+    other = stored;
+    other.scheme = Scheme::Sym;
+    other.halfRange = true;
+    QVERIFY(mentions(other.validate(), "compute stored", "half_range"));
+    other = stored;
+    other.clip.kind = ClipPolicy::Kind::Optimal;
+    QVERIFY(mentions(other.validate(), "compute stored", "clip optimal"));
+    QVERIFY(!parseCompute("float16"));
+  }
+
   void errorsNameFieldValueAndWhatIsAllowed() {
     QuantSpec spec;
     spec.bits = 9;
