@@ -22,6 +22,7 @@
 #include <QVBoxLayout>
 
 #include "core/metrics/error_metrics.h"
+#include "core/quant/coding.h"
 #include "ui/models/number_text.h"
 #include "ui/panels/decimal_spin_box.h"
 #include "ui/panels/preset_dialog.h"
@@ -150,6 +151,17 @@ void setUsable(QWidget* control, const QString& whyNot, const QString& tip) {
   control->setToolTip(tipText(whyNot.isEmpty() ? tip : whyNot));
 }
 
+/// What a spec has that the published functions, and so Compute::Stored, do not; empty if nothing.
+QString whyNotStored(const QuantSpec& spec) {
+  if (spec.clip.kind == ClipPolicy::Kind::Optimal) {
+    return SpecPanel::tr("neural-compressor's functions have no optimal scale");
+  }
+  if (spec.halfRange) return SpecPanel::tr("neural-compressor's functions have no half range");
+  if (isPublished(spec.dtype)) return {};
+  return SpecPanel::tr("neural-compressor's functions have no %1")
+      .arg(QString::fromLatin1(nameOf(spec.dtype)));
+}
+
 /// Only combinations that can work: a change of one field drops what it rules out.
 void repair(QuantSpec& spec) {
   if (spec.isFloat()) {
@@ -161,6 +173,7 @@ void repair(QuantSpec& spec) {
     spec.fullRange = false;
     spec.halfRange = false;
   }
+  if (!whyNotStored(spec).isEmpty()) spec.compute = Compute::Float32;
   if (!formatOf(spec.dtype).takesDoubleQuant()) spec.doubleQuant.reset();
   if (spec.doubleQuant) {
     DoubleQuant& second = *spec.doubleQuant;
@@ -252,6 +265,12 @@ void SpecPanel::addFormat(QFormLayout* form) {
   halfRange_ = new QCheckBox(tr("H&alf range"), this);
   halfRange_->setObjectName(QStringLiteral("halfRange"));
   halfRange_->setAccessibleName(tr("Half range"));
+  compute_ = new QComboBox(this);
+  makeShrinkable(compute_);
+  compute_->setObjectName(QStringLiteral("compute"));
+  addChoice(compute_, tr("float32"), Compute::Float32);
+  addChoice(compute_, tr("as stored – like neural-compressor"), Compute::Stored);
+  compute_->setAccessibleName(tr("Arithmetic for 16-bit weights"));
 
   form->addRow(sectionTitle(tr("Number format"), this));
   form->addRow(tr("&Type"), dtype_);
@@ -260,6 +279,7 @@ void SpecPanel::addFormat(QFormLayout* form) {
   form->addRow(tr("Sche&me"), scheme_);
   form->addRow(QString(), fullRange_);
   form->addRow(QString(), halfRange_);
+  form->addRow(tr("C&ompute"), compute_);
 }
 
 void SpecPanel::addClipping(QFormLayout* form) {
@@ -396,6 +416,11 @@ void SpecPanel::connectControls() {
       spec.fullRange = spec.fullRange && !on;
     });
   });
+  connect(compute_, &QComboBox::activated, this, [this](int index) {
+    const auto compute = choiceAt<Compute>(compute_, index);
+    edit(tr("compute %1").arg(QString::fromLatin1(nameOf(compute))),
+         [=](QuantSpec& spec) { spec.compute = compute; });
+  });
   for (QComboBox* box : {groupSize_, secondGroupSize_}) {
     const bool second = box == secondGroupSize_;
     connect(box, &QComboBox::activated, this, [=, this] { editGroupSize(box, second); });
@@ -529,7 +554,8 @@ void SpecPanel::showDtype(const QuantSpec& spec) {
 void SpecPanel::showFormat(const QuantSpec& spec) {
   const QSignalBlocker blockers[] = {QSignalBlocker(dtype_),     QSignalBlocker(bits_),
                                      QSignalBlocker(groupSize_), QSignalBlocker(scheme_),
-                                     QSignalBlocker(fullRange_), QSignalBlocker(halfRange_)};
+                                     QSignalBlocker(fullRange_), QSignalBlocker(halfRange_),
+                                     QSignalBlocker(compute_)};
   showDtype(spec);
   bits_->setValue(spec.bits);
   groupSize_->setCurrentText(groupSizeText(spec.groupSize));
@@ -550,6 +576,7 @@ void SpecPanel::showFormat(const QuantSpec& spec) {
             tr("asym: codes span the group's range, with a zero point\n"
                "sym: codes are centred on zero, one parameter less"));
   showRanges(spec);
+  showCompute(spec);
 }
 
 void SpecPanel::showRanges(const QuantSpec& spec) {
@@ -566,6 +593,20 @@ void SpecPanel::showRanges(const QuantSpec& spec) {
   setUsable(fullRange_, whyNot, tr("Use the lowest code too: the largest magnitude maps to it"));
   setUsable(halfRange_, whyNot,
             tr("The largest magnitude maps to half of all steps: 7.5 with 4 bits"));
+}
+
+void SpecPanel::showCompute(const QuantSpec& spec) {
+  showChoice(compute_, spec.compute);
+  const TensorInfo* info = session_->currentInfo();
+  QString whyNot = whyNotStored(spec);
+  if (info != nullptr && storedArithmeticOf(*info) == Arithmetic::Float32) {
+    whyNot = tr("Only float16 and bfloat16 weights have an arithmetic of their own; these are %1")
+                 .arg(QString::fromStdString(info->dtype));
+  }
+  setUsable(compute_, whyNot,
+            tr("float32: 16-bit weights are converted first; the better answer\n"
+               "as stored: every operation is rounded to the weights' type, as neural-compressor's "
+               "functions do with such a tensor; its own codes, bit for bit"));
 }
 
 void SpecPanel::showClipping(const QuantSpec& spec) {

@@ -55,6 +55,7 @@ class SpecPanel : public QWidget {
   void showFormat(const QuantSpec& spec);
   void showDtype(const QuantSpec& spec);
   void showRanges(const QuantSpec& spec);
+  void showCompute(const QuantSpec& spec);
   void showClipping(const QuantSpec& spec);
   void showDoubleQuant(const QuantSpec& spec);
   void showScope();
@@ -71,6 +72,7 @@ class SpecPanel : public QWidget {
   QComboBox* scheme_;
   QCheckBox* fullRange_;
   QCheckBox* halfRange_;
+  QComboBox* compute_;
   QComboBox* policy_;
   QSlider* slider_;
   QDoubleSpinBox* ratio_;
