@@ -170,9 +170,9 @@ class Builder : public nlohmann::json_sax<Library> {
   static constexpr std::size_t kShownBytes = 200;
 
   const std::function<void(std::uint64_t)>& onKeys_;
+  std::uint64_t mostValues_;
   bool marked_;
   std::uint64_t keys_ = 0;
-  std::uint64_t mostValues_;
   std::uint64_t values_ = 0;
   std::vector<Level> stack_;
 };

@@ -21,7 +21,7 @@ Result<double> roundedMse(const WeightTensor& tensor, const Coding& coding,
       RowBlocks::of(tensor.rows(), tensor.cols()).count());
   WorkerPool<SearchErrors> pool;
   const Status status = forEachDequantizedBlock(
-      tensor, coding, parameters, executor, control,
+      tensor, coding, ParameterSource::borrowed(parameters), executor, control,
       [&](std::size_t b, std::size_t, MatrixView w, const float* y) {
         WorkerPool<SearchErrors>::Lease errors(pool);
         const auto [weights, values] =

@@ -136,7 +136,7 @@ Claim chunkListLie() {
 
 Claim partsLie(const std::string& part) {
   Claim claim = claimOf({array("weight", {4, 4})});
-  claim.file.parts = {part};
+  claim.file.parts = {StoredPart{part, {}}};
   return claim;
 }
 

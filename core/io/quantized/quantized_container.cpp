@@ -126,7 +126,7 @@ class Finder {
   }
 
   const StoredFile& file_;
-  ArrayIndex index_;
+  ArraysByPath index_;
   std::map<std::string, std::string, std::less<>> reasons_;  ///< by path
   std::set<std::string, std::less<>> parts_;                 ///< those that are no codes
   std::map<std::string, ScaledArray, std::less<>> scaled_;

@@ -296,17 +296,17 @@ std::string_view lastOf(std::string_view path) {
 
 }  // namespace
 
-ArrayIndex::ArrayIndex(const StoredFile& file) {
+ArraysByPath::ArraysByPath(const StoredFile& file) {
   arrays_.reserve(file.arrays.size());
   for (const StoredArray& array : file.arrays) arrays_.emplace(array.path, &array);
 }
 
-const StoredArray* ArrayIndex::find(const std::string& path) const {
+const StoredArray* ArraysByPath::find(const std::string& path) const {
   const auto found = arrays_.find(path);
   return found == arrays_.end() ? nullptr : found->second;
 }
 
-Siblings::Siblings(const StoredFile& file, const ArrayIndex& index, const StoredArray& array)
+Siblings::Siblings(const StoredFile& file, const ArraysByPath& index, const StoredArray& array)
     : file_(file),
       index_(index),
       array_(array),

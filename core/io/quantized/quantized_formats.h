@@ -13,9 +13,9 @@
 namespace quantoscope {
 
 /// The arrays of a file by path. Refers to the file.
-class ArrayIndex {
+class ArraysByPath {
  public:
-  explicit ArrayIndex(const StoredFile& file);
+  explicit ArraysByPath(const StoredFile& file);
   const StoredArray* find(const std::string& path) const;
 
  private:
@@ -26,7 +26,7 @@ class ArrayIndex {
 /// '+', as state dicts, HDF5 and some writers have them.
 class Siblings {
  public:
-  Siblings(const StoredFile& file, const ArrayIndex& index, const StoredArray& array);
+  Siblings(const StoredFile& file, const ArraysByPath& index, const StoredArray& array);
 
   const StoredFile& file() const { return file_; }
   const StoredArray& array() const { return array_; }
@@ -38,7 +38,7 @@ class Siblings {
 
  private:
   const StoredFile& file_;
-  const ArrayIndex& index_;
+  const ArraysByPath& index_;
   const StoredArray& array_;
   std::string_view group_;  ///< with its separator
   std::string_view name_;

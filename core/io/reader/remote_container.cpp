@@ -300,7 +300,7 @@ class RemoteContainer : public Container {
     const bool possible =
         contents && std::all_of(contents->arrays.begin(), contents->arrays.end(), isPossible) &&
         std::all_of(contents->parts.begin(), contents->parts.end(),
-                    [&](const auto& part) { return allowOutside_ || files_.wasWanted(part); });
+                    [&](const auto& part) { return allowOutside_ || files_.wasWanted(part.name); });
     if (!possible) return nonsense(request.activity);
     return *std::move(contents);
   }
