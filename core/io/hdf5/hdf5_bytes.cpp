@@ -10,6 +10,8 @@
 #include <tuple>
 #include <utility>
 
+#include "core/io/hdf5/hdf5_border.h"
+
 namespace quantoscope {
 
 namespace {
@@ -90,7 +92,8 @@ int compare(const H5FD_t* a, const H5FD_t* b) {
 
 herr_t query(const H5FD_t*, unsigned long* flags) {
   *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE |
-           H5FD_FEAT_AGGREGATE_SMALLDATA | H5FD_FEAT_DEFAULT_VFD_COMPATIBLE;
+           H5FD_FEAT_AGGREGATE_SMALLDATA | H5FD_FEAT_DEFAULT_VFD_COMPATIBLE |
+           H5FD_FEAT_SUPPORTS_SWMR_IO;  // else a file that is still being written is not refused
   return 0;
 }
 
@@ -161,7 +164,11 @@ H5::H5File openHdf5Bytes(const std::string& name, SharedByteSource bytes) {
     explicit Scope(Handed* now) { handed = now; }
     ~Scope() { handed = nullptr; }
   } const scope(&own);
-  return {name, H5F_ACC_RDONLY, H5::FileCreatPropList::DEFAULT, access};
+  try {
+    return {name, H5F_ACC_RDONLY, H5::FileCreatPropList::DEFAULT, access};
+  } catch (const H5::Exception&) {  // here, where closing `access` has not cleared the reason yet
+    throw Hdf5Failure("damaged, cut off or still being written (" + hdf5Complaint() + ")");
+  }
 }
 
 }  // namespace quantoscope

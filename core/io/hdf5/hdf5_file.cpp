@@ -89,11 +89,7 @@ H5::H5File openHdf5ReadOnly(const std::string& path) {
 
 H5::H5File openHdf5ReadOnly(const std::string& name, const SharedByteSource& bytes) {
   registerOwnFilters();
-  try {
-    return openHdf5Bytes(name, bytes);
-  } catch (const H5::Exception&) {
-    throw Hdf5Failure("damaged, cut off or still being written (" + hdf5Complaint() + ")");
-  }
+  return openHdf5Bytes(name, bytes);
 }
 
 H5::DataSet openHdf5Array(const H5::H5File& file, const std::string& path, bool allowOutside) {
