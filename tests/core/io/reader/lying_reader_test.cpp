@@ -53,7 +53,7 @@ const Lie kLies[] = {
     {"extent in a pipe", Outcome::Listed, kCannotBe},
     {"extent in a name with NUL", Outcome::Listed, kCannotBe},
     {"extent that is not aligned", Outcome::Loaded, ""},
-    {"extent before the file", Outcome::Loaded, ""},  // not aligned either: read, not mapped
+    {"extent before the file", Outcome::Listed, kOutside},
     {"extent that fits", Outcome::Loaded, ""},
 
     {"rows that wrap", Outcome::Refused, kCannotBe},
@@ -107,7 +107,7 @@ const Lie kLies[] = {
     {"a million arrays and one", Outcome::Refused, kCannotBe},
     {"stacks of experts without end", Outcome::Loaded, ""},
     {"an order without end", Outcome::Loaded, ""},
-    {"groups without end", Outcome::Listed, ""},
+    {"groups without end", Outcome::Loaded, ""},
     {"parts that lead out", Outcome::Refused, kCannotBe},
     {"parts that were never asked for", Outcome::Refused, kCannotBe},
 
