@@ -62,7 +62,6 @@ Result<Descriptor> HandedFiles::model() {
 Result<Descriptor> HandedFiles::beside(const std::string& name) {
   const std::string path = pathBeside(name);
   if (!isPlainName(name)) return unreadable(path, "no plain file name");
-  wanted_.insert(name);
   Descriptor file(open(path.c_str(), kReading | O_NOFOLLOW));
   if (!file && errno == ELOOP) {
     auto linked = openLinked(path);

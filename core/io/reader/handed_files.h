@@ -30,9 +30,6 @@ class HandedFiles {
   /// Whether beside() has ever handed out the file of this name.
   bool has(const std::string& name) const { return names_.contains(name); }
 
-  /// Whether it was asked for it, handed out or not.
-  bool wasWanted(const std::string& name) const { return wanted_.contains(name); }
-
   std::string pathBeside(const std::string& name) const;
 
   /// Of all that was handed out, those given twice counted twice.
@@ -43,7 +40,6 @@ class HandedFiles {
   Result<Descriptor> openLinked(const std::string& path) const;
 
   std::string path_;
-  std::set<std::string> wanted_;
   std::set<std::string> names_;  ///< of those that were handed out
   std::uint64_t bytes_ = 0;
 };

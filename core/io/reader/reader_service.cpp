@@ -142,6 +142,9 @@ class Service {
     if (asked && answer.type == Type::HandFile && answer.descriptor) {
       return std::move(answer.descriptor);
     }
+    if (asked && answer.type == Type::HandFile) {  // the kernel had no number left for it
+      return Error{ErrorCode::UnreadableFile, path + ": too many files are open"};
+    }
     const auto error = asked && answer.type == Type::RefuseFile
                            ? protocol::decodeError(answer.payload)
                            : std::nullopt;
