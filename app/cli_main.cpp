@@ -132,6 +132,14 @@ int runProgram(int argc, char** argv) {
   return run(verbs.at(verb.get_name()), options, wordsFor(verb));
 }
 
+/// Without what a terminal would obey; needs no memory, unlike printable().
+void putPlain(const char* text) {
+  for (; *text != '\0'; ++text) {
+    const auto byte = static_cast<unsigned char>(*text);
+    std::fputc(byte < 0x20 || byte == 0x7f ? '?' : byte, stderr);
+  }
+}
+
 /// For when not even the words of an error could be put together: needs no memory. Ends the program
 /// at once, since libraries that were interrupted in the middle of something, threads above all,
 /// cannot be asked to tidy up; everything on the stack is gone already.
@@ -139,7 +147,7 @@ int runProgram(int argc, char** argv) {
   std::fputs("quantoscope-cli:", stderr);
   for (int i = 1; i < argc && i <= 2; ++i) {
     std::fputc(' ', stderr);
-    std::fputs(argv[i], stderr);
+    putPlain(argv[i]);
   }
   std::fputs(": ", stderr);
   std::fputs(why, stderr);

@@ -34,6 +34,7 @@ Picture::Picture(ui::MainWindow* window, ui::Session* session, QString path, QSt
       tensor_(std::move(tensor)) {
   connect(session, &ui::Session::failed, this, &Picture::fail);
   connect(session, &ui::Session::activityChanged, this, &Picture::look);
+  connect(session, &ui::Session::integrityChanged, this, &Picture::look);
   const ui::SessionDocument* document = window->document();
   connect(document, &ui::SessionDocument::failed, this, &Picture::fail);
   connect(document, &ui::SessionDocument::missingChanged, this, [this, document] {
@@ -44,6 +45,9 @@ Picture::Picture(ui::MainWindow* window, ui::Session* session, QString path, QSt
 
 void Picture::look() {
   if (done_ || !session_->settled() || !session_->resultIsCurrent()) return;
+  // Checksums are compared apart from all else; of damage, failed() tells right after.
+  const Integrity checksums = session_->currentIntegrity();
+  if (checksums == Integrity::NotYet || checksums == Integrity::Damaged) return;
   done_ = true;
   // Plots draw at the end of this turn of the event loop, and layouts settle in the next one.
   QTimer::singleShot(200, this, &Picture::take);
@@ -74,7 +78,8 @@ void Picture::fail(const QString& message) {
   if (done_) return;
   done_ = true;
   complain(message);
-  if (session_->currentFile() < 0) return leave(kUnreadable);
+  const bool damaged = session_->currentIntegrity() == Integrity::Damaged;
+  if (session_->currentFile() < 0 || damaged) return leave(kUnreadable);
   const auto& tensors = session_->tensors();
   const bool known = std::any_of(tensors.begin(), tensors.end(), [this](const TensorInfo& info) {
     return info.name == tensor_.toStdString();

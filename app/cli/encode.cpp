@@ -78,8 +78,9 @@ Result<int> encode(const EncodeOptions& options, const Context& context) {
   if (!orientation) return orientation.error();
   auto target = targetOf(options.file, options.tensor);
   if (!target) return target.error();
-  if (auto status =
-          context.checkOutput(options.out, {target->file, options.scale, options.zeroPoint});
+  if (auto status = context.checkOutput(
+          options.out,
+          {target->file, options.scale, options.zeroPoint, options.spec.codebookFile()});
       !status) {
     return status.error();
   }

@@ -87,7 +87,8 @@ Result<int> overview(const OverviewOptions& options, const Context& context) {
   auto orientation = options.spec.orientation();
   if (!orientation) return orientation.error();
   if (!options.out.empty()) {
-    if (auto status = context.checkOutput(options.out, {options.file}); !status) {
+    if (auto status = context.checkOutput(options.out, {options.file, options.spec.codebookFile()});
+        !status) {
       return status.error();
     }
   }

@@ -1,5 +1,7 @@
 // quantize: tensors as a native file.
 #include <CLI/CLI.hpp>
+#include <map>
+#include <utility>
 
 #include "app/cli/report.h"
 #include "app/cli/spec_options.h"
@@ -37,11 +39,19 @@ Result<TuningPlan> planOf(const QuantizeWords& options, const TensorSource& sour
   }
   auto plan = readPlan(options.plan);
   if (!plan) return plan.error();
+  // By the names in the file, under which specs are looked up: a plan may have them escaped, or
+  // with a leading slash. Where it has both, the name itself goes first.
+  std::map<std::string, TensorPlan> named;
   for (const auto& [name, tensor] : plan->tensors) {
-    if (auto info = findTensor(source, name); !info) {
-      return Error{info.error().code, options.plan + ": " + info.error().message};
+    const auto info = findTensor(source, name);
+    if (!info) return Error{info.error().code, options.plan + ": " + info.error().message};
+    if (info->name == name) {
+      named.insert_or_assign(name, tensor);
+    } else {
+      named.emplace(info->name, tensor);
     }
   }
+  plan->tensors = std::move(named);
   return plan;
 }
 
@@ -70,8 +80,9 @@ Result<int> quantize(QuantizeWords options, const Context& context) {
   }
   auto orientation = options.spec.orientation();
   if (!orientation) return orientation.error();
-  if (auto status =
-          context.checkOutput(options.out, {options.file, options.plan, options.spec.importance()});
+  if (auto status = context.checkOutput(
+          options.out,
+          {options.file, options.plan, options.spec.importance(), options.spec.codebookFile()});
       !status) {
     return status.error();
   }

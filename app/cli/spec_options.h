@@ -31,6 +31,7 @@ class SpecOptions {
   Result<QuantSpec> spec() const;
   Result<Orientation> orientation() const;
   const std::string& importance() const { return importance_; }  ///< FILE::PATH, or empty
+  const std::string& codebookFile() const { return codebook_; }  ///< or empty
 
  private:
   bool has(const CLI::Option* option) const;

@@ -80,6 +80,8 @@ Result<GroupIndex> typicalGroup(const WeightTensor& tensor, const ParameterSourc
         }
       });
   if (!status) return status.error();
+  // Parameters that are found again are others once the file is another.
+  if (auto same = tensor.intact(); !same) return same.error();
   const std::size_t perRow = parameters.layout().groupsPerRow();
   return GroupIndex{first / perRow, first % perRow};
 }

@@ -212,6 +212,7 @@ Result<SharedWinRate> winRate(const WinRateRequest& request, const Executor& exe
                                 });
     if (!status) return status.error();
     for (const Tally& tally : contest.tallies()) found->difference.merge(tally.difference);
+    if (auto same = tensor.intact(); !same) return same.error();
 
     found->id = request.id;
     found->info = tensor.info();

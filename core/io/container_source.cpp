@@ -164,11 +164,17 @@ class ContainerSource : public TensorSource {
   template <typename Read>
   std::invoke_result_t<Read> unchanged(const StoredArray& array, const std::string& name,
                                        const Read& read) const {
-    if (Status status = files_.checkPart(array.part, name); !status) return status.error();
+    if (Status status = intactFor(array, name); !status) return status.error();
     auto result = read();
     if (!result && result.error().code == ErrorCode::Cancelled) return result;
-    if (Status status = files_.checkPart(array.part, name); !status) return status.error();
+    if (Status status = intactFor(array, name); !status) return status.error();
     return result;
+  }
+
+  /// Scales may lie in another file than the codes.
+  Status intactFor(const StoredArray& array, const std::string& name) const {
+    const bool scaled = array.dtype.find(kTimesScales) != std::string::npos;
+    return scaled ? files_.intact() : files_.checkPart(array.part, name);
   }
 
   static bool hasShape(const StoredArray& array, const std::vector<std::size_t>& shape) {

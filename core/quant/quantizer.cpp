@@ -168,10 +168,8 @@ ParameterRoom roomIn(GroupParameters& parameters, const WeightSpan& span) {
 ParameterRoom ownRoom(const Codec& codec, std::size_t groups) {
   static thread_local std::vector<float> scale;
   static thread_local std::vector<float> zeroPoint;
-  if (scale.size() < groups) {
-    scale.resize(groups);
-    zeroPoint.resize(groups);
-  }
+  if (scale.size() < groups) scale.resize(groups);
+  if (codec.hasZeroPoint() && zeroPoint.size() < groups) zeroPoint.resize(groups);
   return {scale.data(), codec.hasZeroPoint() ? zeroPoint.data() : nullptr};
 }
 
@@ -195,7 +193,8 @@ ParameterSource ParameterSource::foundAgain(const Coding& coding, double ratio) 
 
 bool ParameterSource::findsAgain(const Coding& coding, const ClipRatios& ratios) {
   return coding.scalesStandAlone() && ratios.granularity == ClipRatios::Granularity::Tensor &&
-         parameterBytes(coding) > kMostKept;
+         parameterBytes(coding) > kMostKept &&
+         parameterBytes(coding) / coding.layout.rows <= kMostKept / 16;  // rows are looked at whole
 }
 
 ParameterView ParameterSource::of(std::size_t firstGroup, const kernels::BlockShape& shape,
@@ -314,14 +313,14 @@ Result<GroupParameters> groupParametersOf(const WeightTensor& tensor, const Codi
     findOptimal(*finder, codec.hasZeroPoint(), w, group, importance, control.cancel, parameters);
     unusable.look(codec, viewOf(parameters, group), group, shapeOf(w, coding.layout), w.data);
   };
-  const Status status =
-      optimal ? forEachPiece(tensor, executor, control, findBest)
-              : forEachSpan(tensor, coding.layout, executor, control,
-                            [&](const WeightSpan& span, float*) {
-                              const ParameterRoom found = roomIn(parameters, span);
-                              findParameters(codec, ratios, span, found);
-                              unusable.look(codec, found.view(), span);
-                            });
+  const Status status = optimal
+                            ? forEachPiece(tensor, executor, control, findBest)
+                            : forEachSpan(tensor, coding.layout, executor, control,
+                                          [&](const WeightSpan& span, float*) {
+                                            const ParameterRoom found = roomIn(parameters, span);
+                                            findParameters(codec, ratios, span, found);
+                                            unusable.look(codec, found.view(), span);
+                                          });
   if (!status) return status.error();
   if (auto checked = unusable.check(tensor, coding); !checked) return checked.error();
   if (const auto& second = coding.spec.doubleQuant) {
@@ -390,13 +389,13 @@ Result<ErrorSums> measureInOnePass(const WeightTensor& tensor, const Coding& cod
                                    const TaskControl& control, UnusableGroups& unusable,
                                    Place place) {
   std::vector<BlockErrors> parts(RowBlocks::of(tensor.rows(), tensor.cols()).count());
-  const Status status = forEachSpan(
-      tensor, coding.layout, executor, control, [&](const WeightSpan& span, float* room) {
-        const ParameterRoom found = place(span);
-        findParameters(coding.codec, ratios, span, found);
-        unusable.look(coding.codec, found.view(), span);
-        parts[span.block].add(coding.codec, found.view(), span, room);
-      });
+  const Status status = forEachSpan(tensor, coding.layout, executor, control,
+                                    [&](const WeightSpan& span, float* room) {
+                                      const ParameterRoom found = place(span);
+                                      findParameters(coding.codec, ratios, span, found);
+                                      unusable.look(coding.codec, found.view(), span);
+                                      parts[span.block].add(coding.codec, found.view(), span, room);
+                                    });
   if (!status) return status.error();
   return sumsOf(parts, tensor);
 }

@@ -204,7 +204,7 @@ void ModelsTest::metricsEqualTheResult() {
   const SharedResult result = resultOf(test::fakeWeights(8 * 64, 3), 8, spec);
   model.setResult(result);
   const auto number = [&](const char* key) {
-    const int row = model.shownRow(QString::fromLatin1(key));
+    const int row = model.rowOf(QString::fromLatin1(key));
     return model.index(row, MetricsModel::Value).data(MetricsModel::NumberRole).toDouble();
   };
   QCOMPARE(number("mse"), result->metrics->mse);
@@ -222,6 +222,7 @@ void ModelsTest::metricsEqualTheResult() {
   QCOMPARE(number("max"), result->statistics.max);
   QCOMPARE(number("kurtosis"), result->statistics.kurtosis);
   QCOMPARE(number("nan"), 0.0);
+  const int sqnr = model.rowOf(QStringLiteral("sqnr_db"));
   QCOMPARE(model.index(sqnr, MetricsModel::Unit).data().toString(), QStringLiteral("dB"));
   QVERIFY(model.index(sqnr, 0).data(Qt::ToolTipRole).toString().contains(QStringLiteral("log")));
   model.setResult(nullptr);
@@ -258,8 +259,9 @@ void ModelsTest::metricsOfRowsShowTheSpread() {
   spec.clip = {ClipPolicy::Kind::SearchGroups, 1.0};
   const SharedResult result = resultOf(test::fakeWeights(16 * 64, 5), 16, spec);
   model.setResult(result);
+  QCOMPARE(model.rowOf(QStringLiteral("clip_ratio")), -1);
   const auto number = [&](const char* key) {
-    const int row = model.shownRow(QString::fromLatin1(key));
+    const int row = model.rowOf(QString::fromLatin1(key));
     return model.index(row, MetricsModel::Value).data(MetricsModel::NumberRole).toDouble();
   };
   QVERIFY(number("clip_ratio_min") <= number("clip_ratio_median"));
@@ -271,6 +273,8 @@ void ModelsTest::metricsOfABrokenTensorShowItsHealth() {
   auto values = test::fakeWeights(4 * 32, 7);
   values[40] = std::numeric_limits<float>::infinity();
   model.setResult(resultOf(values, 4, {}));
+  QCOMPARE(model.rowOf(QStringLiteral("mse")), -1);
+  const int where = model.rowOf(QStringLiteral("first_non_finite_at"));
   QCOMPARE(model.index(where, MetricsModel::Value).data().toString(),
            QStringLiteral("row 1, column 8"));
 }
@@ -293,6 +297,7 @@ void ModelsTest::theTableIsForFiles() {
   MetricsModel model;
   const SharedResult result = resultOf(test::fakeWeights(8 * 64, 3), 8, {});
   model.setResult(result);
+  const int row = model.rowOf(QStringLiteral("rmse"));
   QVERIFY(model.index(row, MetricsModel::Value).data().toString().contains(QLatin1Char(',')));
   bool found = false;
   for (const auto& line : model.table()) {

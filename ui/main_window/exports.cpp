@@ -52,7 +52,10 @@ void MainWindow::askAndExport(const QString& title, const QString& nameEnd,
 }
 
 void MainWindow::exportPlan(const QString& path) {
-  session_->startExport(tr("Plan"), path, planExport(path.toStdString(), session_->plan(), session_->currentSource()));
+  if (session_->currentFile() < 0) return;  // the last file may be closed while a name is chosen
+  session_->startExport(
+      tr("Plan"), path,
+      planExport(path.toStdString(), session_->plan(), session_->currentSource()));
 }
 
 void MainWindow::exportMetrics(const QString& path) {

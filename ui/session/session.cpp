@@ -20,6 +20,26 @@ namespace {
 /// Choices of single tensors that are looked up one by one; more are compared in one pass.
 constexpr std::size_t kFewTensors = 64;
 
+/// FILE and TENSOR of FILE::TENSOR.
+struct FileAndTensor {
+  QString file;
+  std::optional<QString> tensor;
+};
+
+FileAndTensor partsOf(const QString& fileAndTensor) {
+  if (!fileAndTensor.contains(QLatin1String("::"))) return {fileAndTensor, {}};
+  const FileAndPath parts = splitFileAndPath(fileAndTensor.toStdString());
+  const std::size_t slash = parts.path.starts_with('/') ? 1 : 0;
+  FileAndTensor found = {text(parts.file), {}};
+  if (!parts.path.empty()) found.tensor = text(parts.path.substr(slash));
+  return found;
+}
+
+/// The file itself, with its whole path: in place of a folder the one that it holds.
+Result<std::string> wholePathOf(const QString& file) {
+  return modelFileOf(QFileInfo(file).absoluteFilePath().toStdString());
+}
+
 }  // namespace
 
 /// An edit of a file's plan. The whole plan is kept: it is small next to any tensor. The file owns
@@ -145,7 +165,7 @@ bool Session::refusesSomething() const {
 }
 
 void Session::open(Opening opening) {
-  if (OpenFile* listed = waitingAt(QFileInfo(opening.path).absoluteFilePath())) {
+  if (OpenFile* listed = waitingFor(opening.path)) {
     listed->opening = true;
     opening.waiting = listed->id;
     opening.options.wordsAreBFloat16 = listed->wordsAreBFloat16;
@@ -170,13 +190,10 @@ void Session::open(Opening opening) {
                 });
                 return;
               }
-              if (found.path.contains(QLatin1String("::"))) {
-                const FileAndPath parts = splitFileAndPath(found.path.toStdString());
-                const std::size_t slash = parts.path.starts_with('/') ? 1 : 0;
-                found.path = text(parts.file);
-                if (!parts.path.empty()) found.tensor = text(parts.path.substr(slash));
-              }
-              const auto file = modelFileOf(QFileInfo(found.path).absoluteFilePath().toStdString());
+              const FileAndTensor parts = partsOf(found.path);
+              found.path = parts.file;
+              if (parts.tensor) found.tensor = parts.tensor;
+              const auto file = wholePathOf(found.path);
               if (!file) {
                 outbox->post([found, error = file.error()](Session& session) {
                   session.takeSource(found, error);
@@ -249,10 +266,7 @@ void Session::addFile(const Opening& opening, SharedSource source) {
     checkIntegrity();
   }
   if (opening.show || current_ < 0) showFile(index);
-  // Sessions of earlier versions have an empty name where none was chosen.
-  const bool named =
-      opening.tensor && (!opening.tensor->isEmpty() || file()->indexOf(*opening.tensor) >= 0);
-  if (opening.show && named) selectTensor(*opening.tensor);
+  if (opening.show && file()->isNamed(opening.tensor)) selectTensor(*opening.tensor);
 }
 
 Session::OpenFile* Session::listedAs(const Opening& opening) const {
@@ -281,7 +295,7 @@ void Session::replaceFile(OpenFile& replaced, const Opening& opening, SharedSour
     showFile(index);
   } else if (first && (opening.show || current_ < 0)) {
     showFile(index);
-    if (opening.tensor && replaced.indexOf(*opening.tensor) >= 0) selectTensor(*opening.tensor);
+    if (replaced.isNamed(opening.tensor)) selectTensor(*opening.tensor);
   }
 }
 
@@ -289,6 +303,7 @@ void Session::replaceFile(OpenFile& replaced, const Opening& opening, SharedSour
 void Session::adoptPlanOf(OpenFile& listed, const FileState& state) {
   TuningPlan plan = state.plan;
   plan.sourceFile = listed.plan.sourceFile;
+  listed.nameAsInFile(plan.tensors);
   listed.undo->push(new PlanCommand(this, listed, std::move(plan), tr("open session"), 0));
 }
 
@@ -297,6 +312,18 @@ Session::OpenFile* Session::waitingAt(const QString& path) const {
     return opened->waits && opened->path == path;
   });
   return found == files_.end() ? nullptr : found->get();
+}
+
+/// The listed file that is meant by its path, as FILE::TENSOR or by its folder. The disk is asked
+/// only where something waits and the path is none of theirs.
+Session::OpenFile* Session::waitingFor(const QString& fileAndTensor) const {
+  if (std::none_of(files_.begin(), files_.end(),
+                   [](const auto& opened) { return opened->waits; })) {
+    return nullptr;
+  }
+  if (OpenFile* listed = waitingAt(QFileInfo(fileAndTensor).absoluteFilePath())) return listed;
+  const auto path = wholePathOf(partsOf(fileAndTensor).file);
+  return path ? waitingAt(text(*path)) : nullptr;
 }
 
 void Session::openWaiting(OpenFile& waiting) {
@@ -615,6 +642,7 @@ void Session::adoptPlan(const TuningPlan& adopted) {
   if (file() == nullptr) return;
   TuningPlan plan = adopted;
   plan.sourceFile = file()->plan.sourceFile;
+  file()->nameAsInFile(plan.tensors);
   pushPlan(std::move(plan), tr("open plan"), 0);
 }
 

@@ -334,6 +334,7 @@ class Session : public QObject {
   OpenFile* listedAs(const Opening& opening) const;
   void addWaiting(const FileState& state);
   OpenFile* waitingAt(const QString& path) const;
+  OpenFile* waitingFor(const QString& fileAndTensor) const;
   void openWaiting(OpenFile& waiting);
   void dropWaiting(std::uint64_t id);
   void adoptPlanOf(OpenFile& listed, const FileState& state);

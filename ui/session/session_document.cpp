@@ -5,6 +5,7 @@
 
 #include <QDir>
 #include <QFileInfo>
+#include <QSet>
 
 #include "ui/session/guarded.h"
 #include "ui/session/shown_text.h"
@@ -24,9 +25,13 @@ SessionDocument::SessionDocument(Session* session, PinStore* pins, QObject* pare
       outbox_(std::make_shared<Outbox<SessionDocument>>(this)),
       queue_(std::make_unique<IoQueue>()) {
   connect(session, &Session::activityChanged, this, &SessionDocument::openingEnded);
-  // What could not be opened stays in what is saved.
+  // What could not be opened stays in what is saved; what was restored waits here already, with
+  // what is known of its contents.
   connect(session, &Session::notOpened, this, [this](const FileState& state) {
-    pending_.push_back({state, {}});
+    const bool known = std::any_of(pending_.begin(), pending_.end(), [&](const SavedFile& file) {
+      return file.state.path == state.path;
+    });
+    if (!known) pending_.push_back({state, {}});
   });
 }
 
@@ -42,11 +47,16 @@ void SessionDocument::setPath(const QString& path) {
 
 SavedSession SessionDocument::snapshot(bool withPins) const {
   SavedSession saved = savedSessionOf(*session_);
+  // Once each: sessions that were saved by earlier versions may name a file often.
   const QStringList open = session_->openFiles();
-  for (const SavedFile& file : pending_) {
-    if (!open.contains(file.state.path)) saved.files.push_back(file);
+  QSet<QString> listed(open.begin(), open.end());
+  for (const auto* files : {&pending_, &missing_}) {
+    for (const SavedFile& file : *files) {
+      if (listed.contains(file.state.path)) continue;
+      listed.insert(file.state.path);
+      saved.files.push_back(file);
+    }
   }
-  saved.files.insert(saved.files.end(), missing_.begin(), missing_.end());
   if (!withPins) return saved;
   saved.pins = SavedPins{pins_->pins(), -1};
   for (std::size_t i = 0; i < saved.pins->pins.size(); ++i) {

@@ -32,6 +32,8 @@ class UnopenedSource : public TensorSource {
   explicit UnopenedSource(std::string path) : path_(std::move(path)) {}
 
   const std::string& path() const override { return path_; }
+  /// Reads an index: to be asked only when something is to be written.
+  std::vector<std::string> files() const override;
   const std::string& format() const override { return format_; }
   const std::vector<TensorInfo>& tensors() const override { return none_; }
   Result<WeightTensor> load(const TensorInfo& info, Orientation,
@@ -84,12 +86,41 @@ struct Session::OpenFile {
     const TensorInfo* found = chosen();
     return found == nullptr ? kNone : found->name;
   }
+  /// Whether a tensor is asked for. Sessions of earlier versions have an empty name where none was
+  /// chosen.
+  bool isNamed(const std::optional<QString>& name) const {
+    return name && (!name->isEmpty() || indexOf(*name) >= 0);
+  }
+  /// The name in the file of the tensor that a document calls so: as tensorText() has it, since
+  /// JSON cannot hold every name, or with a leading slash. Other names stay as they are.
+  std::string nameInFile(const std::string& told) const {
+    const TensorInfo* found = info(indexOf(tensorText(told)));
+    if (found == nullptr && told.starts_with('/')) {
+      const std::size_t bare = std::min(told.find_first_not_of('/'), told.size());
+      found = info(indexOf(tensorText(told.substr(bare))));
+    }
+    return found == nullptr ? told : found->name;
+  }
+  /// What was chosen by tensor, under the names in the file; one that stands there so goes first.
+  template <typename T>
+  void nameAsInFile(std::map<std::string, T>& choices) const {
+    std::map<std::string, T> named;
+    for (const auto& [told, choice] : choices) {
+      const std::string name = nameInFile(told);
+      if (name == told) {
+        named.insert_or_assign(name, choice);
+      } else {
+        named.emplace(name, choice);
+      }
+    }
+    choices = std::move(named);
+  }
   FileState state() const { return {path, tensor, plan, orientations, wordsAreBFloat16}; }
   Orientation orientationOf(const std::string& name) const {
     const auto chosen = orientations.find(name);
     return chosen == orientations.end() ? Orientation::Auto : chosen->second;
   }
-  /// Takes another content, of which nothing is known yet.
+  /// Takes another content, of which nothing is known yet; choices of a session find their tensors.
   void adopt(SharedSource content) {
     source = std::move(content);
     const auto& all = source->tensors();
@@ -98,6 +129,8 @@ struct Session::OpenFile {
     for (std::size_t i = 0; i < all.size(); ++i) {
       places.emplace(tensorText(all[i].name), static_cast<int>(i));
     }
+    nameAsInFile(plan.tensors);
+    nameAsInFile(orientations);
     completeness = completenessOf(all);
     measured = 0;
     measurable = static_cast<std::size_t>(std::count_if(

@@ -34,6 +34,10 @@ class ByteSource {
 
 using SharedByteSource = std::shared_ptr<const ByteSource>;
 
+/// Of the error for a file beside a model's that is a link and not followed; where to comes behind
+/// it. OpenOptions::allowOutside allows it.
+inline constexpr std::string_view kLeadsOut = "a link that leads out of the model's folder";
+
 /// How openFileBytes() gets at the file of a path.
 using FileOpener = std::function<Result<Descriptor>(const std::string& path)>;
 

@@ -148,9 +148,14 @@ std::optional<std::uint64_t> listedBytesOf(std::string_view dtype) {
 bool isElementOf(const StoredElement& element, const StoredArray& array) {
   if (element.name != array.dtype) return false;
   if (!element.floatType) return array.elementBytes == 0 || element.bytes == array.elementBytes;
-  const bool eightBits = element.name.starts_with("float8");
-  return eightBits ? element.floatType == StoredType::Float16
-                   : element.name == nameOf(*element.floatType);
+  if (element.name.find(kTimesScales) != std::string::npos) {
+    return element.floatType == StoredType::Float32;
+  }
+  for (int i = 0; i <= static_cast<int>(ElementType::Bool); ++i) {
+    const StoredElement known = elementOfType(static_cast<ElementType>(i));
+    if (known.name == element.name) return known.floatType == element.floatType;
+  }
+  return element.name == nameOf(*element.floatType);
 }
 
 void widen(ElementType type, void* bytes, std::size_t count) {

@@ -17,6 +17,10 @@ namespace quantoscope {
 inline constexpr std::size_t kMostAxes = 64;
 inline constexpr std::size_t kLongestTypeName = 256;
 
+/// Stands in the type of an array between that of its codes and what its scales are, where it is
+/// decoded as their product: "float8_e4m3fn x 128x128 block scales".
+inline constexpr std::string_view kTimesScales = " x ";
+
 /// One array as the container describes it.
 struct StoredArray {
   std::string path;                  ///< without a leading slash
@@ -86,7 +90,7 @@ struct StoredFile {
   std::string format;
   std::vector<StoredPart> parts = {};    ///< the other files that an index names, in their order
   std::vector<StoredCheck> checks = {};  ///< what is still to be compared
-  std::string quantization = {};  ///< "quantized by GPTQ", ...; empty where no tensor is
+  std::string quantization = {};         ///< "quantized by GPTQ", ...; empty where no tensor is
 
   bool operator==(const StoredFile&) const = default;
 };

@@ -223,18 +223,10 @@ class ShardedContainer : public Container {
 
 /// Why a file beside the index could not be opened, without the folder.
 Problem problemOf(const Error& error, const std::string& path) {
-  namespace fs = std::filesystem;
-  const std::string name = fs::path(path).filename().string();
-  std::error_code code;
-  if (fs::is_symlink(path, code)) {
-    const std::string link = name + ": a link to " + fs::read_symlink(path, code).string();
-    if (!fs::exists(path, code)) return {link + ", where there is no file"};
-    if (error.message.ends_with(std::generic_category().message(EACCES))) {
-      return {link + ", out of the folder, which is not followed", true};
-    }
-  }
-  if (!error.message.starts_with(path)) return {error.message};
-  return {name + error.message.substr(path.size())};
+  const bool leadsOut = error.message.find(kLeadsOut) != std::string::npos;
+  if (!error.message.starts_with(path)) return {error.message, leadsOut};
+  return {std::filesystem::path(path).filename().string() + error.message.substr(path.size()),
+          leadsOut};
 }
 
 /// What keeps a model from being read of which no file can be.
@@ -262,9 +254,9 @@ Status addShards(const std::string& indexPath, const std::vector<Placement>& pla
     }
     const Status status = container.addShard(name, places, options);
     if (!status && status.error().code == ErrorCode::Cancelled) return status;
-    if (status) any = true;
     problem = status ? Problem{name + " does not have it"}
                      : problemOf(status.error(), container.pathOf(name));
+    any = any || status || problem.refused;  // what may be allowed is shown
   }
   if (!any) return unreadable(indexPath, problems);
   for (const Placement& placement : placements) {

@@ -119,6 +119,13 @@ std::uint64_t elementsOf(const StoredArray& array) {
   return product;
 }
 
+bool isUsualName(std::string_view path) {
+  if (path.size() > kLongestName) return false;
+  const auto separates = [](char c) { return kSeparators.find(c) != std::string_view::npos; };
+  return std::count_if(path.begin(), path.end(), separates) <
+         static_cast<std::ptrdiff_t>(kMostNameParts);
+}
+
 std::string_view above(std::string_view path) {
   const std::size_t at = path.find_last_of(kSeparators);
   return at == std::string_view::npos ? std::string_view{} : path.substr(0, at);

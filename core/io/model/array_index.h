@@ -1,6 +1,7 @@
 // The arrays of a file by the names that frameworks build: layer, variable, and what is beside it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -30,6 +31,14 @@ struct ArrayName {
 };
 
 ArrayName nameOfArray(std::string_view path);
+
+/// Longer names, or those of more parts, are none that a framework writes. Looking for what they
+/// might mean takes time that grows with the square of their length.
+inline constexpr std::size_t kLongestName = 4096;
+inline constexpr std::size_t kMostNameParts = 64;
+
+/// Whether a name can be looked at in reasonable time.
+bool isUsualName(std::string_view path);
 
 /// The path above the last separator; empty where there is none.
 std::string_view above(std::string_view path);

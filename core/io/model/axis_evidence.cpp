@@ -199,7 +199,8 @@ AxisReader::AxisReader(const ArrayIndex& index, const LayerClasses& classes, Axi
   for (const StoredArray& array : arrays) notePairs(array);
   readings_.reserve(arrays.size());
   for (const StoredArray& array : arrays) {
-    readings_.push_back(array.shape.size() < 2 ? AxisReading{} : read(array));
+    const bool looked = array.shape.size() >= 2 && isUsualName(array.path);
+    readings_.push_back(looked ? read(array) : AxisReading{});
   }
   askKin();
 }
@@ -213,7 +214,7 @@ AxisFamily AxisReader::familyOf(const ArrayName& name) const {
 void AxisReader::notePairs(const StoredArray& array) {
   const ArrayName& name = index_.nameOf(array);
   const std::size_t rank = array.shape.size();
-  if (rank != 2 && rank != 3) return;
+  if ((rank != 2 && rank != 3) || !isUsualName(array.path)) return;
   if (familyOf(name) == AxisFamily::Keras && (!name.numbered || name.variable == "0") &&
       attentionRoleOf(name.own) == AttentionRole::Output) {
     outputs_.emplace(name.block, &array);

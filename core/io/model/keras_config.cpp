@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/text.h"
+#include "core/io/model/array_index.h"
 
 namespace quantoscope {
 
@@ -12,14 +13,14 @@ namespace {
 std::string textAt(const Json& node, const char* key) {
   const Json* value = node.find(key);
   const std::string* text = value ? value->asString() : nullptr;
-  return text ? *text : std::string();
+  return text && text->size() <= kLongestName ? *text : std::string();
 }
 
 /// Candidates of one name that are looked at; models repeat a name a few times at most.
 constexpr std::size_t kMostNamesakes = 256;
 
 /// Components of a name that are looked for in paths: what is longer is no name of a layer.
-constexpr std::size_t kMostNameParts = 8;
+constexpr std::size_t kMostLayerParts = 8;
 
 /// A layer's name as it stands in paths: HDF5 takes a leading slash for the root.
 std::string pathName(std::string name) {
@@ -74,7 +75,7 @@ void KerasConfig::addLayer(const Json& node, const std::string& name, std::size_
   layers_.push_back({kerasClassOf(node), depth, 0});
   byName_[name].push_back(place);
   const auto slashes = static_cast<std::size_t>(std::count(name.begin(), name.end(), '/'));
-  longestName_ = std::max(longestName_, std::min(slashes + 1, kMostNameParts));
+  longestName_ = std::max(longestName_, std::min(slashes + 1, kMostLayerParts));
   add(*node.find("config"), depth + 1);
   layers_[place].end = layers_.size();
 }

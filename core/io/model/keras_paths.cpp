@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/json.h"
+#include "core/io/model/array_index.h"
 
 namespace quantoscope {
 
@@ -20,10 +21,11 @@ bool isLower(char c) {
 std::string textAt(const Json& node, const char* key) {
   const Json* value = node.find(key);
   const std::string* text = value ? value->asString() : nullptr;
-  return text ? *text : std::string();
+  return text && text->size() <= kLongestName ? *text : std::string();
 }
 
-/// What the paths of all layers may take: a configuration repeats long names for little.
+/// What the paths, names and classes of all layers may take: a configuration repeats long names for
+/// little.
 constexpr std::size_t kMostPathBytes = std::size_t{64} << 20;
 
 void addInner(const Json& layer, const std::string& path, std::size_t& room,
@@ -32,12 +34,15 @@ void addInner(const Json& layer, const std::string& path, std::size_t& room,
 /// Adds the layer at `path` and those in it; false when the paths have taken all of `room`.
 bool addPlace(const Json& layer, const std::string& path, std::size_t& room,
               std::map<std::string, KerasPlace>& places) {
-  if (path.size() > room) return false;
-  room -= path.size();
   std::string name = textAt(layer, "name");
   const Json* own = layer.find("config");
   if (name.empty() && own) name = textAt(*own, "name");
-  places.emplace(path, KerasPlace{places.size(), std::move(name), kerasClassOf(layer)});
+  KerasClass what = kerasClassOf(layer);
+  const std::size_t takes = path.size() + name.size() + what.className.size() +
+                            what.dimOrdering.size() + what.equation.size();
+  if (takes > room) return false;
+  room -= takes;
+  places.emplace(path, KerasPlace{places.size(), std::move(name), std::move(what)});
   addInner(layer, path + "/", room, places);
   return true;
 }

@@ -48,6 +48,7 @@ LayerClasses::LayerClasses(const StoredFile& file, bool numbered)
     problem_ = config.error().message;
     return;
   }
+  problem_.clear();  // another of several could not be read, and this one could
   config_ = KerasConfig(*config);
   if (numbered) places_ = kerasPlaces(*config);
 }

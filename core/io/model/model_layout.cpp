@@ -29,11 +29,6 @@ constexpr std::uint64_t kExpertsAlways = 16384;
 constexpr std::uint64_t kBytesOfExpert = 1024;
 constexpr std::uint64_t kExpertsEver = std::uint64_t{1} << 20;
 
-/// Longer names, or those of more parts, are none that a framework writes. Looking for what they
-/// might mean takes time that grows with the square of their length.
-constexpr std::size_t kLongestName = 4096;
-constexpr std::size_t kMostNameParts = 64;
-
 enum class Writer { Native, KerasLayers, KerasVars, PyTorch, Unknown };
 
 /// Archives of Windows separate by backslashes.
@@ -66,13 +61,6 @@ std::string_view innermostComponent(std::string_view path) {
   return path.substr(path.find_last_of("/.+") + 1);  // npos + 1 is 0
 }
 
-/// Whether a name can be looked at in reasonable time.
-bool isUsualName(std::string_view path) {
-  return path.size() <= kLongestName && std::count_if(path.begin(), path.end(), [](char c) {
-                                          return c == '/' || c == '.' || c == '+';
-                                        }) < static_cast<std::ptrdiff_t>(kMostNameParts);
-}
-
 bool isOptimizerState(std::string_view path) {
   const std::string_view first = firstComponent(path);
   return first == "optimizer" || first.starts_with("optimizer_");
@@ -80,7 +68,7 @@ bool isOptimizerState(std::string_view path) {
 
 /// "float8_e4m3fn x row scales" is what becomes of float8 and its scales.
 bool isFloat(std::string_view dtype) {
-  dtype = dtype.substr(0, dtype.find(" x "));
+  dtype = dtype.substr(0, dtype.find(kTimesScales));
   return dtype == "float32" || dtype == "float64" || dtype == "float16" || dtype == "bfloat16" ||
          dtype == "float8_e4m3fn" || dtype == "float8_e5m2";
 }
@@ -119,7 +107,8 @@ class Recognizer {
         index_(file),
         classes_(file, writer_ == Writer::KerasVars),
         axes_(index_, classes_, family(), !kerasVersion_.empty()),
-        gates_(file) {}
+        gates_(file),
+        budget_(expertBudget()) {}
 
   Result<ModelLayout> layout(const CancelToken& cancel) {
     ModelLayout result{format(), {}, {}};
@@ -129,7 +118,7 @@ class Recognizer {
           "its configuration cannot be read, so names and shapes tell the axes: " +
           classes_.problem());
     }
-    mayExpand_ = expertBudget();
+    mayExpand_ = budget_;
     std::size_t looked = 0;
     for (const StoredArray* array : inModelOrder(file_, classes_.places())) {
       if (looked++ % 1024 == 0 && cancel.cancelled()) {
@@ -241,7 +230,7 @@ class Recognizer {
       info.quantizable = false;
       info.gates.clear();
       info.reason =
-          "one of too many stacks for a file of so few bytes: " + std::to_string(expertBudget()) +
+          "one of too many stacks for a file of so few bytes: " + std::to_string(budget_) +
           " of their matrices are listed, not these " + std::to_string(array.shape[0]);
       tensors.push_back(std::move(info));
     }
@@ -396,6 +385,7 @@ class Recognizer {
   LayerClasses classes_;
   AxisReader axes_;
   RecurrentGates gates_;
+  std::uint64_t budget_;  ///< see expertBudget()
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/text.h"
+#include "core/io/model/array_index.h"
 
 namespace quantoscope {
 
@@ -50,11 +51,13 @@ Positions positionsByOrder(const StoredFile& file) {
 /// The position of the innermost layer that holds the array.
 std::size_t positionByPlace(const std::map<std::string, KerasPlace>& places,
                             std::string_view path) {
+  if (!isUsualName(path)) return kNowhere;
+  std::string place = placePath(path);
   for (;;) {
-    const std::size_t slash = path.find_last_of("/\\");
-    if (slash == std::string_view::npos) return kNowhere;
-    path = path.substr(0, slash);
-    const auto found = places.find(placePath(path));
+    const std::size_t slash = place.rfind('/');
+    if (slash == std::string::npos) return kNowhere;
+    place.resize(slash);
+    const auto found = places.find(place);
     if (found != places.end()) return found->second.position;
   }
 }

@@ -57,14 +57,10 @@ bool isKerasName(std::string_view name) {
   return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
-bool isOnlyInt8(const std::string& config) {
-  return config.find("\"int8\"") != std::string::npos && config.find("\"int4") == std::string::npos;
-}
-
 std::string textOf(const Siblings& siblings, const StoredArray* scales) {
   const StoredArray& codes = siblings.array();
   if (codes.shape.size() != 2) return {};
-  if (scales == nullptr) return isOnlyInt8(siblings.file().modelConfig) ? "8 bits" : "";
+  if (scales == nullptr) return siblings.index().isOnlyInt8() ? "8 bits" : "";
   if (codes.dtype == "uint8") return gptqText(codes.shape, scales->shape);
   return int4Text(codes.shape, scales->shape);
 }

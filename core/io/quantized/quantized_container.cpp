@@ -122,7 +122,7 @@ class Finder {
           about + "have the shape " + shapeText(scales.shape) + ": their blocks cannot be told";
       return;
     }
-    scaled_[codes.path] = {codes.dtype + " x " + grid->text(), scales, *grid};
+    scaled_[codes.path] = {codes.dtype + std::string(kTimesScales) + grid->text(), scales, *grid};
   }
 
   const StoredFile& file_;

@@ -299,6 +299,9 @@ std::string_view lastOf(std::string_view path) {
 ArraysByPath::ArraysByPath(const StoredFile& file) {
   arrays_.reserve(file.arrays.size());
   for (const StoredArray& array : file.arrays) arrays_.emplace(array.path, &array);
+  const std::string& config = file.modelConfig;
+  isOnlyInt8_ =
+      config.find("\"int8\"") != std::string::npos && config.find("\"int4") == std::string::npos;
 }
 
 const StoredArray* ArraysByPath::find(const std::string& path) const {

@@ -17,8 +17,11 @@ class ArraysByPath {
  public:
   explicit ArraysByPath(const StoredFile& file);
   const StoredArray* find(const std::string& path) const;
+  /// Whether the configuration speaks of int8 and of no int4, in Keras' words; looked up once.
+  bool isOnlyInt8() const { return isOnlyInt8_; }
 
  private:
+  bool isOnlyInt8_ = false;
   std::unordered_map<std::string_view, const StoredArray*> arrays_;
 };
 
@@ -29,6 +32,7 @@ class Siblings {
   Siblings(const StoredFile& file, const ArraysByPath& index, const StoredArray& array);
 
   const StoredFile& file() const { return file_; }
+  const ArraysByPath& index() const { return index_; }
   const StoredArray& array() const { return array_; }
   std::string_view name() const { return name_; }  ///< of the array: the last component
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/checked.h"
+#include "core/io/container/byte_source.h"
 #include "core/io/container/stored_file.h"
 
 namespace quantoscope {
@@ -62,6 +63,7 @@ Result<Descriptor> HandedFiles::model() {
 Result<Descriptor> HandedFiles::beside(const std::string& name) {
   const std::string path = pathBeside(name);
   if (!isPlainName(name)) return unreadable(path, "no plain file name");
+  const auto state = settledIdentityOf(path);
   Descriptor file(open(path.c_str(), kReading | O_NOFOLLOW));
   if (!file && errno == ELOOP) {
     auto linked = openLinked(path);
@@ -70,13 +72,20 @@ Result<Descriptor> HandedFiles::beside(const std::string& name) {
   }
   if (!file) return cannotOpen(path, errno);
   auto result = handed(std::move(file), path);
-  if (result) names_.insert(name);
+  if (!result) return result;
+  const auto opened = identityOf(result->get(), path);
+  if (!state || !opened || *state != *opened) return changedWhileInUse(path);
+  given_.insert_or_assign(name, *opened);
   return result;
 }
 
 Result<Descriptor> HandedFiles::openLinked(const std::string& path) const {
   std::error_code code;
   const fs::path target = fs::canonical(path, code);
+  if (code.value() == ENOENT) {
+    return unreadable(
+        path, "a link to " + fs::read_symlink(path, code).string() + ", where there is no file");
+  }
   if (code) return cannotOpen(path, code.value());
   const std::array folders = {fs::canonical(fs::absolute(path_).parent_path(), code),
                               fs::canonical(path_, code).parent_path()};
@@ -84,7 +93,7 @@ Result<Descriptor> HandedFiles::openLinked(const std::string& path) const {
     return !folder.empty() && isBelow(target, folder);
   });
   if (!inside) {
-    return unreadable(path, "a link that leads out of the model's folder, to " + target.string());
+    return unreadable(path, std::string(kLeadsOut) + ", to " + target.string());
   }
   Descriptor file = openWithoutLinks(target.string());
   if (!file) return cannotOpen(path, errno);

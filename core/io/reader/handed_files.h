@@ -4,11 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "core/base/descriptor.h"
+#include "core/base/file_identity.h"
 #include "core/base/result.h"
 
 namespace quantoscope {
@@ -27,8 +28,11 @@ class HandedFiles {
   /// UnreadableFile names the file and, where a link leads out, where to.
   Result<Descriptor> beside(const std::string& name);
 
-  /// Whether beside() has ever handed out the file of this name.
-  bool has(const std::string& name) const { return names_.contains(name); }
+  /// The state of a file when beside() last handed it out; nullptr where it never did.
+  const FileIdentity* stateOf(const std::string& name) const {
+    const auto found = given_.find(name);
+    return found == given_.end() ? nullptr : &found->second;
+  }
 
   std::string pathBeside(const std::string& name) const;
 
@@ -40,7 +44,7 @@ class HandedFiles {
   Result<Descriptor> openLinked(const std::string& path) const;
 
   std::string path_;
-  std::set<std::string> names_;  ///< of those that were handed out
+  std::map<std::string, FileIdentity> given_;  ///< what was handed out, by name
   std::uint64_t bytes_ = 0;
 };
 

@@ -299,8 +299,29 @@ class RemoteContainer : public Container {
     auto contents = protocol::decodeContents(bytes);
     const bool possible =
         contents && std::all_of(contents->arrays.begin(), contents->arrays.end(), isPossible);
-    if (!possible) return nonsense(request.activity);
+    if (!possible || !mayBeChecked(contents->checks)) return nonsense(request.activity);
+    if (!allowOutside_) noteStates(*contents);
     return *std::move(contents);
+  }
+
+  /// Whether comparing checksums takes no longer than reading once what was handed over.
+  bool mayBeChecked(const std::vector<StoredCheck>& checks) const {
+    std::uint64_t bytes = 0;
+    for (const StoredCheck& check : checks) {
+      const auto sum = checkedSum(bytes, check.bytes);
+      if (!sum) return false;
+      bytes = *sum;
+    }
+    return allowOutside_ || bytes <= files_.bytes();
+  }
+
+  /// In which state the files beside it were when they were handed over: by this process, which
+  /// need not believe the other one.
+  void noteStates(StoredFile& contents) const {
+    for (StoredPart& part : contents.parts) {
+      const FileIdentity* state = files_.stateOf(part.name);
+      part.identity = state ? std::optional(*state) : std::nullopt;
+    }
   }
 
   /// What the reader says of one array; kept, since it is asked for bit by bit.
@@ -349,9 +370,11 @@ class RemoteContainer : public Container {
       file = path_;
       return true;
     }
-    if (!isPlainName(file) || (!files_.has(file) && !(allowOutside_ && files_.beside(file)))) {
-      return false;
-    }
+    const auto isThatFile = [&](const StoredPart& part) { return part.name == file; };
+    const bool mayBe = allowOutside_
+                           ? std::any_of(contents_.parts.begin(), contents_.parts.end(), isThatFile)
+                           : files_.stateOf(file) != nullptr;
+    if (!isPlainName(file) || !mayBe) return false;
     file = files_.pathBeside(file);
     return true;
   }

@@ -51,8 +51,8 @@ std::string fileOf(const std::vector<Entry>& entries) {
       bytes *= side;
       shape += (shape.empty() ? "" : ",") + std::to_string(side);
     }
-    header += (header.size() > 1 ? ",\"" : "\"") + entry.name + R"(":{"dtype":")" + entry.dtype +
-              R"(","shape":[)" + shape + R"(],"data_offsets":[)" + std::to_string(data.size()) +
+    header += (header.size() > 1 ? ",\"" : "\"") + entry.name + "\":{\"dtype\":\"" + entry.dtype +
+              "\",\"shape\":[" + shape + "],\"data_offsets\":[" + std::to_string(data.size()) +
               "," + std::to_string(data.size() + bytes) + "]}";
     data += entry.bytes.empty() ? std::string(bytes, '\0') : entry.bytes;
     if (!entry.bytes.empty() && entry.bytes.size() != bytes) qFatal("%s", entry.name.c_str());
@@ -109,12 +109,6 @@ std::vector<float> scalesFor(std::size_t count) {
   std::vector<float> scales;
   for (std::size_t i = 0; i < count; ++i) scales.push_back(0.001f * static_cast<float>(3 * i + 1));
   return scales;
-}
-
-std::size_t elementsOf(const Shape& shape) {
-  std::size_t elements = 1;
-  for (const std::uint64_t side : shape) elements *= side;
-  return elements;
 }
 
 std::vector<float> readBox(const SharedContainer& container, const std::string& path,
