@@ -104,7 +104,7 @@ void writeLongNames(const std::string& path) {
     std::string name = std::to_string(i) + "/";
     while (name.size() < kNameBytes) name += i % 2 == 0 ? "a/" : "wide ";
     if (i > 0) header += ",";
-    header += "\"" + name + R"(":{"dtype":"F32","shape":[32,64],"data_offsets":[)" +
+    header += "\"" + name + "\":{\"dtype\":\"F32\",\"shape\":[32,64],\"data_offsets\":[" +
               std::to_string(begin) + "," + std::to_string(begin + 8192) + "]}";
     begin += 8192;
   }

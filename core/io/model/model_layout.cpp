@@ -195,9 +195,11 @@ class Recognizer {
     const auto bytes = byteCount(array);
     if (!isUsualName(array.path)) {
       info.bytes = bytes.value_or(0);
-      info.reason = "its name has " + std::to_string(array.path.size()) + " bytes; at most " +
-                    std::to_string(kLongestName) + " in " + std::to_string(kMostNameParts) +
-                    " parts are looked at";
+      info.reason = array.obstacle;
+      if (info.reason.empty())
+        info.reason = "its name has " + std::to_string(array.path.size()) + " bytes; at most " +
+                      std::to_string(kLongestName) + " in " + std::to_string(kMostNameParts) +
+                      " parts are looked at";
       if (bytes) setAxes(info, AxisMap::rows(array.shape.size()));
       tensors.push_back(std::move(info));
       return;

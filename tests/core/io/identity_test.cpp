@@ -38,11 +38,13 @@ std::string elements() {
   return {reinterpret_cast<const char*>(values.data()), kBytes};
 }
 
+/// Aligned, so that it is mapped.
 std::string safetensors(const std::string& name) {
-  return safetensorsBytes("{\"" + name +
-                              "\":{\"dtype\":\"F32\",\"shape\":[64,32],\"data_offsets\":[0," +
-                              std::to_string(kBytes) + "]}}",
-                          elements());
+  std::string header = "{\"" + name +
+                       "\":{\"dtype\":\"F32\",\"shape\":[64,32],\"data_offsets\":[0," +
+                       std::to_string(kBytes) + "]}}";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  return safetensorsBytes(header, elements());
 }
 
 std::string npyFile() {

@@ -311,7 +311,7 @@ class TrapsTest : public QObject {
 
   void scalesMayBeSubnormal() {
     std::vector<float> values = normalValues(128, 16);
-    for (std::size_t c = 32; c < 64; ++c) values[64 + c] = static_cast<float>(c - 40) * 1e-43f;
+    for (std::size_t c = 32; c < 64; ++c) values[64 + c] = (static_cast<float>(c) - 40) * 1e-43f;
     const WeightTensor tensor = tensorOf(2, 64, values);
     for (const Scheme scheme : {Scheme::Sym, Scheme::Asym}) {
       const Coding coding = coded(tensor, integers(4, 32, scheme));
@@ -320,7 +320,8 @@ class TrapsTest : public QObject {
         const auto found = measureQuantization(tensor, coding, ClipRatios::whole(1), Executor(1));
         QVERIFY2(found, found ? "" : found.error().message.c_str());
         QVERIFY(found->parameters.scale[3] > 0);
-        QVERIFY(found->parameters.scale[3] < std::numeric_limits<float>::min());
+        QVERIFY2(found->parameters.scale[3] < std::numeric_limits<float>::min(),
+                 qPrintable(QString::number(found->parameters.scale[3])));
       }
     }
   }

@@ -84,7 +84,7 @@ const std::vector<Case> kCases = {
   {"Conv1D, bias [1, n]", Kind::Keras, {{"h_._0/attn/c_attn/weight:0", {8, 24}}, {"h_._0/attn/c_attn/bias:0", {1, 24}}}, "h_._0/attn/c_attn/weight:0", "1|0", "bias"},
   {"Conv1D, square", Kind::Safetensors, {{"gpt.h.0.attn.c_proj.weight", {8, 8}}, {"gpt.h.0.attn.c_proj.bias", {8}}, {"gpt.h.0.mlp.c_fc.weight", {8, 32}}, {"gpt.h.0.mlp.c_fc.bias", {32}}}, "gpt.h.0.attn.c_proj.weight", "1|0", "bias"},
   {"ordinary layers of these names", Kind::Safetensors, {{"h.0.attn.c_proj.weight", {8, 8}}, {"h.0.attn.c_proj.bias", {8}}, {"h.0.mlp.c_fc.weight", {32, 8}}, {"h.0.mlp.c_fc.bias", {32}}}, "h.0.attn.c_proj.weight", "0|1", "bias"},
-  {"two models, one with Conv1D", Kind::Safetensors, {{"clip.c_proj.weight", {8, 8}}, {"clip.c_fc.weight", {32, 8}}, {"clip.c_fc.bias", {32}}, {"gpt.c_proj.weight", {8, 8}}, {"gpt.c_fc.weight", {8, 32}}, {"gpt.c_fc.bias", {32}}}, "gpt.c_proj.weight", "1|0", "bias"},
+  {"two models, one with Conv1D", Kind::Safetensors, {{"clip.c_proj.weight", {8, 8}}, {"clip.c_fc.weight", {32, 8}}, {"clip.c_fc.bias", {32}}, {"gpt.c_proj.weight", {8, 8}}, {"gpt.c_fc.weight", {8, 32}}, {"gpt.c_fc.bias", {32}}}, "gpt.c_proj.weight", "1|0", "pair"},
   {"Conv1D without biases", Kind::Safetensors, {{"a.c_attn.weight", {8, 24}}, {"a.c_proj.weight", {8, 8}}}, "a.c_attn.weight", "1|0", "pair"},
   {"multi-query, ordinary layers", Kind::Safetensors, {{"a.c_attn.weight", {12, 8}}, {"a.c_proj.weight", {8, 8}}}, "a.c_attn.weight", "0|1", "pair"},
   // Attention.

@@ -275,16 +275,18 @@ class LayoutTableTest : public QObject {
   void pathsOfAConfigurationAreBounded() {
     const std::string layer = "{\"class_name\":\"";
     const std::string layers = "\"config\":{\"layers\":[";
-    std::string config = "{" + layers + layer + std::string(1 << 20, 'a') + "\"," + layers;
-    for (int i = 0; i < 2000; ++i) config += (i > 0 ? "," : "") + layer + "A\"}";
-    config += "]}}]}}";
+    const auto placesOf = [&](std::size_t letters) {
+      std::string config = "{" + layers + layer + std::string(letters, 'a') + "\"," + layers;
+      for (int i = 0; i < 20000; ++i) config += (i > 0 ? "," : "") + layer + "A\"}";
+      const auto json = parseJson(config + "]}}]}}", "config.json");
+      return json ? kerasPlaces(*json) : std::map<std::string, KerasPlace>{};
+    };
     std::size_t bytes = 0;
-    const auto json = parseJson(config, "config.json");
-    QVERIFY(json);
-    const auto places = kerasPlaces(*json);
+    const auto places = placesOf(4096);
     for (const auto& [path, place] : places) bytes += path.size();
-    QVERIFY(places.size() > 10);
+    QVERIFY(places.size() > 10000 && places.size() < 20000);
     QVERIFY2(bytes <= std::size_t{64} << 20, std::to_string(bytes).c_str());
+    QVERIFY(placesOf(1 << 20).empty());  // no class has such a name
   }
 
   void initTestCase() {

@@ -336,7 +336,7 @@ std::vector<FormatCase> formatCases() {
         {"x.weight", "F32", {4, 4}},
         {"x.weight_scale", "F32", {4, 1}}},
        "safetensors",
-       {{"norm.scale", "4x4 float32"},
+       {{"norm.scale", "a gain or shift of a normalisation, not a matrix of weights"},
         {"q.scales", "4x4 float32"},
         {"ids.weight", "int64: only floating-point weights are quantized"},
         {"f8.weight", "4x4 float8_e4m3fn"},
