@@ -471,7 +471,9 @@ class CliTest : public QObject {
       QCOMPARE(process.exitStatus(), QProcess::NormalExit);
       QCOMPARE(process.exitCode(), 5);
       QCOMPARE(process.readAllStandardError().count('\n'), 1);
-      QVERIFY(QDir(folder_.path()).entryList({"limited.h5*"}).isEmpty());
+      QVERIFY(QDir(folder_.path())
+                  .entryList({"limited.h5*", ".quantoscope-*"}, QDir::Files | QDir::Hidden)
+                  .isEmpty());
     }
   }
 
@@ -483,10 +485,14 @@ class CliTest : public QObject {
                    "--out", out, "--threads", "1"});
     QVERIFY(process.waitForStarted());
     const auto partial = [this] {
-      return !QDir(folder_.path()).entryList({"interrupted.h5*"}).isEmpty();
+      return !QDir(folder_.path())
+                  .entryList({"interrupted.h5*", ".quantoscope-*"}, QDir::Files | QDir::Hidden)
+                  .isEmpty();
     };
     QTRY_VERIFY_WITH_TIMEOUT(partial(), 60000);
-    ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+    const auto child = static_cast<pid_t>(process.processId());
+    QVERIFY(child > 0);  // else all of us would be interrupted
+    ::kill(child, SIGINT);
     QVERIFY(process.waitForFinished(60000));
     QCOMPARE(process.exitCode(), 130);
     QCOMPARE(process.readAllStandardError().count('\n'), 1);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <limits>
+#include <optional>
 
 #include "core/base/text.h"
 
@@ -40,6 +41,14 @@ std::string replaced(std::string_view variable, std::string_view word, const Bia
   return result;
 }
 
+/// The next name of those that are only counted: "arr_0" of NumPy, "param_0" of Keras 0.x, "0".
+std::optional<std::string> numberedNext(std::string_view variable) {
+  const std::size_t digits = variable.find_last_not_of("0123456789") + 1;  // npos + 1 is 0
+  const auto number = parseInteger(variable.substr(digits));
+  if (!number || (digits > 0 && variable[digits - 1] != '_')) return {};
+  return std::string(variable.substr(0, digits)) + std::to_string(*number + 1);
+}
+
 /// The names that the bias of a variable may have.
 std::vector<std::string> biasNames(std::string_view variable) {
   std::vector<std::string> names;
@@ -58,11 +67,6 @@ std::vector<std::string> biasNames(std::string_view variable) {
                             variable.ends_with("_weights");
   if (partOfKernel) names.emplace_back("bias");
   if (variable.ends_with("_weights")) names.emplace_back("biases");
-  if (variable.starts_with("param_")) {
-    if (const auto number = parseInteger(variable.substr(6))) {
-      names.push_back("param_" + std::to_string(*number + 1));
-    }
-  }
   return names;
 }
 
@@ -203,6 +207,10 @@ const StoredArray* ArrayIndex::biasOf(const StoredArray& kernel) const {
   for (const std::string& candidate : biasNames(name.variable)) {
     const StoredArray* bias = sibling(name, candidate);
     if (bias && canBeBiasOf(*bias, kernel)) return bias;
+  }
+  if (const auto next = numberedNext(name.variable)) {
+    const StoredArray* bias = sibling(name, *next);
+    if (bias && bias->shape.size() == 1) return bias;
   }
   return nullptr;
 }

@@ -446,10 +446,14 @@ AxisReading AxisReader::heldAgainstBias(const Facts& facts, AxisReading answer) 
     }
     return answer;
   }
-  if (fitting.size() == 1) {
+  if (!fitting.empty()) {
     const std::string before = std::move(answer.because);
     const bool said = answer.evidence != AxisEvidence::Format;
-    answer = reading(fitting.front(), facts.rank, AxisEvidence::Bias, what);
+    // Where several fit, the usual one; others of its kind in the file may know better.
+    const bool certain = fitting.size() == 1;
+    answer = reading(fitting.front(), facts.rank,
+                     certain ? AxisEvidence::Bias : AxisEvidence::Format,
+                     certain ? what : what + ", which is not all that they may be");
     if (said) answer.because += " (against: " + before + ")";
     return answer;
   }
