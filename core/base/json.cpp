@@ -179,6 +179,13 @@ class Builder : public nlohmann::json_sax<Library> {
 
 }  // namespace
 
+/// Not the variant's own: where memory runs out in it, that of libstdc++ 12 destroys an alternative
+/// that it has not made yet.
+Json::Json(const Json& other) {
+  std::visit([this](const auto& value) { value_ = std::decay_t<decltype(value)>(value); },
+             other.value_);
+}
+
 bool Json::isNumber() const {
   return std::holds_alternative<std::int64_t>(value_) || std::holds_alternative<double>(value_);
 }

@@ -308,7 +308,7 @@ class WritingTest : public QObject {
   }
 
   void aLimitOnMemoryIsOneError() {
-    // 64 Mi weights in a sparse file: float64 needs a copy of 256 MiB.
+    // 64 Mi weights in a sparse file of 512 MiB, which is more than all that is allowed.
     const std::string header =
         R"({"layer.weight":{"dtype":"F64","shape":[8192,8192],"data_offsets":[0,536870912]}})";
     const QString large = path("large.safetensors");
@@ -317,8 +317,8 @@ class WritingTest : public QObject {
     for (const QStringList& words : {QStringList{"inspect", large, "layer.weight"},
                                      QStringList{"search", large, "layer.weight"},
                                      QStringList{"quantize", large, "--out", path("OUT.h5")}}) {
-      const Run result = runWithin(700000, words);
-      QVERIFY2(result.status == 4, result.err.constData());
+      const Run result = runWithin(330000, words);
+      QVERIFY2(result.status == 3 || result.status == 4, result.err.constData());
       QCOMPARE(result.err.count('\n'), 1);
       QVERIFY2(result.err.contains("layer.weight"), result.err.constData());
       QCOMPARE(names(), (QStringList{"large.safetensors", "model.safetensors"}));

@@ -245,7 +245,9 @@ void HostileTextTest::nothingInTheWindowIsMarkupOrRaw() {
   inspector.look();
   for (const char* opens : {"Find Anything…", "Own Presets…"}) {
     for (QAction* action : desk.window->findChildren<QAction*>()) {
-      if (action->text().remove(QLatin1Char('&')) == QString::fromUtf8(opens)) action->trigger();
+      if (action->text().remove(QLatin1Char('&')) != QString::fromUtf8(opens)) continue;
+      action->trigger();
+      break;
     }
     QTRY_VERIFY(QApplication::activeModalWidget() != nullptr);
     inspector.look();

@@ -601,7 +601,7 @@ void SpecPanel::showCompute(const QuantSpec& spec) {
   QString whyNot = whyNotStored(spec);
   if (info != nullptr && storedArithmeticOf(*info) == Arithmetic::Float32) {
     whyNot = tr("Only float16 and bfloat16 weights have an arithmetic of their own; these are %1")
-                 .arg(QString::fromStdString(info->dtype));
+                 .arg(shownText(info->dtype));
   }
   setUsable(compute_, whyNot,
             tr("float32: 16-bit weights are converted first; the better answer\n"

@@ -34,8 +34,8 @@ QByteArray svgBytes(QSize size, int dpi, const PictureNotes& notes, const PaintP
     generator.setResolution(dpi);
     generator.setSize(size);
     generator.setViewBox(QRect(QPoint(), size));
-    generator.setTitle(notes.title);
-    generator.setDescription(notes.description);
+    generator.setTitle(notes.title.toHtmlEscaped());  // written as it is
+    generator.setDescription(notes.description.toHtmlEscaped());
     paint(generator);
   }
   return buffer.data();

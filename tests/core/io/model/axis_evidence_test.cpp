@@ -87,7 +87,7 @@ const std::vector<Case> kCases = {
   {"two models, one with Conv1D", Kind::Safetensors, {{"clip.c_proj.weight", {8, 8}}, {"clip.c_fc.weight", {32, 8}}, {"clip.c_fc.bias", {32}}, {"gpt.c_proj.weight", {8, 8}}, {"gpt.c_fc.weight", {8, 32}}, {"gpt.c_fc.bias", {32}}}, "gpt.c_proj.weight", "1|0", "pair"},
   {"NumPy without names", Kind::Plain, {{"arr_0", {8, 24}}, {"arr_1", {24}}}, "arr_0", "1|0", "bias"},
   {"NumPy without names, [out, in]", Kind::Plain, {{"params.0", {24, 8}}, {"params.1", {24}}}, "params.0", "0|1", "bias"},
-  {"Keras 1, square in two ways", Kind::Keras, {{"c/c_W:0", {3, 3, 8, 8}}, {"c/c_b:0", {8}}}, "c/c_W:0", "3|012", "format"},
+  {"Keras 1, square in two ways", Kind::Keras, {{"c/c_W:0", {3, 3, 8, 8}}, {"c/c_b:0", {8}}}, "c/c_W:0", "3|201", "format"},
   {"Conv1D without biases", Kind::Safetensors, {{"a.c_attn.weight", {8, 24}}, {"a.c_proj.weight", {8, 8}}}, "a.c_attn.weight", "1|0", "pair"},
   {"multi-query, ordinary layers", Kind::Safetensors, {{"a.c_attn.weight", {12, 8}}, {"a.c_proj.weight", {8, 8}}}, "a.c_attn.weight", "0|1", "pair"},
   // Attention.
