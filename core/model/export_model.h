@@ -40,8 +40,8 @@ Result<ExportReport> exportModel(const ModelJob& job, const ExportFormat& format
                                  const OutputPath& path, const QuantizeOptions& options,
                                  const Executor& executor, const ModelControl& control = {});
 
-/// The same for tensors that are there already: `fill` adds those of the header. `source`, which may
-/// be null, is what they come from; that it is whole is for the caller to prove.
+/// The same for tensors that are there already: `fill` adds those of the header. `source`, which
+/// may be null, is what they come from; that it is whole is for the caller to prove.
 Status writeExport(const ExportFormat& format, const ModelHeader& header, const OutputPath& path,
                    const std::function<Status(TensorSink&)>& fill, const CancelToken& cancel = {},
                    const TensorSource* source = nullptr);

@@ -337,7 +337,7 @@ class LayeringTest : public QObject {
     // A tip is a word of ours, or goes through tipText().
     verifyNone(filesWith(
         ui, QRegularExpression(
-                R"(set(ToolTip|StatusTip)\(\s*+(?!tr\(|[A-Za-z]+::tr\(|tipText\(|shownText\()"
+                R"(set(ToolTip|StatusTip)\(\s*+(?!tr\(|[A-Za-z]+::tr\(|tipText\(|shownText\())"
                 R"((?!(toolTip|plain|spoken|name|keys\b)))")));
     // Labels that show markup say so, and make it of escaped parts.
     QCOMPARE(filesWith(ui, QRegularExpression("Qt::RichText")),

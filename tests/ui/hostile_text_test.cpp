@@ -252,7 +252,8 @@ void HostileTextTest::nothingInTheWindowIsMarkupOrRaw() {
     QTRY_VERIFY(QApplication::activeModalWidget() != nullptr);
     inspector.look();
     QApplication::activeModalWidget()->close();
-    QTRY_VERIFY(QApplication::activeModalWidget() == nullptr);
+    QTRY_VERIFY2(QApplication::activeModalWidget() == nullptr,
+                 qPrintable(QApplication::activeModalWidget()->windowTitle()));
   }
   QVERIFY2(inspector.problems().isEmpty(),
            qPrintable(inspector.problems().mid(0, 40).join(QLatin1Char('\n'))));
@@ -333,7 +334,8 @@ void HostileTextTest::picturesNameTensorsPlainly() {
   bool named = false;
   while (!reader.atEnd()) {
     reader.readNext();
-    QVERIFY(reader.name() != QLatin1String("img"));
+    QVERIFY2(reader.name() != QLatin1String("img"),
+             svg.mid(reader.characterOffset() - 300, 400).constData());
     named = named || reader.text().contains(QLatin1String("<img"));
   }
   QVERIFY2(!reader.hasError(), qPrintable(reader.errorString()));

@@ -14,6 +14,7 @@
 #include "core/io/reader/remote_container.h"
 #include "core/kernels/kernels.h"
 #include "ui/plots/plot.h"
+#include "ui/session/shown_text.h"
 
 namespace quantoscope::ui {
 
@@ -38,7 +39,7 @@ QString sandboxText() {
   ReaderSettings settings;
   settings.listingPatience = std::chrono::seconds(1);  // the window waits
   const auto report = sandboxOfReader(settings);
-  return QString::fromStdString(report ? describe(*report) : report.error().message);
+  return report ? QString::fromStdString(describe(*report)) : messageOf(report.error());
 }
 
 /// For a report of a bug.

@@ -286,7 +286,7 @@ void TensorBrowser::rowChosen(const QModelIndex& current) {
 
 void TensorBrowser::updateNote() {
   updateDetails();
-  note_->setToolTip({});
+  note_->setToolTip(tipText({}));
   if (model_->namesOnly()) {
     showNote(tr("%1 arrays; reading what they are…").arg(model_->rowCount()));
     return;

@@ -451,9 +451,9 @@ AxisReading AxisReader::heldAgainstBias(const Facts& facts, AxisReading answer) 
     const bool said = answer.evidence != AxisEvidence::Format;
     // Where several fit, the usual one; others of its kind in the file may know better.
     const bool certain = fitting.size() == 1;
-    answer = reading(fitting.front(), facts.rank,
-                     certain ? AxisEvidence::Bias : AxisEvidence::Format,
-                     certain ? what : what + ", which is not all that they may be");
+    answer =
+        reading(fitting.front(), facts.rank, certain ? AxisEvidence::Bias : AxisEvidence::Format,
+                certain ? what : what + ", which is not all that they may be");
     if (said) answer.because += " (against: " + before + ")";
     return answer;
   }

@@ -44,9 +44,15 @@ class TensorSourceTest : public QObject {
     QTest::newRow("PyTorch zip") << zip("model/data.pkl") << "a PyTorch file";
     QTest::newRow("PyTorch pickle") << QByteArray(kPyTorchPickle) << "a PyTorch file";
     const char* pickle = "a Python pickle, perhaps PyTorch's";
-    QTest::newRow("OrderedDict") << QByteArray("\x80\x02" "ccollections\nOrderedDict\n") << pickle;
+    QTest::newRow("OrderedDict") << QByteArray(
+                                        "\x80\x02"
+                                        "ccollections\nOrderedDict\n")
+                                 << pickle;
     QTest::newRow("protocol 4") << QByteArray("\x80\x04\x95Y\0\0\0\0\0\0\0\x8c", 12) << pickle;
-    QTest::newRow("joblib") << QByteArray("\x80\x03" "cjoblib.numpy_pickle\n") << pickle;
+    QTest::newRow("joblib") << QByteArray(
+                                   "\x80\x03"
+                                   "cjoblib.numpy_pickle\n")
+                            << pickle;
     QTest::newRow("a short number") << QByteArray("\x80\x02\x8a\x0al\xfc\x9c") << pickle;
     QTest::newRow("zip") << zip("readme.txt") << "a zip archive";
     QTest::newRow("GGUF") << QByteArray("GGUF\x03\0\0\0", 8) << "a GGUF file";

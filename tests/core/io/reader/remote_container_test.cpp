@@ -294,8 +294,8 @@ class RemoteContainerTest : public QObject {
     writeModel();
     const std::string file = std::filesystem::path(path()).filename().string();
     std::ofstream(path("evil.json"))
-        << "{\"weight_map\":{\"w\":\"../x\",\"v\":\"below/x\",\"u\":\"pipe\",\"weight\":\""
-        << file << "\"}}";
+        << "{\"weight_map\":{\"w\":\"../x\",\"v\":\"below/x\",\"u\":\"pipe\",\"weight\":\"" << file
+        << "\"}}";
     const auto source = openTensorSource(path("evil.json"));
     QVERIFY2(source, source ? "" : source.error().message.c_str());
     QCOMPARE(findTensor(**source, "u")->reason, std::string("pipe: not a regular file"));
