@@ -1,4 +1,5 @@
-// Any bytes as a JSON document: what is read is written and read again as the same.
+// Any bytes as a JSON document: what is read is written, read again and written as the same. Values
+// are not compared, since reals that are not finite are written as texts.
 #include <cstdlib>
 
 #include "core/base/json.h"
@@ -10,8 +11,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto json = parseJson(fuzz::textOf(data, size), "it");
   if (!json) return 0;
   for (const int indent : {-1, 2}) {
-    const auto again = parseJson(json->text(indent), "again");
-    if (!again || !(*again == *json)) std::abort();
+    const std::string text = json->text(indent);
+    const auto again = parseJson(text, "again");
+    if (!again || again->text(indent) != text) std::abort();
   }
   return 0;
 }

@@ -24,7 +24,8 @@ constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 16;
 
 /// The file that all of it is about.
 const std::string& victim() {
-  static const std::string path = [] {
+  // Never destroyed: it is still needed when the program ends.
+  static const std::string& path = *new std::string([] {
     const auto folder = std::filesystem::temp_directory_path();
     std::string name = (folder / ("quantoscope_fuzz_" + std::to_string(getpid()))).string();
     const int file = open(name.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -32,7 +33,7 @@ const std::string& victim() {
     close(file);
     std::atexit([] { std::filesystem::remove(victim()); });
     return name;
-  }();
+  }());
   return path;
 }
 
