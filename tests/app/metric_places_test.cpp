@@ -3,6 +3,8 @@
 #include <set>
 
 #include <QAction>
+#include <QHeaderView>
+#include <QMenu>
 #include <QProcess>
 #include <QTableView>
 #include <QTemporaryDir>

@@ -369,10 +369,12 @@ const std::map<std::string, MakeClaim>& claims() {
        }},
       {"a name of 30 MB",
        [] {
+         // NOLINTNEXTLINE(bugprone-string-constructor): as long as that it is
          return claimOf({array(std::string(30'000'000, 'n'), {4, 4})});
        }},
       {"a name of 30 MB of slashes",
        [] {
+         // NOLINTNEXTLINE(bugprone-string-constructor): as long as that it is
          return claimOf({array(std::string(30'000'000, '/'), {4, 4})});
        }},
       {"a deep Keras name",

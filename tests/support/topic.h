@@ -18,10 +18,12 @@ struct Topic {
 }  // namespace quantoscope::test
 
 /// Stands in place of `int main`, of which a program has only one.
+// NOLINTBEGIN(bugprone-macro-parentheses): names of parameters
 #define QUANTOSCOPE_TOPIC_MAIN(argc, argv)                                   \
   static int runTopic(int argc, char** argv);                                \
   static const quantoscope::test::Topic registeredTopic(__FILE__, runTopic); \
   static int runTopic([[maybe_unused]] int argc, [[maybe_unused]] char** argv)
+// NOLINTEND(bugprone-macro-parentheses)
 
 // All three of Qt's macros end here.
 #ifndef QTEST_MAIN_WRAPPER

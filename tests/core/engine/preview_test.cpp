@@ -28,7 +28,8 @@ AnalysisRequest requestFor(WeightTensor tensor, ClipPolicy::Kind kind = ClipPoli
 WeightTensor gradedTensor(std::size_t rows, std::size_t cols) {
   auto values = normalValues(rows * cols, 21);
   for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] *= 1 + 3 * static_cast<float>(i / cols) / static_cast<float>(rows);
+    const std::size_t row = i / cols;
+    values[i] *= 1 + 3 * static_cast<float>(row) / static_cast<float>(rows);
   }
   return tensorOf(rows, cols, std::move(values));
 }

@@ -279,8 +279,8 @@ class TrapsTest : public QObject {
           QVERIFY(codes && decoded && counted);
           for (std::size_t c = 32; c < 64; ++c) {
             // As the reference: clamp(round(w / 0), -8, 7) * 0.
-            const int code = std::get<std::vector<std::int8_t>>(codes->codes)[2 * 130 + c];
-            QCOMPARE(code, c % 3 == 0 ? -8 : 7);
+            const std::int8_t code = std::get<std::vector<std::int8_t>>(codes->codes)[2 * 130 + c];
+            QCOMPARE(code, static_cast<std::int8_t>(c % 3 == 0 ? -8 : 7));
             if (!twice) QCOMPARE(decoded->values[2 * 130 + c], 0.0f);
           }
         }

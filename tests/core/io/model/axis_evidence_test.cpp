@@ -272,9 +272,9 @@ class AxisEvidenceTest : public QObject {
     QTest::addColumn<QString>("beside");
     QTest::addColumn<Shape>("shape");
     QTest::addColumn<QString>("reason");
-    const auto row = [](Kind kind, const char* path, Shape shape, const char* reason,
+    const auto row = [](Kind kind, const char* path, const Shape& shape, const char* reason,
                         const char* beside = "") {
-      QTest::newRow(path) << static_cast<int>(kind) << path << beside << std::move(shape) << reason;
+      QTest::newRow(path) << static_cast<int>(kind) << path << beside << shape << reason;
     };
     const Kind torch = Kind::Safetensors;
     row(torch, "h.0.attn.bias", {1, 1, 16, 16}, "mask");

@@ -363,8 +363,8 @@ class LayoutTableTest : public QObject {
   void theInputAxisCanBeAskedFor_data() {
     QTest::addColumn<int>("orientation");
     QTest::addColumn<std::vector<int>>("order");
-    const auto row = [](const char* name, Orientation orientation, std::vector<int> order) {
-      QTest::newRow(name) << static_cast<int>(orientation) << std::move(order);
+    const auto row = [](const char* name, Orientation orientation, const std::vector<int>& order) {
+      QTest::newRow(name) << static_cast<int>(orientation) << order;
     };
     row("rows", Orientation::Rows, {0, 1, 2, 3});
     row("columns", Orientation::Columns, {3, 2, 0, 1});

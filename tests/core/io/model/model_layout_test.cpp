@@ -67,10 +67,10 @@ class ModelLayoutTest : public QObject {
     QTest::addColumn<QString>("name");
     QTest::addColumn<Shape>("shape");
     QTest::addColumn<AxisMap>("axes");
-    const auto row = [](const char* version, const char* layer, const char* name, Shape shape,
-                        const AxisMap& axes) {
+    const auto row = [](const char* version, const char* layer, const char* name,
+                        const Shape& shape, const AxisMap& axes) {
       QTest::addRow("Keras %s %s %s", version, layer, name)
-          << version << layer << name << std::move(shape) << axes;
+          << version << layer << name << shape << axes;
     };
     row("2.4.0", "dense", "dense/kernel:0", {8, 3}, kTransposed);
     row("2.4.0", "lstm", "lstm/lstm_cell/recurrent_kernel:0", {4, 16}, kTransposed);
