@@ -41,6 +41,7 @@ namespace quantoscope::ui {
 
 MainWindow::MainWindow(Session* session, Settings* settings, QWidget* parent)
     : QMainWindow(parent), session_(session), settings_(settings) {
+  showPlainTextOnly();  // before any label is polished
   setObjectName(QStringLiteral("mainWindow"));
   setAcceptDrops(true);
   setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
@@ -60,7 +61,6 @@ MainWindow::MainWindow(Session* session, Settings* settings, QWidget* parent)
   createTensorMenu();
   createExportMenu();
   createHelpMenu();
-  showPlainTextOnly();
   createToolBar();
   connectSession();
   connectDocument();
