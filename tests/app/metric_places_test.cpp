@@ -30,8 +30,6 @@ using namespace quantoscope::ui;
 
 namespace {
 
-constexpr auto kTensor = "dense/kernel";
-
 /// What the metrics are, by their definitions, without sums that they could share.
 std::map<std::string, double> byDefinition(const std::vector<float>& weights,
                                            const std::vector<float>& values) {
