@@ -27,8 +27,9 @@ void catchSignals() {
 
 Status checkIsNoInput(const std::string& output, const std::vector<std::string>& inputs) {
   if (!inputAt(output, inputs)) return ok();
-  return Error{ErrorCode::OutputFailed,
-               output + ": is a source file, which is never overwritten; choose another --out"};
+  return Error{
+      ErrorCode::OutputFailed,
+      output + ": is read here, and what is read is never overwritten; choose another --out"};
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "core/io/reader/remote_container.h"
 #include "core/kernels/kernels.h"
 #include "core/quant/number_formats.h"
+#include "tests/app/run_cli.h"
 #include "tests/support/golden_file.h"
 #include "tests/support/hdf5_reader.h"
 #include "tests/support/test_data.h"
@@ -21,23 +22,6 @@ using namespace quantoscope;
 using namespace quantoscope::test;
 
 namespace {
-
-struct Run {
-  int status = -1;
-  QByteArray out;
-  QByteArray err;
-};
-
-Run run(const QStringList& arguments) {
-  QProcess process;
-  process.start(QStringLiteral(QUANTOSCOPE_CLI), arguments);
-  Run result;
-  if (!process.waitForFinished(120000)) return result;
-  result.status = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
-  result.out = process.readAllStandardOutput();
-  result.err = process.readAllStandardError();
-  return result;
-}
 
 Json jsonOf(const Run& result) {
   const auto json = parseJson(result.out.toStdString(), "stdout");

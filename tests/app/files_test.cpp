@@ -12,12 +12,14 @@
 
 #include "core/base/json.h"
 #include "core/base/printable.h"
+#include "tests/app/run_cli.h"
 #include "tests/core/io/archive_fixture.h"
 #include "tests/core/io/hdf5_fixture.h"
 #include "tests/core/io/safetensors_fixture.h"
 #include "tests/support/test_data.h"
 
 using namespace quantoscope;
+using namespace quantoscope::test;
 using quantoscope::test::Hdf5Fixture;
 using quantoscope::test::little;
 using quantoscope::test::npy;
@@ -30,25 +32,6 @@ constexpr int kDone = 0;
 constexpr int kUnreadable = 3;
 constexpr int kDoesNotFit = 4;
 constexpr int kOutputFailed = 5;
-
-struct Run {
-  int status = -1;
-  QByteArray out;
-  QByteArray err;
-};
-
-Run run(const QStringList& arguments,
-        const QProcessEnvironment& environment = QProcessEnvironment::systemEnvironment()) {
-  QProcess process;
-  process.setProcessEnvironment(environment);
-  process.start(QStringLiteral(QUANTOSCOPE_CLI), arguments);
-  Run result;
-  if (!process.waitForFinished(60000)) return result;
-  result.status = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
-  result.out = process.readAllStandardOutput();
-  result.err = process.readAllStandardError();
-  return result;
-}
 
 /// What a hostile file is, and what `list --all` must make of it.
 struct Nasty {
@@ -411,7 +394,7 @@ class FilesTest : public QObject {
       const auto size = before.size();
       verifyOneError(run({"--force", "quantize", folder, "a", "--group-size", "2", "--importance",
                           importance + "::importance", "--out", output}),
-                     kOutputFailed, "is a source file, which is never overwritten");
+                     kOutputFailed, "is read here, and what is read is never overwritten");
       QCOMPARE(QFileInfo(output).size(), size);
     }
     verifyOneError(run({"--force", "quantize", folder, "--out", folder}), kOutputFailed, "kept");
@@ -454,7 +437,7 @@ class FilesTest : public QObject {
       const QByteArray content = before.readAll();
       for (const QString& output : {input, link, hard, around}) {
         verifyOneError(run(verb + QStringList{"--out", output}), kOutputFailed,
-                       "is a source file, which is never overwritten");
+                       "is read here, and what is read is never overwritten");
         QFile after(input);
         QVERIFY(after.open(QIODevice::ReadOnly));
         QCOMPARE(after.readAll(), content);

@@ -7,6 +7,7 @@
 
 #include "core/base/json.h"
 #include "core/base/sha256.h"
+#include "tests/app/run_cli.h"
 #include "tests/core/io/archive_fixture.h"
 #include "tests/core/io/safetensors_fixture.h"
 #include "tests/support/hdf5_reader.h"
@@ -15,23 +16,6 @@ using namespace quantoscope;
 using namespace quantoscope::test;
 
 namespace {
-
-struct Run {
-  int status = -1;
-  QByteArray out;
-  QByteArray err;
-};
-
-Run run(const QStringList& arguments) {
-  QProcess process;
-  process.start(QStringLiteral(QUANTOSCOPE_CLI), arguments);
-  Run result;
-  if (!process.waitForFinished(120000)) return result;
-  result.status = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
-  result.out = process.readAllStandardOutput();
-  result.err = process.readAllStandardError();
-  return result;
-}
 
 void write(const QString& path, const std::string& bytes) {
   std::ofstream(path.toStdString(), std::ios::binary)

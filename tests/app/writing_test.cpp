@@ -11,47 +11,31 @@
 #include <QTemporaryDir>
 #include <QtTest>
 
+#include "tests/app/run_cli.h"
 #include "tests/core/io/safetensors_fixture.h"
 #include "tests/support/test_data.h"
 
 using namespace quantoscope;
+using namespace quantoscope::test;
 using quantoscope::test::safetensorsBytes;
 
 namespace {
 
-struct Run {
-  int status = -1;  ///< -2: ended by a signal
-  QByteArray out;
-  QByteArray err;
-};
-
-Run run(const QStringList& arguments, const QMap<QString, QString>& variables = {}) {
-  QProcess process;
+Run run(const QStringList& arguments, const QMap<QString, QString>& variables) {
   QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
   for (auto at = variables.begin(); at != variables.end(); ++at) {
     environment.insert(at.key(), at.value());
   }
-  process.setProcessEnvironment(environment);
-  process.start(QStringLiteral(QUANTOSCOPE_CLI), arguments);
-  Run result;
-  if (!process.waitForFinished(60000)) return result;
-  result.status = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
-  result.out = process.readAllStandardOutput();
-  result.err = process.readAllStandardError();
-  return result;
+  return test::run(arguments, environment);
 }
 
 /// The same with at most this many KiB of addresses, by a shell's ulimit.
 Run runWithin(long kibibytes, const QStringList& arguments) {
   QProcess process;
-  QStringList words = {"-c", QStringLiteral("ulimit -v %1; exec \"$@\"").arg(kibibytes), "sh",
-                       QStringLiteral(QUANTOSCOPE_CLI)};
+  const QStringList words = {"-c", QStringLiteral("ulimit -v %1; exec \"$@\"").arg(kibibytes), "sh",
+                             QStringLiteral(QUANTOSCOPE_CLI)};
   process.start("/bin/sh", words + arguments);
-  Run result;
-  if (!process.waitForFinished(60000)) return result;
-  result.status = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
-  result.err = process.readAllStandardError();
-  return result;
+  return finished(process);
 }
 
 /// What a power cut would leave, from the log of support/power_cut.cpp.
