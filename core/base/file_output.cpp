@@ -1,8 +1,6 @@
 #include "core/base/file_output.h"
 
-#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,41 +8,19 @@
 #include <memory>
 #include <optional>
 #include <signal.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "core/base/temporary_name.h"
 
 namespace quantoscope {
 
 namespace {
 
-// Short, so that it fits wherever a final name of 255 bytes does.
-constexpr std::string_view kPrefix = ".quantoscope-";
-constexpr std::string_view kSuffix = ".part";
-constexpr std::size_t kDigits = 16;
-
 constexpr unsigned kAnybody = 0666;  // less the umask
 constexpr unsigned kOwner = 0600;
 constexpr unsigned kPermissions = 0777;
-
-std::string newTemporaryName() {
-  std::uint64_t number = 0;
-  if (::getrandom(&number, sizeof(number), 0) != sizeof(number)) {
-    static std::uint64_t next = 0;  // names only have to differ: they are created exclusively
-    number = (static_cast<std::uint64_t>(::getpid()) << 32) + next++;
-  }
-  std::array<char, kDigits + 1> digits;
-  std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(number));
-  return std::string(kPrefix) + digits.data() + std::string(kSuffix);
-}
-
-bool isTemporaryName(std::string_view name) {
-  if (name.size() != kPrefix.size() + kDigits + kSuffix.size()) return false;
-  const std::string_view digits = name.substr(kPrefix.size(), kDigits);
-  return name.starts_with(kPrefix) && name.ends_with(kSuffix) &&
-         digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
 
 /// Where a symbolic link leads; the path itself where it is none.
 std::string resolved(const std::string& path) {
@@ -187,6 +163,18 @@ Status PendingFile::write(std::string_view content) {
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return failure("writing failed", errno);
     content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return ok();
+}
+
+Status PendingFile::writeAt(std::uint64_t offset, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t written =
+        ::pwrite(file_.get(), content.data(), content.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return failure("writing failed", errno);
+    content.remove_prefix(static_cast<std::size_t>(written));
+    offset += static_cast<std::uint64_t>(written);
   }
   return ok();
 }

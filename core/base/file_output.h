@@ -54,6 +54,9 @@ class PendingFile {
   /// Adds `content` to the end of the temporary file, which create() made.
   Status write(std::string_view content);
 
+  /// Writes `content` at a place in the temporary file, behind what is there or over it.
+  Status writeAt(std::uint64_t offset, std::string_view content);
+
   /// Sets disk space for `bytes` of the temporary file aside, so that a full disk is told before
   /// anything is written. OutputFailed where there is not as much; a file system that cannot set
   /// space aside is no error.

@@ -26,7 +26,18 @@ fs::path placeOf(fs::path path) {
   return code ? path : folder / path.filename();
 }
 
+/// Whether writing a folder would take an input with it that lies in what is there now.
+bool liesInFolder(const std::string& output, const std::string& input) {
+  std::error_code code;
+  if (!fs::is_directory(output, code)) return false;
+  const fs::path folder = placeOf(output);
+  const fs::path place = placeOf(input);
+  return std::mismatch(folder.begin(), folder.end(), place.begin(), place.end()).first ==
+         folder.end();
+}
+
 bool isSamePlace(const std::string& output, const std::string& input) {
+  if (liesInFolder(output, input)) return true;
   std::error_code code;
   // Device and inode of both; false, with an error, unless both exist.
   if (fs::equivalent(output, input, code)) return true;
