@@ -44,6 +44,12 @@ Coding Coding::onPlainScales() const {
   return other;
 }
 
+Coding Coding::withTensorScale(float scale) const {
+  Coding other = *this;
+  if (codec.scaleFormat == ScaleFormat::E4m3) other.codec.tensorScale = scale;
+  return other;
+}
+
 bool standsAlone(const QuantSpec& spec) {
   return !spec.doubleQuant && spec.clip.kind != ClipPolicy::Kind::Optimal &&
          codecOf(spec).scaleFormat != ScaleFormat::E4m3;

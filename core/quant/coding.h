@@ -35,6 +35,10 @@ struct Coding {
   Coding withGrid(const RatioGrid& grid) const;
   /// The same without quantization of the scales.
   Coding onPlainScales() const;
+  /// The same with another scale of the tensor, where the format has one (nvfp4), so that tensors
+  /// share it: `scale` is the largest tensorScale of theirs, or any ordinary number above 0. Of
+  /// other formats an equal copy.
+  Coding withTensorScale(float scale) const;
 
   bool scalesStandAlone() const { return standsAlone(spec); }
 };

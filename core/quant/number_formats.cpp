@@ -170,6 +170,16 @@ constexpr NumberFormat kFormats[] = {
         .scaleFormat = ScaleFormat::SignedHalf,
     },
     {
+        .dtype = Dtype::Mxfp8,
+        .name = "mxfp8",
+        .tip = "OCP MXFP8: fp8 e4m3 in blocks of 32 with a power of two as scale",
+        .table = fp8E4m3fn,
+        .bits = 8,
+        .groupSize = 32,
+        .scaleFormat = ScaleFormat::E8m0,
+        .scaleBits = 8,
+    },
+    {
         .dtype = Dtype::Codebook,
         .levels = FormatLevels::User,
         .name = "codebook",
@@ -187,6 +197,7 @@ constexpr bool isEnumerator(Dtype dtype) {
     case Dtype::Fp4E2m1:
     case Dtype::Fp4E2m1Ocp:
     case Dtype::Mxfp4:
+    case Dtype::Mxfp8:
     case Dtype::Nvfp4:
     case Dtype::Fp8E4m3fn:
     case Dtype::Fp8E5m2:

@@ -27,6 +27,7 @@ enum class Dtype {
   Fp4E2m1,
   Fp4E2m1Ocp,
   Mxfp4,
+  Mxfp8,
   Nvfp4,
   Fp8E4m3fn,
   Fp8E5m2,

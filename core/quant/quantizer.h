@@ -38,6 +38,9 @@ struct GroupParameters {
   std::vector<float> scale;        ///< with which codes are found
   std::vector<float> zeroPoint;    ///< empty for formats without
   std::vector<float> decodeScale;  ///< multiplies the codes; empty: the same as `scale`
+  /// Real offsets, value = code * decodeScale + offset, in place of zero points: only where a file
+  /// stores them (core/quant/offset_fit.h); else empty.
+  std::vector<float> offset = {};
   /// nvfp4 only: every scale is an e4m3 number times this.
   float tensorScale = 1;
 

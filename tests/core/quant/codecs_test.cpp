@@ -75,7 +75,7 @@ NamedCodebook someCodebook(std::size_t levels) {
 std::vector<QuantSpec> newFormats() {
   std::vector<QuantSpec> specs;
   for (const Dtype dtype : {Dtype::Fp4E2m1Ocp, Dtype::Mxfp4, Dtype::Nvfp4, Dtype::Fp8E4m3fn,
-                            Dtype::Fp8E5m2, Dtype::Iq4Nl}) {
+                            Dtype::Fp8E5m2, Dtype::Iq4Nl, Dtype::Mxfp8}) {
     specs.push_back(specOf(dtype));
   }
   QuantSpec half;
@@ -242,6 +242,45 @@ class CodecsTest : public QObject {
     const auto row = rowOf(specOf(Dtype::Mxfp4), {7, -7, 2.5f, -5, 3.5f, 0.25f, 0.75f, -0.1f});
     const std::vector<int> patterns = {7, 15, 4, 14, 6, 0, 2, 0};
     for (std::size_t i = 0; i < patterns.size(); ++i) QCOMPARE(codeAt(row, i), patterns[i]);
+  }
+
+  void mxfp8ScalesArePowersOfTwoForLevelsUpTo448() {
+    // amax, and floor(log2 amax) - 8 by hand.
+    const std::vector<std::pair<float, int>> cases = {
+        {1.0f, -8},     {448.0f, 0},  {511.0f, 0},        {512.0f, 1},    {255.0f, -1},
+        {3e-39f, -127}, {0.0f, -127}, {3.4e38f, 127 - 8}, {1e-45f, -127}, {256.0f, 0}};
+    for (const auto& [amax, exponent] : cases) {
+      const auto row = rowOf(specOf(Dtype::Mxfp8), {0, -amax, amax / 3});
+      QCOMPARE(row.parameters.scale[0], std::ldexp(1.0f, exponent));
+    }
+    // 500 lies above 448 times the scale of 1 and saturates; 17 and 19 are ties between numbers
+    // that differ by 2, and go to the even patterns of 16 and 20; -2^-11 rounds to 0 without a
+    // sign.
+    const auto row = rowOf(specOf(Dtype::Mxfp8), {500, -500, 17, -19, 256, 0x1p-9f, -0x1p-11f, 1});
+    const std::vector<int> patterns = {0x7e, 0xfe, 0x58, 0xda, 0x78, 1, 0, 0x38};
+    for (std::size_t i = 0; i < patterns.size(); ++i) QCOMPARE(codeAt(row, i), patterns[i]);
+  }
+
+  void tensorsCanShareTheScaleOfNvfp4() {
+    // With the scale of the larger one, as if both were one tensor.
+    const std::vector<float> small = normalValues(64, 5, 0.01f);
+    const std::vector<float> large = normalValues(64, 6, 0.05f);
+    std::vector<float> both = small;
+    both.insert(both.end(), large.begin(), large.end());
+    const Coding wanted = coded(tensorOf(2, 64, both), specOf(Dtype::Nvfp4));
+    const Coding own = coded(tensorOf(1, 64, small), specOf(Dtype::Nvfp4));
+    QVERIFY(own.codec.tensorScale < wanted.codec.tensorScale);
+    const Coding shared = own.withTensorScale(wanted.codec.tensorScale);
+    QCOMPARE(shared.codec.tensorScale, wanted.codec.tensorScale);
+    const auto whole =
+        *groupParametersOf(tensorOf(2, 64, both), wanted, ClipRatios::whole(1.0), Executor(1));
+    const auto part =
+        *groupParametersOf(tensorOf(1, 64, small), shared, ClipRatios::whole(1.0), Executor(1));
+    QCOMPARE(part.tensorScale, whole.tensorScale);
+    QVERIFY(std::equal(part.scale.begin(), part.scale.end(), whole.scale.begin()));
+    // Formats without such a scale are as they were.
+    const Coding mxfp4 = coded(tensorOf(1, 64, small), specOf(Dtype::Mxfp4));
+    QCOMPARE(mxfp4.withTensorScale(3).codec.tensorScale, 1.0f);
   }
 
   void nvfp4HasBlockScalesUnderATensorScale() {
@@ -568,6 +607,7 @@ class CodecsTest : public QObject {
     const auto cost = [](const QuantSpec& spec) { return storageCostOf(spec, 4, 64); };
     QCOMPARE(cost(specOf(Dtype::Fp4E2m1Ocp)).bitsPerWeight(), 4 + 16.0 / 32);
     QCOMPARE(cost(specOf(Dtype::Mxfp4)).bitsPerWeight(), 4 + 8.0 / 32);
+    QCOMPARE(cost(specOf(Dtype::Mxfp8)).bitsPerWeight(), 8 + 8.0 / 32);
     QCOMPARE(cost(specOf(Dtype::Nvfp4)).bitsPerWeight(), 4 + 8.0 / 16 + 32.0 / 256);
     QCOMPARE(cost(specOf(Dtype::Fp8E4m3fn)).bitsPerWeight(), 8 + 32.0 / 32);
     QCOMPARE(cost(specOf(Dtype::Iq4Nl)).bitsPerWeight(), 4 + 16.0 / 32);
