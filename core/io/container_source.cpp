@@ -107,6 +107,9 @@ class ContainerSource : public TensorSource {
   std::uint64_t bytesToVerify() const override { return files_.bytesToVerify(); }
   Status verify(const TaskControl& control) const override { return files_.verify(control); }
   const std::string& format() const override { return format_; }
+  std::shared_ptr<const StoredFile> contents() const override {
+    return {container_, &container_->contents()};
+  }
   std::vector<std::string> notes() const override { return notes_; }
   const std::vector<TensorInfo>& tensors() const override { return tensors_; }
 
@@ -125,6 +128,21 @@ class ContainerSource : public TensorSource {
       if (!element->floatType) return notListed(subject);
       return withErrorsAbout(
           subject, [&] { return loadOriented(*element, oriented(info, orientation), control); });
+    });
+  }
+
+  Status readStored(const TensorInfo& info,
+                    const std::function<Status(const std::byte*, std::size_t)>& take,
+                    const TaskControl& control) const override {
+    const std::string subject = path_ + ": " + info.name;
+    const auto listed = listed_.find(storedPath(info));
+    if (listed == listed_.end() || !hasShape(*listed->second, info.shape))
+      return notListed(subject);
+    if (!listed->second->obstacle.empty()) {
+      return Error{ErrorCode::UnreadableFile, subject + ": " + listed->second->obstacle};
+    }
+    return unchanged(*listed->second, info.name, [&] {
+      return withErrorsAbout(subject, [&] { return handStored(*listed->second, take, control); });
     });
   }
 
@@ -173,8 +191,9 @@ class ContainerSource : public TensorSource {
 
   /// Scales may lie in another file than the codes.
   Status intactFor(const StoredArray& array, const std::string& name) const {
-    const bool scaled = array.dtype.find(kTimesScales) != std::string::npos;
-    return scaled ? files_.intact() : files_.checkPart(array.part, name);
+    const bool decoded =
+        !array.quantizedAs.empty() || array.dtype.find(kTimesScales) != std::string::npos;
+    return decoded ? files_.intact() : files_.checkPart(array.part, name);
   }
 
   static bool hasShape(const StoredArray& array, const std::vector<std::size_t>& shape) {
@@ -343,6 +362,55 @@ class ContainerSource : public TensorSource {
       use(boxes[i], bytes->get());
     }
     if (control.progress) control.progress(total, total);
+    return ok();
+  }
+
+  /// As the file has them where they lie in one piece, so that 8-bit floats, which are widened when
+  /// they are read, stay what they are.
+  Status handStored(const StoredArray& array,
+                    const std::function<Status(const std::byte*, std::size_t)>& take,
+                    const TaskControl& control) const {
+    const auto element = container_->elementOf(array.path);
+    if (!element) return element.error();
+    const auto listedBytes = listedBytesOf(array.dtype);
+    const std::size_t bytes = listedBytes.value_or(element->bytes);
+    const Box whole{std::vector<std::size_t>(array.shape.size(), 0),
+                    {array.shape.begin(), array.shape.end()}};
+    if (whole.elements() == 0) return ok();
+    TensorInfo info;
+    info.name = array.path;
+    info.shape = whole.count;
+    setAxes(info, AxisMap::rows(whole.count.size()));
+    const auto mapped = array.shape.empty()
+                            ? Result<std::optional<MappedElements>>(std::optional<MappedElements>())
+                            : mappedElements(array.path, info, bytes);
+    if (!mapped) return mapped.error();
+    Status taken = ok();
+    const auto give = [&](const std::byte* from, std::size_t count) {
+      if (taken) taken = take(from, count);
+    };
+    if (*mapped) {
+      const Status read = usePiecesOf(
+          **mapped, whole, bytes, control,
+          [&](const Box& box, const std::byte* from) { give(from, box.elements() * bytes); });
+      return taken ? read : taken;
+    }
+    if (element->bytes != bytes) {
+      return Error{ErrorCode::UnreadableFile,
+                   array.dtype + " elements cannot be had as they are stored"};
+    }
+    std::vector<std::size_t> unit = whole.count;
+    if (!unit.empty()) unit.front() = 1;
+    std::vector<std::byte> buffer;
+    for (const Box& box : cutIntoBoxes(whole, unit, kPieceBytes / bytes)) {
+      if (control.cancel.cancelled()) return Error{ErrorCode::Cancelled, "cancelled"};
+      buffer.resize(box.elements() * bytes);
+      if (Status read = container_->read(array.path, box, buffer.data(), control); !read) {
+        return read;
+      }
+      give(buffer.data(), buffer.size());
+      if (!taken) return taken;
+    }
     return ok();
   }
 

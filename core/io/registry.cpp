@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "core/io/formats/safetensors.h"
 #include "core/io/formats/sharded_container.h"
 #include "core/io/hdf5/hdf5_container.h"
+#include "core/io/quantized/config_beside.h"
 #include "core/io/quantized/quantized_container.h"
 
 namespace quantoscope {
@@ -49,6 +52,26 @@ Result<SharedContainer> openAsItIs(const std::string& path, const OpenOptions& o
   auto container = (*format)->open(path, options, openPart);
   if (container && !*container) return refusal(path, *format);
   return container;
+}
+
+/// Options whose progress leaves in `looked` how far it got.
+OpenOptions counting(OpenOptions options, const std::shared_ptr<std::uint64_t>& looked) {
+  if (!options.control.progress) return options;
+  options.control.progress = [tell = options.control.progress, looked](std::uint64_t done,
+                                                                       std::uint64_t total) {
+    *looked = std::max(*looked, done);
+    tell(done, total);
+  };
+  return options;
+}
+
+/// Progress of what follows after so much.
+TaskControl goingOn(TaskControl control, std::uint64_t before) {
+  if (!control.progress) return control;
+  control.progress = [tell = control.progress, before](std::uint64_t done, std::uint64_t) {
+    tell(before + done, 0);
+  };
+  return control;
 }
 
 }  // namespace
@@ -89,10 +112,13 @@ Result<SharedContainer> openContainer(const std::string& path, const OpenOptions
   const PartOpener openPart = [](const std::string& part, const OpenOptions& asked) {
     return openAsItIs(part, asked, {});
   };
-  auto container = openAsItIs(path, options, openPart);
+  const auto looked = std::make_shared<std::uint64_t>(0);
+  auto container = openAsItIs(path, counting(options, looked), openPart);
   if (!container) return container;
   if (options.wordsAreBFloat16) container = wordsAsBFloat16(*std::move(container));
-  return withQuantizedParts(*std::move(container));
+  container = withConfigBeside(*std::move(container), path);
+  if (options.asStored) return container;
+  return withQuantizedParts(*std::move(container), goingOn(options.control, *looked));
 }
 
 }  // namespace quantoscope

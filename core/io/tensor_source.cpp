@@ -121,6 +121,13 @@ Result<SourceDigest> TensorSource::digest(const CancelToken& cancel) const {
   return SourceDigest{*std::move(sha256), {}};
 }
 
+Status TensorSource::readStored(const TensorInfo& info,
+                                const std::function<Status(const std::byte*, std::size_t)>&,
+                                const TaskControl&) const {
+  return Error{ErrorCode::UnreadableFile,
+               path() + ": " + info.name + ": cannot be had as it is stored"};
+}
+
 Result<SharedSource> openTensorSource(const std::string& path, const OpenOptions& options) {
   const auto file = modelFileOf(path);
   if (!file) return file.error();

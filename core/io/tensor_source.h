@@ -1,7 +1,9 @@
 // Where weight tensors come from.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +12,7 @@
 #include "core/base/result.h"
 #include "core/base/sha256.h"
 #include "core/io/container/open_options.h"
+#include "core/io/container/stored_file.h"
 #include "core/parallel/task_control.h"
 #include "core/tensor/tensor_info.h"
 #include "core/tensor/weight_tensor.h"
@@ -70,6 +73,18 @@ class TensorSource {
   /// after use: WeightTensor::intact().
   virtual Result<WeightTensor> load(const TensorInfo& info, Orientation orientation,
                                     const TaskControl& control = {}) const = 0;
+
+  /// Hands the elements of an array as they are stored, row-major and little-endian, to `take`,
+  /// piece by piece, whether it is a weight or not; `info` is one of tensors(). Errors as for
+  /// load(), or of `take`. An array of no bytes hands nothing.
+  virtual Status readStored(const TensorInfo& info,
+                            const std::function<Status(const std::byte*, std::size_t)>& take,
+                            const TaskControl& control = {}) const;
+
+  /// What the file holds beside its tensors: groups and what they are called, a configuration, the
+  /// other files of an archive. All of it is from the file, so it may be anything. Null for sources
+  /// that are no files.
+  virtual std::shared_ptr<const StoredFile> contents() const { return nullptr; }
 
   /// Any numeric array by its path in the file as float32, for data that come beside weights
   /// (scales, zero points). A scalar is 1x1, a vector of n is 1xn, more axes are flattened behind

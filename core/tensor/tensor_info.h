@@ -107,6 +107,8 @@ struct TensorInfo {
   /// "cell", "output", or "update", "reset", "candidate". Empty for all else.
   std::vector<std::string> gates;
   std::string sourceName;  ///< of native files: the name of the tensor it was made of; else empty
+  /// What it was decoded from where the file has it as codes: "GPTQ, 4 bits, groups of 128".
+  std::string quantizedAs;
 
   std::size_t elements() const;
 };

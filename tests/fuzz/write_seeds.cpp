@@ -52,6 +52,129 @@ void addSafetensors(Corpus& corpus) {
                               data));
 }
 
+/// A configuration behind its length, then a safetensors file of these arrays.
+struct SeedArray {
+  const char* name;
+  const char* dtype;
+  std::size_t bytes;  ///< of an element
+  std::vector<std::size_t> shape;
+  std::string content = {};  ///< empty: all bytes alike
+};
+
+void addPacked(Corpus& corpus, const std::string& config, const std::vector<SeedArray>& arrays) {
+  std::string header;
+  std::string data;
+  for (const SeedArray& array : arrays) {
+    std::size_t bytes = array.bytes;
+    std::string shape;
+    for (const std::size_t side : array.shape) {
+      bytes *= side;
+      shape += (shape.empty() ? "" : ",") + std::to_string(side);
+    }
+    header += (header.empty() ? "{\"" : ",\"") + std::string(array.name) + "\":{\"dtype\":\"" +
+              array.dtype + "\",\"shape\":[" + shape + "],\"data_offsets\":[" +
+              std::to_string(data.size()) + "," + std::to_string(data.size() + bytes) + "]}";
+    data += array.content.empty() ? std::string(bytes, '\x11') : array.content;
+  }
+  corpus.add("packed", little(config.size(), 2) + config + safetensorsBytes(header + "}", data));
+}
+
+/// What a description of bitsandbytes says of 8 x 16 weights, with its own array.
+SeedArray seedState(const char* name, const std::string& nested) {
+  const std::string text =
+      R"({"quant_type":"nf4","blocksize":64,"dtype":"float32","shape":[8,16])" + nested + "}";
+  return {name, "U8", 1, {text.size()}, text};
+}
+
+void addPackedBytes(Corpus& corpus) {
+  for (const char* config :
+       {"", R"({"config_groups":{"g":{"weights":{"num_bits":3,"group_size":32}}}})"}) {
+    const std::string shape = little(64, 8) + little(64, 8);
+    addPacked(corpus, config,
+              {{"q.weight_packed", "I32", 4, {64, 6}},
+               {"q.weight_scale", "F16", 2, {64, 2}},
+               {"q.weight_zero_point", "I32", 4, {6, 2}},
+               {"q.weight_shape", "I64", 8, {2}, shape},
+               {"q.weight_g_idx", "I32", 4, {64}, std::string(256, '\0')}});
+    addPacked(corpus, config,
+              {{"q.weight_packed", "I32", 4, {64, 16}},
+               {"q.weight_scale", "BF16", 2, {1}},
+               {"q.weight_shape", "I64", 8, {2}, shape}});
+  }
+  addPacked(corpus, "",
+            {{"q.weight", "I8", 1, {4, 8}},
+             {"q.weight_scale", "F32", 4, {4, 2}},
+             {"q.weight_zero_point", "I8", 1, {4, 2}}});
+  addPacked(corpus, "",
+            {{"q.weight_packed", "U8", 1, {4, 16}},
+             {"q.weight_scale", "F8_E4M3", 1, {4, 2}},
+             {"q.weight_global_scale", "F32", 4, {1}},
+             {"k.weight_packed", "U8", 1, {4, 16}},
+             {"k.weight_scale", "U8", 1, {4, 1}},
+             {"v.weight", "U8", 1, {4, 16}},
+             {"v.weight_scale", "F8_E4M3", 1, {4, 2}},
+             {"v.weight_scale_2", "F32", 4, {}},
+             {"e.w_blocks", "U8", 1, {2, 4, 2, 16}},
+             {"e.w_scales", "U8", 1, {2, 4, 2}}});
+  addPacked(corpus, "",
+            {{"q.weight", "U8", 1, {64, 1}},
+             {"q.weight.absmax", "F32", 4, {2}},
+             {"q.weight.quant_map", "F32", 4, {16}},
+             seedState("q.weight.quant_state.bitsandbytes__nf4", ""),
+             {"k.weight", "F16", 2, {32, 1}},
+             {"k.weight.absmax", "U8", 1, {2}},
+             {"k.weight.quant_map", "F32", 4, {16}},
+             {"k.weight.nested_absmax", "F32", 4, {1}},
+             {"k.weight.nested_quant_map", "F32", 4, {256}},
+             seedState("k.weight.quant_state.bitsandbytes__nf4",
+                       R"(,"nested_blocksize":256,"nested_offset":0.2)"),
+             {"v.weight", "I8", 1, {4, 8}},
+             {"v.SCB", "F32", 4, {4}},
+             {"v.weight_format", "U8", 1, {}, std::string(1, '\0')}});
+  addPacked(corpus, R"({"bits":4,"group_size":64,"q":{"bits":8,"group_size":32}})",
+            {{"q.weight", "U32", 4, {2, 2, 16}},
+             {"q.scales", "F16", 2, {2, 2, 2}},
+             {"q.biases", "F16", 2, {2, 2, 2}},
+             {"k.weight", "U32", 4, {4, 20}},
+             {"k.scales", "F32", 4, {4, 2}},
+             {"k.biases", "F32", 4, {4, 2}},
+             {"v.weight", "U32", 4, {4, 16}},
+             {"v.scales", "U8", 1, {4, 8}},
+             {"o.weight", "U32", 4, {4, 16}},
+             {"o.scales", "U8", 1, {4, 2}}});
+}
+
+void addPackedFormats(Corpus& corpus) {
+  for (
+      const char* config :
+      {"", R"({"bits":4,"group_size":32,"checkpoint_format":"gptq_v2"})",
+       R"({"bits":4,"group_size":-1,"format":"gptq","in_features":64,"use_optimum_format":true})"}) {
+    addPacked(corpus, config,
+              {{"q.qweight", "I32", 4, {8, 8}},
+               {"q.qzeros", "I32", 4, {2, 1}},
+               {"q.scales", "F16", 2, {2, 8}},
+               {"q.g_idx", "I32", 4, {64}}});
+    addPacked(corpus, config,
+              {{"q.qweight", "I32", 4, {12, 32}},
+               {"q.qzeros", "I32", 4, {4, 3}},
+               {"q.scales", "BF16", 2, {4, 32}}});
+  }
+  addPacked(corpus, R"({"bits":3,"checkpoint_format":"gptq_p"})",
+            {{"q.qweight", "I32", 4, {3, 32}},
+             {"q.qzeros", "I32", 4, {1, 3}},
+             {"q.scales", "F16", 2, {1, 32}}});
+  addPacked(corpus, R"({"quant_method":"awq","version":"gemm"})",
+            {{"q.qweight", "I32", 4, {16, 2}},
+             {"q.qzeros", "I32", 4, {2, 2}},
+             {"q.scales", "F16", 2, {2, 16}}});
+  addPacked(corpus, R"({"dtype":"nf4","bits":4,"group_size":32,"in_features":20})",
+            {{"q.qweight", "I32", 4, {8, 3}}, {"q.scales", "F32", 4, {8, 1}}});
+  addPacked(corpus, R"({"dtype":"int","bits":4,"group_size":8})",
+            {{"q.qweight", "I32", 4, {2, 16}},
+             {"q.qzeros", "I32", 4, {2, 2}},
+             {"q.scales", "F32", 4, {16, 2}}});
+}
+
 void addIndexes(Corpus& corpus) {
   corpus.add("index", R"({"metadata":{},"weight_map":{"a":"a","/b/":["a","c"],"d":"../a"}})");
   corpus.add("index", R"({"weight_map":{"a":7}})");
@@ -124,10 +247,24 @@ StoredFile storedFile() {
   file.arrays = {{"model_weights/d/kernel:0", {4, 2}, "float32", 4, {}, {}},
                  {"layers/lstm/cell/vars/0", {3, 8}, "bfloat16", 2, {}, {}},
                  {"b", {2}, "int64", 8, "cut off", "another name of a"}};
+  StoredArray decoded;
+  decoded.path = "q.weight";
+  decoded.shape = {4, 8};
+  decoded.dtype = "float32";
+  decoded.elementBytes = 4;
+  decoded.quantizedAs = "GPTQ, 4 bits";
+  decoded.inputsFirst = true;
+  file.arrays.push_back(decoded);
+  file.quantization = "quantized by GPTQ";
+  file.quantizationConfig = R"({"bits":4})";
+  file.quantizationProblem = "quantize_config.json: cut off";
   file.groups["model_weights"].layerNames = {"d"};
   file.groups["model_weights"].kerasVersion = "2.4.0";
   file.groups["model_weights/d"].weightNames = {"kernel:0"};
   file.groups["layers/lstm/vars"].name = "reader";
+  file.members = {{"metadata.json", 43, 64, 64, 7, false, false}, {"a", 107, 2, 9, 8, true, true}};
+  file.groups["tensors/a"].sourceName = "a";
+  file.groups["tensors/a"].native = {"dense", "int", "float32", "float32", {2, 9}, 32, 9, 5, -16};
   file.modelConfig = R"({"config":{"layers":[{"class_name":"Dense","config":{"name":"d"}}]}})";
   return file;
 }
@@ -138,6 +275,7 @@ void addMessages(Corpus& corpus) {
     corpus.add("protocol", little(static_cast<std::uint64_t>(kind), 1) + payload);
   };
   add(0, encode(Open{"/file.h5", true, 1 << 20}));
+  add(0, encode(Open{"/model.safetensors", false, 0, false, true}));
   add(1, encode(Describe{"a/b"}));
   add(10, encode(FileWanted{"model-00001.safetensors"}));
   add(2, encode(Read{"a/b", {{0, 1}, {2, 3}}, true}));
@@ -181,6 +319,10 @@ void addConversations(Corpus& corpus) {
   corpus.add("lying_reader", said({{Type::ContentsPart, encode(storedFile())},
                                    {Type::Opened, {}},
                                    {Type::Failed, encode(Error{ErrorCode::NotFound, "none"})}}));
+  corpus.add("lying_reader", said({{Type::FileWanted, encode(FileWanted{"config.json"})},
+                                   {Type::FileWanted, encode(FileWanted{"quantize_config.json"})},
+                                   {Type::ContentsPart, encode(storedFile())},
+                                   {Type::Opened, {}}}));
   corpus.add("lying_reader", said({{Type::FileWanted, encode(FileWanted{"beside"})},
                                    {Type::ContentsPart, contents.substr(0, 20)},
                                    {Type::ContentsPart, contents.substr(20)}}));
@@ -196,6 +338,8 @@ int main(int argc, char** argv) {
   }
   Corpus corpus(argv[1]);
   addSafetensors(corpus);
+  addPackedFormats(corpus);
+  addPackedBytes(corpus);
   addIndexes(corpus);
   addArchives(corpus);
   addNpyHeaders(corpus);

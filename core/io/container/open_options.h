@@ -20,6 +20,9 @@ struct OpenOptions {
   /// writers store so without saying it.
   bool wordsAreBFloat16 = false;
 
+  /// Lists the arrays of quantized tensors as they are stored, rather than what they decode to.
+  bool asStored = false;
+
   /// Progress counts what has been looked at; how much there is in all is not known, so `total` is
   /// 0.
   TaskControl control;

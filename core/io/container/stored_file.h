@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/file_identity.h"
+#include "core/tensor/tensor_info.h"
 
 namespace quantoscope {
 
@@ -20,6 +21,11 @@ inline constexpr std::size_t kLongestTypeName = 256;
 /// Stands in the type of an array between that of its codes and what its scales are, where it is
 /// decoded as their product: "float8_e4m3fn x 128x128 block scales".
 inline constexpr std::string_view kTimesScales = " x ";
+
+/// StoredFile::format of this program's own files, and where the arrays are in them that are no
+/// parts of quantized tensors.
+inline constexpr const char* kNativeFormat = "quantoscope";
+inline constexpr std::string_view kNativePassed = "passed/";
 
 /// One array as the container describes it.
 struct StoredArray {
@@ -39,11 +45,32 @@ struct StoredArray {
   /// Why it is no weight although its elements can be read: codes or parameters of a tensor that is
   /// quantized already; else empty.
   std::string quantized = {};
+  /// What it was decoded from where the file has it as codes: "GPTQ, 4 bits, groups of 128"; its
+  /// parts may lie in any of the files. Else empty.
+  std::string quantizedAs = {};
+  bool inputsFirst = false;  ///< of a decoded matrix: its rows are input channels
 
   bool operator==(const StoredArray&) const = default;
 };
 
-/// The attributes of one group that tell frameworks apart.
+/// What a native file says of a quantized tensor, as it stands there: nothing of it is checked.
+/// Texts that are absent are empty, numbers 0.
+struct NativeAttributes {
+  std::string packing;      ///< "dense", "none"; absent in files of version 1
+  std::string dtype;        ///< "int", "nf4", ...
+  std::string compute;      ///< "stored": every step is rounded to the type of the source
+  std::string sourceDtype;  ///< "bfloat16"
+  std::vector<std::uint64_t> sourceShape;
+  std::int64_t groupSize = 0;
+  std::int64_t cols = 0;
+  std::int64_t codeBits = 0;
+  std::int64_t codeOffset = 0;
+
+  bool operator==(const NativeAttributes&) const = default;
+};
+
+/// The attributes of one group that tell frameworks apart. In native files also those of an array
+/// that is passed as it is.
 struct GroupAttributes {
   std::optional<std::vector<std::string>> layerNames;   ///< Keras: the layers in order
   std::optional<std::vector<std::string>> weightNames;  ///< Keras: a layer's arrays in order
@@ -53,9 +80,13 @@ struct GroupAttributes {
   std::string sourceName;           ///< native files: the tensor that this one was made of
   std::vector<std::uint64_t> axes;  ///< native files: AxisMap::order; empty if not told
   std::uint64_t rowAxes = 0;        ///< native files: AxisMap::rowAxes
+  NativeAttributes native = {};
 
   bool operator==(const GroupAttributes&) const = default;
 };
+
+/// What the attributes of a native file say of an array's axes, where they fit one of so many.
+std::optional<AxisMap> axesTold(const GroupAttributes& group, std::size_t rank);
 
 /// A file that an index names: a plain name beside it.
 struct StoredPart {
@@ -78,6 +109,19 @@ struct StoredCheck {
   bool operator==(const StoredCheck&) const = default;
 };
 
+/// A file inside an archive, as the directory of the archive tells it.
+struct StoredMember {
+  std::string name;
+  std::uint64_t offset = 0;       ///< of its bytes in the archive
+  std::uint64_t storedBytes = 0;  ///< that it takes there
+  std::uint64_t bytes = 0;        ///< decompressed
+  std::uint32_t crc32 = 0;        ///< of the decompressed bytes, as it is told
+  bool isDeflated = false;        ///< else stored as it is
+  bool isUtf8 = false;            ///< how its name is written
+
+  bool operator==(const StoredMember&) const = default;
+};
+
 /// Everything that recognising a model needs.
 struct StoredFile {
   std::vector<StoredArray> arrays;                ///< in any order
@@ -88,9 +132,14 @@ struct StoredFile {
   /// HDF5: "quantoscope" if the root says so, "keras" inside an archive, else empty; otherwise the
   /// format's name: "safetensors", "NumPy", ...
   std::string format;
-  std::vector<StoredPart> parts = {};    ///< the other files that an index names, in their order
-  std::vector<StoredCheck> checks = {};  ///< what is still to be compared
-  std::string quantization = {};         ///< "quantized by GPTQ", ...; empty where no tensor is
+  std::vector<StoredPart> parts = {};      ///< the other files that an index names, in their order
+  std::vector<StoredCheck> checks = {};    ///< what is still to be compared
+  std::string quantization = {};           ///< "quantized by GPTQ", ...; empty where no tensor is
+  std::vector<StoredMember> members = {};  ///< .keras: all files of the archive, in their order
+  /// What the configuration beside the file says of quantization (see config_beside.h), JSON; empty
+  /// where there is none, or where no array looks like codes.
+  std::string quantizationConfig = {};
+  std::string quantizationProblem = {};  ///< why that could not be read; else empty
 
   bool operator==(const StoredFile&) const = default;
 };

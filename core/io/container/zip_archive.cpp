@@ -26,6 +26,7 @@ constexpr std::uint64_t kMostInflation = 1032;
 constexpr std::uint32_t kIn64 = 0xffffffff;  // the number stands in the ZIP64 extra field
 constexpr std::uint16_t kExtra64 = 1;
 constexpr unsigned kEncrypted = 1;
+constexpr unsigned kUtf8 = 1U << 11U;
 
 Error damaged(const std::string& why) {
   return {ErrorCode::UnreadableFile, "the zip archive is damaged: " + why};
@@ -120,6 +121,7 @@ Result<ZipMember> readEntry(std::string_view& text) {
   member.offset = numberAt(text, 42, 4);
   const Status extra = readExtra64(text.substr(kEntryBytes + nameBytes, extraBytes), member);
   if (!extra) return extra.error();
+  member.utf8 = (numberAt(text, 8, 2) & kUtf8) != 0;
   if (numberAt(text, 8, 2) & kEncrypted) {
     return Error{ErrorCode::UnreadableFile, member.name + " in the zip archive is encrypted"};
   }

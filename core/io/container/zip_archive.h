@@ -18,6 +18,7 @@ struct ZipMember {
   std::uint64_t bytes = 0;        ///< decompressed
   std::uint32_t crc32 = 0;        ///< of the decompressed bytes
   bool deflated = false;          ///< else stored as it is
+  bool utf8 = false;              ///< how its name is written
 };
 
 /// The members of an archive, in the order of its directory (PKWARE's APPNOTE 6.3.10, sections

@@ -83,7 +83,8 @@ Hdf5Element integerElement(const H5::DataSet& array) {
   return element;
 }
 
-/// Keras 3 writes bfloat16 as two opaque bytes and says so in an attribute.
+/// Keras 3 writes bfloat16 as two opaque bytes and says so in an attribute; so do native files with
+/// 8-bit floats.
 Hdf5Element opaqueElement(const H5::DataSet& array, std::size_t bytes) {
   Hdf5Element element;
   element.bytes = bytes;
@@ -92,7 +93,30 @@ Hdf5Element opaqueElement(const H5::DataSet& array, std::size_t bytes) {
     element.floatType = StoredType::BFloat16;
     element.name = nameOf(StoredType::BFloat16);
   }
+  if (bytes != 1) return element;
+  const std::string told = textOf(array, "dtype");
+  for (const ElementType type :
+       {ElementType::Float8E4M3, ElementType::Float8E5M2, ElementType::Float8E8M0}) {
+    const StoredElement read = elementOfType(type);
+    if (told != read.name) continue;
+    element.name = read.name;
+    element.floatType = read.floatType;
+    element.narrow = type;
+  }
   return element;
+}
+
+/// What h5py writes booleans as: 0 and 1 in a byte, called FALSE and TRUE.
+bool isBoolean(const H5::DataSet& array) {
+  const H5::EnumType type = array.getEnumType();
+  if (type.getSize() != 1 || type.getNmembers() != 2) return false;
+  for (const unsigned member : {0U, 1U}) {
+    std::int8_t value = -1;
+    type.getMemberValue(member, &value);
+    if (type.nameOf(&value, 8) != (member == 0 ? "FALSE" : "TRUE")) return false;
+    if (value != static_cast<std::int8_t>(member)) return false;
+  }
+  return true;
 }
 
 Hdf5Element elementOf(const H5::DataSet& array) {
@@ -114,8 +138,12 @@ Hdf5Element elementOf(const H5::DataSet& array) {
       return named("string");
     case H5T_COMPOUND:
       return named("compound");
-    case H5T_ENUM:
-      return named("enumeration");
+    case H5T_ENUM: {
+      Hdf5Element element = named("enumeration");
+      element.integer = isBoolean(array);
+      if (element.integer) element.name = elementOfType(ElementType::Bool).name;
+      return element;
+    }
     case H5T_VLEN:
       return named("variable-length list");
     case H5T_ARRAY:
@@ -271,8 +299,9 @@ Obstacle virtualObstacle(const H5::DSetCreatPropList& properties,
 }
 
 H5::DataSpace selection(const H5::DataSpace& whole, const Box& box) {
-  H5::DataSpace space(whole);
-  if (box.count.empty()) return space;  // a scalar
+  if (box.count.empty()) return whole;  // a scalar
+  H5::DataSpace space;
+  space.copy(whole);
   const std::vector<hsize_t> start(box.start.begin(), box.start.end());
   const std::vector<hsize_t> count(box.count.begin(), box.count.end());
   space.selectHyperslab(H5S_SELECT_SET, count.data(), start.data());

@@ -10,6 +10,7 @@
 
 #include "core/base/result.h"
 #include "core/io/container/array_box.h"
+#include "core/io/container/element_type.h"
 #include "core/io/container/stored_file.h"
 #include "core/io/hdf5/hdf5_chunks.h"
 #include "core/tensor/tensor_info.h"
@@ -28,6 +29,8 @@ struct Hdf5Element {
   bool bigEndian = false;               ///< only told of floats and integers
   bool integer = false;                 ///< can be converted to a number by the library
   std::optional<StoredType> floatType;  ///< where it is one of the four that are quantized
+  /// An 8-bit float, which is read as what elementOfType() says; `floatType` is that of it.
+  std::optional<ElementType> narrow = {};
 };
 
 /// The file that arrays are described in.

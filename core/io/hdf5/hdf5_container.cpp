@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/io/container/element_type.h"
 #include "core/io/container/inflate.h"
 #include "core/io/container/zip_archive.h"
 #include "core/io/hdf5/hdf5_array.h"
@@ -93,6 +94,7 @@ class Hdf5Container : public Container {
     const auto reader = opened(path);
     if (!reader) return reader.error();
     const Hdf5Element& element = (*reader)->element();
+    if (element.narrow) return elementOfType(*element.narrow);
     return StoredElement{element.name, element.bytes, element.integer, element.floatType};
   }
 
@@ -111,7 +113,14 @@ class Hdf5Container : public Container {
     const auto reader = opened(path);
     if (!reader) return reader.error();
     return withErrorsAbout(subject(path), [&] {
-      return readBox(**reader, box, static_cast<std::byte*>(bytes), control);
+      auto* to = static_cast<std::byte*>(bytes);
+      const auto& narrow = (*reader)->element().narrow;
+      if (!narrow) return readBox(**reader, box, to, control);
+      const std::size_t count = box.elements();
+      const std::size_t before = count * (elementOfType(*narrow).bytes - storedBytesOf(*narrow));
+      Status status = readBox(**reader, box, to + before, control);
+      if (status) widen(*narrow, bytes, count);
+      return status;
     });
   }
 
@@ -195,6 +204,7 @@ struct ArchiveFacts {
   std::string format;
   Result<std::string> config = std::string();  ///< see StoredFile::modelConfig
   std::vector<StoredCheck> checks = {};
+  std::vector<StoredMember> members = {};
 };
 
 /// Walks the file that `open` opens, under the lock.
@@ -212,6 +222,7 @@ Result<SharedContainer> containerOf(const std::string& path, std::optional<std::
     if (contents.modelConfig.empty() && archive.config) contents.modelConfig = *archive.config;
     if (contents.format.empty()) contents.format = archive.format;
     contents.checks = archive.checks;
+    contents.members = archive.members;
     return SharedContainer(std::make_shared<Hdf5Container>(path, file, base, options.allowOutside,
                                                            std::move(contents)));
   });
@@ -310,6 +321,10 @@ Result<SharedContainer> openKerasArchive(const std::string& path, const OpenOpti
   facts.format = "keras";
   takeConfig(*archive, *members, facts);
   if (!weights->deflated) facts.checks.push_back(checkOf(*weights));
+  for (const ZipMember& member : *members) {
+    facts.members.push_back({member.name, member.offset, member.storedBytes, member.bytes,
+                             member.crc32, member.deflated, member.utf8});
+  }
   const auto image = openZipMember(*archive, *weights);
   if (!image) return about(path, image.error());
   const auto signature = readText(**image, 0, std::min((*image)->size(), kSignature.size()));

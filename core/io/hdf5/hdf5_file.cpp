@@ -150,6 +150,18 @@ std::vector<std::uint64_t> numbersOf(const H5::H5Object& object, const std::stri
   return numbers;
 }
 
+std::int64_t numberOf(const H5::H5Object& object, const std::string& name) {
+  if (!object.attrExists(name)) return 0;
+  const H5::Attribute attribute = object.openAttribute(name);
+  if (attribute.getTypeClass() != H5T_INTEGER ||
+      attribute.getSpace().getSimpleExtentNpoints() != 1) {
+    return 0;
+  }
+  std::int64_t number = 0;
+  attribute.read(H5::PredType::NATIVE_INT64, &number);
+  return number;
+}
+
 std::string textOf(const H5::H5Object& object, const std::string& name) {
   const auto texts = stringsOf(object, name);
   return texts && !texts->empty() ? texts->front() : std::string{};

@@ -57,6 +57,9 @@ std::optional<std::vector<std::string>> splitStringsOf(const H5::H5Object& objec
 /// The integers of an attribute, one or a list of up to 64; empty where it is none of that.
 std::vector<std::uint64_t> numbersOf(const H5::H5Object& object, const std::string& attribute);
 
+/// The integer of an attribute; 0 where it is none, or does not fit.
+std::int64_t numberOf(const H5::H5Object& object, const std::string& attribute);
+
 /// The first text of an attribute; empty if there is none.
 std::string textOf(const H5::H5Object& object, const std::string& attribute);
 

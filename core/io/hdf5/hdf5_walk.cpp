@@ -132,6 +132,8 @@ class Walk {
     return creationOrder_.sorted(std::move(paths));
   }
 
+  bool isNative() const { return result_.format == kNativeFormat; }
+
   /// Attributes that cannot be read count as absent: they order and name the arrays, no more.
   void noteAttributes(const std::string& path, const H5::Group& group) {
     GroupAttributes found;
@@ -147,8 +149,9 @@ class Walk {
       if (rowAxes.size() == 1) found.rowAxes = rowAxes.front();
       if (path.empty()) {
         noteConfig(group);
-        if (textOf(group, "format") == "quantoscope") result_.format = "quantoscope";
+        if (textOf(group, "format") == kNativeFormat) result_.format = kNativeFormat;
       }
+      if (isNative()) noteNative(group, found.native);
     } catch (const Hdf5Failure&) {
     } catch (const H5::Exception&) {
     }
@@ -156,6 +159,31 @@ class Walk {
         !found.name.empty() || !found.orientation.empty() || !found.sourceName.empty()) {
       result_.groups.emplace(path, std::move(found));
     }
+  }
+
+  /// What does not stand there cannot be decoded without: that is told when it is tried.
+  static void noteNative(const H5::Group& group, NativeAttributes& found) {
+    found.dtype = textOf(group, "dtype");
+    if (found.dtype.empty()) return;  // no tensor's group
+    found.packing = textOf(group, "packing");
+    found.compute = textOf(group, "compute");
+    found.sourceDtype = textOf(group, "source_dtype");
+    found.sourceShape = numbersOf(group, "source_shape");
+    found.groupSize = numberOf(group, "group_size");
+    found.cols = numberOf(group, "cols");
+    found.codeBits = numberOf(group, "code_bits");
+    found.codeOffset = numberOf(group, "code_offset");
+  }
+
+  /// The true name of an array that a native file passes on.
+  void notePassed(const std::string& path, const H5::DataSet& array) {
+    GroupAttributes found;
+    try {
+      found.sourceName = textOf(array, "source_name");
+    } catch (const Hdf5Failure&) {
+    } catch (const H5::Exception&) {
+    }
+    if (!found.sourceName.empty()) result_.groups.emplace(path, std::move(found));
   }
 
   /// Without it names decide what it would tell, so that it is missing must be said.
@@ -238,9 +266,10 @@ class Walk {
   void addArray(const std::string& path, const std::string& alias) {
     step();
     try {
-      StoredArray array = describeHdf5Array(
-          openHdf5Array(file_, "/" + path, surroundings_.allowOutside), path, surroundings_);
+      const H5::DataSet opened = openHdf5Array(file_, "/" + path, surroundings_.allowOutside);
+      StoredArray array = describeHdf5Array(opened, path, surroundings_);
       array.alias = alias;
+      if (isNative() && path.starts_with(kNativePassed)) notePassed(path, opened);
       result_.arrays.push_back(std::move(array));
     } catch (const Hdf5Failure& failure) {
       addObstacle(path, failure.what());

@@ -1,6 +1,7 @@
 #include "core/io/model/keras_paths.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "core/base/json.h"
@@ -28,55 +29,74 @@ std::string textAt(const Json& node, const char* key) {
 /// little.
 constexpr std::size_t kMostPathBytes = std::size_t{64} << 20;
 
-void addInner(const Json& layer, const std::string& path, std::size_t& room,
+/// Where a layer is in the file and in the configuration.
+struct LayerPath {
+  std::string path;
+  std::string pointer;
+};
+
+void addInner(const Json& layer, const LayerPath& at, std::size_t& room,
               std::map<std::string, KerasPlace>& places);
 
-/// Adds the layer at `path` and those in it; false when the paths have taken all of `room`.
-bool addPlace(const Json& layer, const std::string& path, std::size_t& room,
+std::uint64_t outputDimOf(const Json* config) {
+  const Json* dim = config ? config->find("output_dim") : nullptr;
+  const std::int64_t* number = dim ? dim->asInteger() : nullptr;
+  return number ? static_cast<std::uint64_t>(std::max<std::int64_t>(0, *number)) : 0;
+}
+
+/// Adds the layer at `at` and those in it; false when the paths have taken all of `room`.
+bool addPlace(const Json& layer, const LayerPath& at, std::size_t& room,
               std::map<std::string, KerasPlace>& places) {
   std::string name = textAt(layer, "name");
   const Json* own = layer.find("config");
   if (name.empty() && own) name = textAt(*own, "name");
-  KerasClass what = kerasClassOf(layer);
-  const std::size_t takes = path.size() + name.size() + what.className.size() +
-                            what.dimOrdering.size() + what.equation.size();
+  const Json* dtype = own ? own->find("dtype") : nullptr;
+  KerasPlace place{places.size(),       std::move(name),
+                   kerasClassOf(layer), dtype ? quantizedModeOf(*dtype) : std::string(),
+                   outputDimOf(own),    at.pointer};
+  const std::size_t takes = at.path.size() + place.name.size() + place.what.className.size() +
+                            place.what.dimOrdering.size() + place.what.equation.size() +
+                            place.policy.size() + place.pointer.size();
   if (takes > room) return false;
   room -= takes;
-  places.emplace(path, KerasPlace{places.size(), std::move(name), std::move(what)});
-  addInner(layer, path + "/", room, places);
+  places.emplace(at.path, std::move(place));
+  addInner(layer, {at.path + "/", at.pointer}, room, places);
   return true;
 }
 
-/// Adds the layers of the model whose configuration is `node` and whose group is `prefix`, until
+/// Adds the layers of the model whose configuration is `node` and whose group is at `prefix`, until
 /// their paths have taken `room`.
-void addLayers(const Json& node, const std::string& prefix, std::size_t& room,
+void addLayers(const Json& node, const LayerPath& prefix, std::size_t& room,
                std::map<std::string, KerasPlace>& places) {
   const Json* config = node.find("config");
   const Json* list = config ? config->find("layers") : nullptr;
   if (!list || !list->asArray()) return;
   std::map<std::string, int> used;
+  std::size_t index = 0;
   for (const Json& layer : *list->asArray()) {
+    const std::string pointer = prefix.pointer + "/config/layers/" + std::to_string(index++);
     std::string group = textAt(layer, "class_name");
     group = snakeCase(group.substr(group.rfind('>') + 1));
     if (group.empty()) continue;
     const int earlier = used[group]++;
     if (earlier > 0) group += '_' + std::to_string(earlier);
-    if (prefix.size() + group.size() + 8 > room) return;
-    if (!addPlace(layer, prefix + "layers/" + group, room, places)) return;
+    if (prefix.path.size() + group.size() + 8 > room) return;
+    if (!addPlace(layer, {prefix.path + "layers/" + group, pointer}, room, places)) return;
   }
 }
 
 /// What is inside a layer: the layers of a model, what a wrapper wraps, a recurrent layer's cell.
-void addInner(const Json& layer, const std::string& path, std::size_t& room,
+void addInner(const Json& layer, const LayerPath& at, std::size_t& room,
               std::map<std::string, KerasPlace>& places) {
-  addLayers(layer, path, room, places);
+  addLayers(layer, at, room, places);
   const Json* config = layer.find("config");
   if (!config) return;
   const bool bothWays = textAt(layer, "class_name") == "Bidirectional";
   const auto add = [&](const char* key, const char* attribute) {
     const Json* inner = config->find(key);
     if (!inner || textAt(*inner, "class_name").empty()) return;
-    if (!places.contains(path + attribute)) addPlace(*inner, path + attribute, room, places);
+    const LayerPath place{at.path + attribute, at.pointer + "/config/" + key};
+    if (!places.contains(place.path)) addPlace(*inner, place, room, places);
   };
   add("backward_layer", "backward_layer");
   add("layer", bothWays ? "forward_layer" : "layer");
@@ -105,6 +125,19 @@ std::string snakeCase(const std::string& className) {
   return result;
 }
 
+std::string quantizedModeOf(const Json& dtypePolicy) {
+  const Json* config = dtypePolicy.find("config");
+  std::string mode = config ? textAt(*config, "mode") : std::string();
+  if (const std::string* text = dtypePolicy.asString(); text && text->size() <= kLongestName) {
+    const std::size_t end = text->find("_from_");
+    if (end != std::string::npos) mode = text->substr(0, end);
+  }
+  constexpr std::string_view kModes[] = {"int8", "int4", "gptq", "awq"};
+  const std::string_view first = std::string_view(mode).substr(0, mode.find('/'));
+  const bool known = std::find(std::begin(kModes), std::end(kModes), first) != std::end(kModes);
+  return known ? mode : std::string();
+}
+
 std::string placePath(std::string_view path) {
   constexpr std::string_view kEarlier = "_layer_checkpoint_dependencies";
   std::string result(path);
@@ -119,7 +152,7 @@ std::string placePath(std::string_view path) {
 std::map<std::string, KerasPlace> kerasPlaces(const Json& config) {
   std::map<std::string, KerasPlace> places;
   std::size_t room = kMostPathBytes;
-  addLayers(config, "", room, places);
+  addLayers(config, {}, room, places);
   return places;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -15,6 +16,11 @@ struct KerasPlace {
   std::size_t position = 0;  ///< among all layers, those of nested models included
   std::string name;
   KerasClass what;
+  /// The mode of the layer's own dtype policy, where it is one of quantized weights: "gptq/4/32",
+  /// "int8"; else empty.
+  std::string policy = {};
+  std::uint64_t outputDim = 0;  ///< of an embedding; 0 where it is not told
+  std::string pointer = {};     ///< to the layer in the configuration, RFC 6901
 };
 
 /// The layers of a config.json by the path of their group in model.weights.h5. Keras 3 calls the
@@ -23,6 +29,10 @@ struct KerasPlace {
 /// attribute: `layers/time_distributed/layer`, `layers/bidirectional/forward_layer`. Empty for what
 /// is no configuration with layers (a subclassed model has none).
 std::map<std::string, KerasPlace> kerasPlaces(const Json& config);
+
+/// The mode of a dtype policy in a configuration, an object or a name ("int4/32_from_float32");
+/// empty where it is none that quantizes weights.
+std::string quantizedModeOf(const Json& dtypePolicy);
 
 /// A path as kerasPlaces() has it: Windows wrote backslashes, and Keras 2.13
 /// `_layer_checkpoint_dependencies` for `layers`.

@@ -112,11 +112,18 @@ class Recognizer {
 
   Result<ModelLayout> layout(const CancelToken& cancel) {
     ModelLayout result{format(), {}, {}};
-    if (!file_.quantization.empty()) result.format += ", " + file_.quantization;
+    if (!file_.quantization.empty() && writer_ != Writer::Native) {
+      result.format += ", " + file_.quantization;
+    }
     if (!classes_.problem().empty()) {
       result.notes.push_back(
           "its configuration cannot be read, so names and shapes tell the axes: " +
           classes_.problem());
+    }
+    if (!file_.quantizationProblem.empty()) {
+      result.notes.push_back(
+          "what it says of quantization cannot be read, so shapes and contents tell the codes: " +
+          file_.quantizationProblem);
     }
     mayExpand_ = budget_;
     std::size_t looked = 0;
@@ -192,6 +199,7 @@ class Recognizer {
     info.dtype = array.dtype;
     info.filters = array.filters;
     info.chunk.assign(array.chunk.begin(), array.chunk.end());
+    info.quantizedAs = array.quantizedAs;
     const auto bytes = byteCount(array);
     if (!isUsualName(array.path)) {
       info.bytes = bytes.value_or(0);
@@ -220,7 +228,9 @@ class Recognizer {
         info.because = std::move(reading.because);
       }
     }
-    if (writer_ == Writer::Native) info.sourceName = sourceNameOf(array.path);
+    if (writer_ == Writer::Native && array.quantizedAs.empty() && !isPassed(array)) {
+      info.sourceName = sourceNameOf(array.path);
+    }
     info.perhapsBFloat16 = isWord(array.dtype) && array.shape.size() >= 2 &&
                            array.obstacle.empty() && !isOptimizerState(array.path);
     if (!info.quantizable || !stack) {
@@ -245,13 +255,15 @@ class Recognizer {
     if (!array.alias.empty()) return array.alias;
     if (!array.quantized.empty()) return array.quantized;
     if (!isFloat(array.dtype)) return dtypeReason(array.dtype);
-    if (writer_ == Writer::Native && lastOf(array.path) != "dequantized") {
+    const bool passed = isPassed(array);
+    if (writer_ == Writer::Native && !passed && array.quantizedAs.empty() &&
+        lastOf(array.path) != "dequantized") {
       return "part of a quantized tensor; only dequantized arrays are weights";
     }
     if (array.shape.empty()) return "a scalar: only matrices and larger are quantized";
     if (array.shape.size() == 1) return "a vector: only matrices and larger are quantized";
     if (byteCount(array) == 0) return "empty: one of its sides is 0";
-    if (writer_ == Writer::Native) return {};
+    if (writer_ == Writer::Native && !passed) return {};
     return reasonNoWeight(array, index_, classes_, isKeras());
   }
 
@@ -268,7 +280,25 @@ class Recognizer {
   AxisReading readingOf(const StoredArray& array) const {
     const std::size_t rank = array.shape.size();
     if (rank < 2) return {AxisMap::rows(rank), AxisEvidence::None, {}, false};
-    return writer_ == Writer::Native ? nativeReading(array) : axes_.of(array);
+    if (!array.quantizedAs.empty()) {
+      const auto group = file_.groups.find(array.path);
+      const auto told =
+          rank > 2 && group != file_.groups.end() ? axesTold(group->second, rank) : std::nullopt;
+      if (told) {
+        return {*told, AxisEvidence::File, "as it was read when it was quantized", false};
+      }
+      return {array.inputsFirst ? AxisMap::columns(rank) : AxisMap::rows(rank), AxisEvidence::File,
+              "as its codes are laid out", false};
+    }
+    const bool told = writer_ == Writer::Native && !isPassed(array);
+    return told ? nativeReading(array) : axes_.of(array);
+  }
+
+  /// An array of a native file that is no part of a quantized tensor, under its own name.
+  bool isPassed(const StoredArray& array) const {
+    if (writer_ != Writer::Native || !array.quantizedAs.empty()) return false;
+    const auto group = file_.groups.find(array.path);
+    return group != file_.groups.end() && group->second.sourceName == array.path;
   }
 
   /// A native file keeps the source's axis order below the source's name, and how it was read.
@@ -290,18 +320,6 @@ class Recognizer {
     return {turned || kernel ? AxisMap::columns(rank) : AxisMap::rows(rank),
             turned ? AxisEvidence::File : AxisEvidence::Name,
             turned ? "attribute orientation" : "name of the source", false};
-  }
-
-  /// What the attributes say, where they fit an array of so many axes.
-  static std::optional<AxisMap> axesTold(const GroupAttributes& group, std::size_t rank) {
-    if (group.axes.size() != rank || group.rowAxes < 1 || group.rowAxes > rank) return {};
-    AxisMap told;
-    told.rowAxes = static_cast<int>(group.rowAxes);
-    for (std::size_t axis = 0; axis < rank; ++axis) {
-      if (std::find(group.axes.begin(), group.axes.end(), axis) == group.axes.end()) return {};
-      told.order.push_back(static_cast<int>(group.axes[axis]));
-    }
-    return told;
   }
 
   std::string sourceNameOf(std::string_view path) const {

@@ -23,4 +23,18 @@ inline constexpr PartName kKerasParts[] = {
 /// does, since Keras up to 3.13 packed int4 into the same shapes.
 std::optional<std::string> describeKeras(const Siblings& siblings);
 
+/// QuantizedFormat::open: layers of the modes int8, int4 (Keras 3.14 and later), gptq and awq.
+///
+/// The mode is that of the layer's dtype policy where the configuration tells it, else it follows
+/// from the variables: how many there are, their types and shapes, the length of g_idx, and, where
+/// gptq has a byte for each code, how large codes and zero points are. What that leaves open is an
+/// error: int8 without a configuration (int4 up to 3.13 has the same shapes), embeddings without
+/// groups, kernels with one or two outputs.
+///
+/// A tensor is listed where its codes are, `layers/dense/vars/1`: gptq and awq have the bias first,
+/// so that the place of the kernel in a model of floats, which is PackedInfo::originalPath, may be
+/// that of another array. Kernels are [inputs, outputs], of an EinsumDense as Keras flattens it;
+/// embeddings [vocabulary, size].
+Result<SharedPackedTensor> openKeras(const Siblings& siblings, const PackingContext& context);
+
 }  // namespace quantoscope

@@ -4,7 +4,15 @@
 #include <array>
 
 #include "core/base/text.h"
+#include "core/io/model/layer_classes.h"
+#include "core/io/quantized/awq.h"
+#include "core/io/quantized/bitsandbytes.h"
+#include "core/io/quantized/compressed_tensors.h"
+#include "core/io/quantized/gptq.h"
+#include "core/io/quantized/inc.h"
 #include "core/io/quantized/keras_quantized.h"
+#include "core/io/quantized/mlx.h"
+#include "core/io/quantized/packed_fp4.h"
 
 namespace quantoscope {
 
@@ -270,22 +278,26 @@ constexpr PartName kExl2Parts[] = {{"q_scale", "scales"},  {"q_scale_max", "scal
                                    {"q_perm", "order"},    {"q_invperm", "order"}};
 constexpr PartName kGptOssParts[] = {{"%_scales", "scales"}};
 
-constexpr std::array<QuantizedFormat, 15> kFormats = {{
-    {"GPTQ", "quantized by GPTQ", kGptqParts, describeGptq},
-    {"AWQ", "quantized by AWQ", kGptqParts, describeAwq},
-    {"compressed-tensors", "quantized by compressed-tensors", kCompressedParts, describeCompressed},
+constexpr std::array<QuantizedFormat, 16> kFormats = {{
+    {"GPTQ", "quantized by GPTQ", kGptqParts, describeGptq, openGptq},
+    {"AWQ", "quantized by AWQ", kGptqParts, describeAwq, openAwq},
+    {"compressed-tensors", "quantized by compressed-tensors", kCompressedParts, describeCompressed,
+     openCompressed},
     {"compressed-tensors", "quantized by compressed-tensors", kCompressedParts,
-     describeCompressedBytes},
-    {"bitsandbytes", "quantized by bitsandbytes", kBitsAndBytes4Parts, describeBitsAndBytes4},
-    {"bitsandbytes", "quantized by bitsandbytes", kBitsAndBytes8Parts, describeBitsAndBytes8},
-    {"MLX", "quantized by MLX", kMlxParts, describeMlx},
-    {"Keras", "quantized by Keras", kKerasParts, describeKeras},
-    {"MXFP4", "quantized to MXFP4", kGptOssParts, describeGptOss},
-    {"NVFP4", "quantized to NVFP4", kNvfp4Parts, describeNvfp4},
+     describeCompressedBytes, openCompressedBytes},
+    {"bitsandbytes", "quantized by bitsandbytes", kBitsAndBytes4Parts, describeBitsAndBytes4,
+     openBitsAndBytes4},
+    {"bitsandbytes", "quantized by bitsandbytes", kBitsAndBytes8Parts, describeBitsAndBytes8,
+     openBitsAndBytes8},
+    {"MLX", "quantized by MLX", kMlxParts, describeMlx, openMlx},
+    {"Keras", "quantized by Keras", kKerasParts, describeKeras, openKeras},
+    {"MXFP4", "quantized to MXFP4", kGptOssParts, describeGptOss, openGptOss},
+    {"NVFP4", "quantized to NVFP4", kNvfp4Parts, describeNvfp4, openNvfp4},
     {"quanto", "quantized by quanto", kQuantoParts, describeQuanto},
     {"HQQ", "quantized by HQQ", kHqqParts, describeHqq},
     {"AQLM", "quantized by AQLM", kAqlmParts, describeAqlm},
     {"EXL2", "quantized by ExLlamaV2", kExl2Parts, describeExl2},
+    {"neural-compressor", "quantized by neural-compressor", kGptqParts, describeInc, openInc},
     {"integers with scales", "quantized to integers with scales", kAnyScales,
      describeScaledIntegers},
 }};
@@ -296,12 +308,20 @@ std::string_view lastOf(std::string_view path) {
 
 }  // namespace
 
-ArraysByPath::ArraysByPath(const StoredFile& file) {
+ArraysByPath::ArraysByPath(const StoredFile& file) : file_(file) {
   arrays_.reserve(file.arrays.size());
   for (const StoredArray& array : file.arrays) arrays_.emplace(array.path, &array);
   const std::string& config = file.modelConfig;
   isOnlyInt8_ =
       config.find("\"int8\"") != std::string::npos && config.find("\"int4") == std::string::npos;
+}
+
+const std::map<std::string, KerasPlace>& ArraysByPath::kerasPlaces() const {
+  if (!places_) {
+    places_ = std::make_shared<const std::map<std::string, KerasPlace>>(
+        LayerClasses(file_, true).places());
+  }
+  return *places_;
 }
 
 const StoredArray* ArraysByPath::find(const std::string& path) const {

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstring>
 #include <limits>
 #include <span>
 #include <string_view>
 
 #include "core/base/half.h"
+#include "core/io/quantized/packed_reading.h"
 
 namespace quantoscope {
 
@@ -71,11 +71,6 @@ bool isFloat8(std::string_view dtype) {
 bool canBeScales(const StoredArray& array) {
   return array.dtype.empty() || array.dtype == "uint8" || array.dtype.starts_with("float") ||
          array.dtype == "bfloat16";
-}
-
-float scaleOfExponent(float exponent) {
-  if (exponent == 255) return std::numeric_limits<float>::quiet_NaN();
-  return std::ldexp(1.0f, static_cast<int>(exponent) - 127);
 }
 
 /// The values of a run along the last axis, which begins at index `first` of it. Where codes and
@@ -157,45 +152,7 @@ const StoredArray* scalesOfFloat8(const Siblings& siblings) {
 
 Result<std::vector<float>> readScales(const Container& container, const StoredArray& scales,
                                       const TaskControl& control) {
-  const auto element = container.elementOf(scales.path);
-  if (!element) return element.error();
-  Box box;
-  box.count.assign(scales.shape.begin(), scales.shape.end());
-  box.start.assign(box.count.size(), 0);
-  std::vector<float> values(box.elements());
-  if (element->integer) {
-    const Status status = container.readAsFloat(scales.path, box, values.data());
-    if (!status) return status.error();
-    std::transform(values.begin(), values.end(), values.begin(), scaleOfExponent);
-    return values;
-  }
-  if (!element->floatType) {
-    return Error{ErrorCode::UnreadableFile,
-                 scales.path + ": holds " + element->name + ", which cannot be scales"};
-  }
-  std::vector<std::byte> bytes(values.size() * element->bytes);
-  // Progress counts the codes, which are many more.
-  const Status status = container.read(scales.path, box, bytes.data(), {control.cancel, {}});
-  if (!status) return status.error();
-  const auto* halfs = reinterpret_cast<const std::uint16_t*>(bytes.data());
-  switch (*element->floatType) {
-    case StoredType::Float16:
-      floatsFromHalfs(halfs, values.size(), values.data());
-      break;
-    case StoredType::BFloat16:
-      floatsFromBfloat16s(halfs, values.size(), values.data());
-      break;
-    case StoredType::Float32:
-      std::memcpy(values.data(), bytes.data(), bytes.size());
-      break;
-    case StoredType::Float64:
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        double value = 0;
-        std::memcpy(&value, bytes.data() + i * sizeof value, sizeof value);
-        values[i] = static_cast<float>(value);
-      }
-  }
-  return values;
+  return readNumbers(container, scales, Bytes::Exponents, control);
 }
 
 void applyScales(const ScaleGrid& grid, const std::vector<float>& scales, const Box& box,

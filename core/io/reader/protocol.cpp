@@ -77,6 +77,8 @@ void put(WireWriter& writer, const StoredArray& array) {
   writer.number<std::uint8_t>(array.incomplete);
   writer.number(array.part);
   writer.text(array.quantized);
+  writer.text(array.quantizedAs);
+  writer.number<std::uint8_t>(array.inputsFirst);
 }
 
 StoredArray readArray(WireReader& reader) {
@@ -94,7 +96,35 @@ StoredArray readArray(WireReader& reader) {
   array.incomplete = reader.flag();
   array.part = reader.number<std::uint64_t>();
   array.quantized = reader.text(kMostContents);
+  array.quantizedAs = reader.text(kMostContents);
+  array.inputsFirst = reader.flag();
   return array;
+}
+
+void put(WireWriter& writer, const NativeAttributes& native) {
+  writer.text(native.packing);
+  writer.text(native.dtype);
+  writer.text(native.compute);
+  writer.text(native.sourceDtype);
+  writer.numbers(native.sourceShape);
+  writer.number(native.groupSize);
+  writer.number(native.cols);
+  writer.number(native.codeBits);
+  writer.number(native.codeOffset);
+}
+
+NativeAttributes readNative(WireReader& reader) {
+  NativeAttributes native;
+  native.packing = reader.text(kMostContents);
+  native.dtype = reader.text(kMostContents);
+  native.compute = reader.text(kMostContents);
+  native.sourceDtype = reader.text(kMostContents);
+  native.sourceShape = reader.numbers<std::uint64_t>(kMostAxes);
+  native.groupSize = reader.number<std::int64_t>();
+  native.cols = reader.number<std::int64_t>();
+  native.codeBits = reader.number<std::int64_t>();
+  native.codeOffset = reader.number<std::int64_t>();
+  return native;
 }
 
 void put(WireWriter& writer, const GroupAttributes& group) {
@@ -106,6 +136,7 @@ void put(WireWriter& writer, const GroupAttributes& group) {
   writer.text(group.sourceName);
   writer.numbers(group.axes);
   writer.number(group.rowAxes);
+  put(writer, group.native);
 }
 
 GroupAttributes readGroup(WireReader& reader) {
@@ -118,6 +149,7 @@ GroupAttributes readGroup(WireReader& reader) {
   group.sourceName = reader.text(kMostContents);
   group.axes = reader.numbers<std::uint64_t>(kMostAxes);
   group.rowAxes = reader.number<std::uint64_t>();
+  group.native = readNative(reader);
   return group;
 }
 
@@ -167,6 +199,28 @@ StoredCheck readCheck(WireReader& reader) {
   return check;
 }
 
+void put(WireWriter& writer, const StoredMember& member) {
+  writer.text(member.name);
+  writer.number(member.offset);
+  writer.number(member.storedBytes);
+  writer.number(member.bytes);
+  writer.number(member.crc32);
+  writer.number<std::uint8_t>(member.isDeflated);
+  writer.number<std::uint8_t>(member.isUtf8);
+}
+
+StoredMember readMember(WireReader& reader) {
+  StoredMember member;
+  member.name = reader.text(kMostPath);
+  member.offset = reader.number<std::uint64_t>();
+  member.storedBytes = reader.number<std::uint64_t>();
+  member.bytes = reader.number<std::uint64_t>();
+  member.crc32 = reader.number<std::uint32_t>();
+  member.isDeflated = reader.flag();
+  member.isUtf8 = reader.flag();
+  return member;
+}
+
 /// Whether everything lies in a file that there is.
 bool knowsItsParts(const StoredFile& contents) {
   const auto known = [&](const auto& item) { return item.part <= contents.parts.size(); };
@@ -212,6 +266,7 @@ std::string encode(const Open& message) {
   writer.text(message.path);
   writer.number<std::uint8_t>(message.allowOutside);
   writer.number<std::uint8_t>(message.wordsAreBFloat16);
+  writer.number<std::uint8_t>(message.asStored);
   writer.number<std::uint64_t>(message.memoryBytes);
   return writer.take();
 }
@@ -222,6 +277,7 @@ std::optional<Open> decodeOpen(std::string_view payload) {
   message.path = readPath(reader);
   message.allowOutside = reader.flag();
   message.wordsAreBFloat16 = reader.flag();
+  message.asStored = reader.flag();
   message.memoryBytes = reader.number<std::uint64_t>();
   return whole(reader, std::move(message));
 }
@@ -408,12 +464,16 @@ std::string encode(const StoredFile& contents) {
   writer.number<std::uint64_t>(contents.checks.size());
   for (const StoredCheck& check : contents.checks) put(writer, check);
   writer.text(contents.quantization);
+  writer.number<std::uint64_t>(contents.members.size());
+  for (const StoredMember& member : contents.members) put(writer, member);
+  writer.text(contents.quantizationConfig);
+  writer.text(contents.quantizationProblem);
   return writer.take();
 }
 
 std::optional<StoredFile> decodeContents(std::string_view payload) {
-  constexpr std::size_t kLeastArray = 10 * sizeof(std::uint64_t) + 2;
-  constexpr std::size_t kLeastGroup = 7 * sizeof(std::uint64_t) + 2;
+  constexpr std::size_t kLeastArray = 11 * sizeof(std::uint64_t) + 3;
+  constexpr std::size_t kLeastGroup = 16 * sizeof(std::uint64_t) + 2;
   WireReader reader(payload);
   StoredFile contents;
   contents.arrays.resize(reader.count(kMostArrays, kLeastArray));
@@ -434,6 +494,10 @@ std::optional<StoredFile> decodeContents(std::string_view payload) {
   for (StoredCheck& check : contents.checks) check = readCheck(reader);
   if (!knowsItsParts(contents)) return std::nullopt;
   contents.quantization = reader.text(kMostContents);
+  contents.members.resize(reader.count(kMostParts, 4 * sizeof(std::uint64_t)));
+  for (StoredMember& member : contents.members) member = readMember(reader);
+  contents.quantizationConfig = reader.text(kMostContents);
+  contents.quantizationProblem = reader.text(kMostContents);
   return whole(reader, std::move(contents));
 }
 

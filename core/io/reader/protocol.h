@@ -73,6 +73,7 @@ struct Open {
   bool allowOutside = false;
   std::uint64_t memoryBytes = 0;  ///< the reader's own limit; 0: none
   bool wordsAreBFloat16 = false;
+  bool asStored = false;
 };
 
 struct Describe {

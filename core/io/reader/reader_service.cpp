@@ -98,6 +98,7 @@ class Service {
     OpenOptions options;
     options.allowOutside = request.allowOutside;
     options.wordsAreBFloat16 = request.wordsAreBFloat16;
+    options.asStored = request.asStored;
     options.control = control();
     options.onNames = [this](const std::vector<std::string>& names) {
       for (const std::string& part : protocol::encodeNames(names)) {

@@ -87,6 +87,7 @@ class RemoteContainer : public Container {
       : path_(std::move(path)),
         allowOutside_(options.allowOutside),
         wordsAreBFloat16_(options.wordsAreBFloat16),
+        asStored_(options.asStored),
         settings_(std::move(settings)),
         files_(path_) {}
 
@@ -260,7 +261,8 @@ class RemoteContainer : public Container {
     const auto file = files_.model();
     if (!file) return file.error();
     modelBytes_ = files_.bytes() - before;
-    const protocol::Open open{path_, allowOutside_, settings_.memoryBytes, wordsAreBFloat16_};
+    const protocol::Open open{path_, allowOutside_, settings_.memoryBytes, wordsAreBFloat16_,
+                              asStored_};
     const Request request{Type::Open, protocol::encode(open),    file->get(),
                           "listing",  settings_.listingPatience, modelBytes_};
     if (Status status = send(request); !status) return status.error();
@@ -432,6 +434,7 @@ class RemoteContainer : public Container {
   std::string path_;
   bool allowOutside_ = false;
   bool wordsAreBFloat16_ = false;
+  bool asStored_ = false;
   ReaderSettings settings_;
   mutable HandedFiles files_;
   mutable std::uint64_t modelBytes_ = 0;  ///< of the opened file alone

@@ -4,6 +4,7 @@
 #include <QTemporaryDir>
 #include <QtTest>
 
+#include "core/io/hdf5/hdf5_container.h"
 #include "core/io/tensor_source.h"
 #include "tests/core/io/hdf5_fixture.h"
 
@@ -50,6 +51,36 @@ class Hdf5WalkTest : public QObject {
     }
     QCOMPARE(names(open()), (std::vector<std::string>{"m.layers.11.weight", "m/layers/1/weight",
                                                       "m/layers/2/weight", "m/layers/10/weight"}));
+  }
+
+  void whatNativeFilesSayOfATensorIsTold() {
+    const unsigned char codes[6] = {};
+    {
+      Hdf5Fixture file(path());
+      file.text("/", "format", "quantoscope");
+      file.array("tensors/w/codes", {2, 3}, codes,
+                 {.fileType = H5T_STD_U8LE, .memoryType = H5T_NATIVE_UCHAR});
+      file.text("tensors/w", "dtype", "int", true);
+      file.text("tensors/w", "packing", "dense");
+      file.text("tensors/w", "compute", "stored");
+      file.text("tensors/w", "source_dtype", "bfloat16");
+      file.text("tensors/w", "source_name", "w");
+      file.number("tensors/w", "source_shape", 16);
+      file.number("tensors/w", "group_size", -1);
+      file.number("tensors/w", "cols", 8);
+      file.number("tensors/w", "code_bits", 3);
+      file.number("tensors/w", "code_offset", -4);
+      file.text("tensors/w", "bits", "three");
+      file.counting("passed/a", {2});
+      file.text("passed/a", "source_name", "a/");
+    }
+    const auto container = openHdf5Container(path(), {});
+    QVERIFY(container);
+    const auto& groups = (*container)->contents().groups;
+    const NativeAttributes said{"dense", "int", "stored", "bfloat16", {16}, -1, 8, 3, -4};
+    QVERIFY(groups.at("tensors/w").native == said);
+    QCOMPARE(groups.at("tensors/w").sourceName, std::string("w"));
+    QCOMPARE(groups.at("passed/a").sourceName, std::string("a/"));
   }
 
   void linksAreToldButNotCountedTwice() {

@@ -128,7 +128,7 @@ class HostileTest : public QObject {
     return directory_.filePath(QString::fromStdString(name)).toStdString();
   }
 
-  /// Six good files of different making.
+  /// Seven good files of different making.
   std::vector<std::string> goodFiles() const {
     {
       Hdf5Fixture file(path("keras.h5"));
@@ -154,8 +154,34 @@ class HostileTest : public QObject {
     std::filesystem::copy_file(test::sourcePath("tests/golden/lzf_h5py.h5"), path("lzf.h5"),
                                std::filesystem::copy_options::overwrite_existing);
     writeOthers();
-    return {path("keras.h5"),          path("packed.h5"),   path("lzf.h5"),
-            path("model.safetensors"), path("model.keras"), path("arrays.npz")};
+    writeNative();
+    return {path("keras.h5"),    path("packed.h5"),  path("lzf.h5"),   path("model.safetensors"),
+            path("model.keras"), path("arrays.npz"), path("native.h5")};
+  }
+
+  /// A native file: integers with zero points, a codebook, and an array that is passed on.
+  void writeNative() const {
+    Hdf5Fixture file(path("native.h5"));
+    file.text("/", "format", "quantoscope");
+    file.number("/", "format_version", 2);
+    const std::vector<unsigned char> bytes(108, 0x1b);
+    const test::Storage packed{.fileType = H5T_STD_U8LE, .memoryType = H5T_NATIVE_UCHAR};
+    for (const char* name : {"a", "b"}) {
+      const std::string group = std::string("tensors/") + name;
+      file.array(group + "/codes", {4, 27}, bytes.data(), packed);
+      file.counting(group + "/scale", {4, 3});
+      file.text(group, "dtype", *name == 'a' ? "int" : "nf4", true);
+      file.text(group, "packing", "dense");
+      file.text(group, "source_name", name);
+      file.number(group, "group_size", 32);
+      file.number(group, "cols", 72);
+      file.number(group, "code_bits", 3);
+      file.number(group, "code_offset", 0);
+    }
+    file.array("tensors/a/zero_point", {4, 2}, bytes.data(), packed);
+    file.counting("tensors/b/codebook", {8});
+    file.counting("passed/c/weight", {6, 6});
+    file.text("passed/c/weight", "source_name", "c/weight");
   }
 
   void write(const std::string& name, const std::string& bytes) const {
@@ -203,7 +229,7 @@ class HostileTest : public QObject {
       QVERIFY2(tryFile(file).listed, file.c_str());
       good.push_back(contentOf(file));
     }
-    QCOMPARE(good.size(), std::size_t{6});
+    QCOMPARE(good.size(), std::size_t{7});
     const auto descriptors = test::openDescriptors();
     const std::uint64_t before = test::peakMemory(getpid());
     std::mt19937 random(kSeed);

@@ -22,6 +22,8 @@ StoredFile someContents() {
     array.incomplete = i == 1;
     array.part = i == 2 ? 2 : 0;
     array.quantized = i == 4 ? "already quantized" : "";
+    array.quantizedAs = i == 0 ? "GPTQ, 4 bits" : "";
+    array.inputsFirst = i == 0;
     file.arrays.push_back(array);
   }
   GroupAttributes group;
@@ -29,11 +31,16 @@ StoredFile someContents() {
   group.kerasVersion = "2.3.1";
   file.groups[""] = group;
   file.groups["a"].weightNames.emplace();
+  file.groups["tensors/a"].sourceName = "a";
+  file.groups["tensors/a"].native = {"dense", "int", "stored", "bfloat16", {3, 4}, -1, 4, 3, -4};
   file.modelConfig = "{}";
   file.parts = {{"a.safetensors", {}}, {"b.safetensors", FileIdentity{1, 2, 3, -4, 5}}};
   file.checks = {{"w.npy", 6, 7, 8, 1, false}, {"v.npy", 0, 0, 0, 0, true}};
   file.configProblem = "unreadable";
   file.quantization = "quantized by GPTQ";
+  file.members = {{"metadata.json", 43, 64, 64, 7, false, false}, {"a", 1, 2, 3, 4, true, true}};
+  file.quantizationConfig = "{\"bits\":4}";
+  file.quantizationProblem = "quantize_config.json: cut off";
   return file;
 }
 
@@ -80,8 +87,10 @@ class ProtocolTest : public QObject {
     QVERIFY(description->element.floatType == StoredType::BFloat16);
     QCOMPARE(description->extent->offset, std::uint64_t{1234});
     QCOMPARE(description->chunk, (std::vector<std::size_t>{16, 1}));
-    const auto open = protocol::decodeOpen(protocol::encode(protocol::Open{"/a/b", true, 77}));
+    const auto open =
+        protocol::decodeOpen(protocol::encode(protocol::Open{"/a/b", true, 77, false, true}));
     QVERIFY(open && open->path == "/a/b" && open->allowOutside && open->memoryBytes == 77);
+    QVERIFY(!open->wordsAreBFloat16 && open->asStored);
     SandboxReport report;
     report.memoryLimit = report.seccomp = true;
     const auto reported = protocol::decodeSandboxReport(protocol::encode(report));
