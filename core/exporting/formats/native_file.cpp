@@ -3,28 +3,35 @@
 #include <H5Cpp.h>
 #include <algorithm>
 #include <filesystem>
-#include <map>
+#include <functional>
+#include <iterator>
+#include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "core/base/checked.h"
 #include "core/base/file_output.h"
 #include "core/base/sha256.h"
-#include "core/io/container/array_box.h"
+#include "core/exporting/formats/native_arrays.h"
+#include "core/exporting/formats/native_names.h"
 #include "core/io/hdf5/hdf5_border.h"
+#include "core/io/hdf5/hdf5_pages.h"
 
 namespace quantoscope {
 
 namespace {
 
-constexpr int kFormatVersion = 1;
+constexpr int kFormatVersion = 2;
 
 /// Room for the groups and attributes of a tensor, and for those of the file: more than they need.
 constexpr std::uint64_t kOverhead = 64 * 1024;
 
 using Extents = std::vector<hsize_t>;
 
-/// HDF5's file type and memory type of an element.
+/// HDF5's file type and memory type of an attribute's number.
 template <typename T>
 struct Hdf5Types;
 template <>
@@ -38,25 +45,26 @@ struct Hdf5Types<double> {
   static const H5::PredType& memory() { return H5::PredType::NATIVE_DOUBLE; }
 };
 template <>
-struct Hdf5Types<std::int8_t> {
-  static const H5::PredType& file() { return H5::PredType::STD_I8LE; }
-  static const H5::PredType& memory() { return H5::PredType::NATIVE_INT8; }
-};
-template <>
-struct Hdf5Types<std::uint8_t> {
-  static const H5::PredType& file() { return H5::PredType::STD_U8LE; }
-  static const H5::PredType& memory() { return H5::PredType::NATIVE_UINT8; }
-};
-template <>
-struct Hdf5Types<std::int32_t> {
-  static const H5::PredType& file() { return H5::PredType::STD_I32LE; }
-  static const H5::PredType& memory() { return H5::PredType::NATIVE_INT32; }
-};
-template <>
 struct Hdf5Types<std::int64_t> {
   static const H5::PredType& file() { return H5::PredType::STD_I64LE; }
   static const H5::PredType& memory() { return H5::PredType::NATIVE_INT64; }
 };
+
+const H5::PredType& fileTypeOf(NativeType type) {
+  switch (type) {
+    case NativeType::UInt8:
+      return H5::PredType::STD_U8LE;
+    case NativeType::UInt16:
+      return H5::PredType::STD_U16LE;
+    case NativeType::Int32:
+      return H5::PredType::STD_I32LE;
+    case NativeType::Float32:
+      return H5::PredType::IEEE_F32LE;
+    case NativeType::Float64:
+      break;
+  }
+  return H5::PredType::IEEE_F64LE;
+}
 
 H5::DataSpace spaceOf(const Extents& extents) {
   if (extents.empty()) return H5::DataSpace(H5S_SCALAR);
@@ -76,20 +84,24 @@ void setNumber(H5::H5Object& object, const char* name, T value) {
 }
 
 /// A boolean as Python's h5py reads one: an enumeration of FALSE and TRUE.
-void setFlag(H5::H5Object& object, const char* name, bool value) {
+H5::EnumType booleanType() {
   H5::EnumType type(H5::PredType::STD_I8LE);
   std::int8_t member = 0;
   type.insert("FALSE", &member);
   member = 1;
   type.insert("TRUE", &member);
+  return type;
+}
+
+void setFlag(H5::H5Object& object, const char* name, bool value) {
+  const H5::EnumType type = booleanType();
   const std::int8_t stored = value ? 1 : 0;
   object.createAttribute(name, type, H5::DataSpace(H5S_SCALAR)).write(type, &stored);
 }
 
-void setShape(H5::H5Object& object, const std::vector<std::size_t>& shape) {
-  const std::vector<std::int64_t> extents(shape.begin(), shape.end());
-  object.createAttribute("source_shape", Hdf5Types<std::int64_t>::file(), spaceOf({extents.size()}))
-      .write(Hdf5Types<std::int64_t>::memory(), extents.data());
+void setNumbers(H5::H5Object& object, const char* name, const std::vector<std::int64_t>& values) {
+  object.createAttribute(name, Hdf5Types<std::int64_t>::file(), spaceOf({values.size()}))
+      .write(Hdf5Types<std::int64_t>::memory(), values.data());
 }
 
 /// How `dequantized` is read as the matrix of codes; without the axis of a stack, which it lacks.
@@ -98,81 +110,8 @@ void setAxes(H5::H5Object& object, const AxisMap& axes) {
   if (axes.slice) {
     for (std::int64_t& axis : order) --axis;
   }
-  object.createAttribute("axes", Hdf5Types<std::int64_t>::file(), spaceOf({order.size()}))
-      .write(Hdf5Types<std::int64_t>::memory(), order.data());
+  setNumbers(object, "axes", order);
   setNumber<std::int64_t>(object, "row_axes", axes.rowAxes);
-}
-
-/// A component that HDF5 cannot hold as it is: an empty one, "." and "..".
-std::string escapedComponent(const std::string& component) {
-  if (component.empty()) return "%";
-  if (component == ".") return "%2E";
-  if (component == "..") return "%2E%2E";
-  return component;
-}
-
-/// An array in the group of a tensor, and what a group beside it that wants its name is called.
-struct ArrayName {
-  const char* name;
-  const char* escaped;
-};
-constexpr ArrayName kArrayNames[] = {{"codes", "%63odes"},
-                                     {"scale", "%73cale"},
-                                     {"zero_point", "%7Aero_point"},
-                                     {"codebook", "%63odebook"},
-                                     {"codebook_codes", "%63odebook_codes"},
-                                     {"clip_ratio", "%63lip_ratio"},
-                                     {"dequantized", "%64equantized"}};
-
-std::string besideArrays(const std::string& component) {
-  for (const ArrayName& array : kArrayNames) {
-    if (component == array.name) return array.escaped;
-  }
-  return escapedComponent(component);
-}
-
-/// Where the arrays of a tensor go; `tensors` are the names of all that are in the file, since the
-/// group of `w/scale` stands in that of `w`, if there is one.
-std::string groupPathOf(const std::string& tensor, const std::set<std::string>& tensors) {
-  std::string path = "/tensors";
-  for (std::size_t begin = 0; begin <= tensor.size();) {
-    const std::size_t end = std::min(tensor.find('/', begin), tensor.size());
-    const std::string component = tensor.substr(begin, end - begin);
-    const bool inTensor = begin > 0 && tensors.contains(tensor.substr(0, begin - 1));
-    path += '/' + (inTensor ? besideArrays(component) : escapedComponent(component));
-    begin = end + 1;
-  }
-  return path;
-}
-
-/// The values of a matrix in the order and shape of the file it came from.
-struct StoredValues {
-  Extents extents;
-  std::vector<float> values;
-};
-
-StoredValues inStoredOrder(const TensorInfo& info, const Matrix& matrix) {
-  StoredValues stored;
-  std::vector<std::size_t> strides = matrixStrides(info.shape, info.axes);
-  std::vector<std::size_t> shape = info.shape;
-  if (info.axes.slice) {  // one matrix of the stack
-    shape.erase(shape.begin());
-    strides.erase(strides.begin());
-  }
-  stored.extents.assign(shape.begin(), shape.end());
-  stored.values.resize(matrix.values.size());
-  std::vector<std::size_t> index(shape.size());
-  std::size_t from = 0;
-  for (float& value : stored.values) {
-    value = matrix.values[from];
-    for (std::size_t axis = shape.size(); axis-- > 0;) {
-      from += strides[axis];
-      if (++index[axis] < shape[axis]) break;
-      from -= strides[axis] * shape[axis];
-      index[axis] = 0;
-    }
-  }
-  return stored;
 }
 
 void setSpecAttributes(H5::H5Object& group, const QuantSpec& spec) {
@@ -193,11 +132,195 @@ void setSpecAttributes(H5::H5Object& group, const QuantSpec& spec) {
   }
 }
 
+void setPacking(H5::H5Object& group, const NativeOutline& outline) {
+  setAttribute(group, "packing", outline.packing.dense ? "dense" : "none");
+  setNumber<std::int64_t>(group, "cols", static_cast<std::int64_t>(outline.layout.cols));
+  if (!outline.packing.dense) return;
+  setNumber<std::int64_t>(group, "code_bits", outline.packing.bits);
+  setNumber<std::int64_t>(group, "code_offset", outline.packing.offset);
+}
+
+/// What is said of a tensor beside its specification.
+struct Measured {
+  std::optional<ErrorMetrics> metrics;
+  std::optional<double> bitsPerWeight;
+  float tensorScale = 1;
+};
+
+void setTensorAttributes(H5::H5Object& group, const NativeOutline& outline,
+                         const Measured& measured) {
+  const TensorInfo& info = outline.info;
+  setAttribute(group, "source_name", info.name);
+  setNumbers(group, "source_shape", {info.shape.begin(), info.shape.end()});
+  setAttribute(group, "source_dtype", info.dtype);
+  setAttribute(group, "orientation",
+               nameOf(info.transposed ? Orientation::Columns : Orientation::Rows));
+  setAxes(group, info.axes);
+  setSpecAttributes(group, outline.spec);
+  setPacking(group, outline);
+  if (formatOf(outline.spec.dtype).tensorBits > 0) {
+    setNumber(group, "tensor_scale", measured.tensorScale);
+  }
+  if (measured.metrics) {
+    for (const MetricRow& row : kMetrics) setNumber(group, row.key, row.of(*measured.metrics));
+  }
+  if (measured.bitsPerWeight) setNumber(group, "bits_per_weight", *measured.bitsPerWeight);
+}
+
+// ---- arrays that are passed
+
+H5::DataType half() {
+  H5::FloatType type(H5::PredType::IEEE_F32LE);
+  type.setFields(15, 10, 5, 0, 10);
+  type.setSize(2);
+  type.setEbias(15);
+  return type;
+}
+
+template <std::size_t bytes>
+H5::DataType opaque() {
+  return H5::DataType(H5T_OPAQUE, bytes);
+}
+
+/// An element type that can be passed. What HDF5 has no type for are opaque bytes, and the
+/// attribute dtype says what they are, as Keras does it for bfloat16.
+struct PassedType {
+  const char* dtype;
+  std::size_t bytes;
+  H5::DataType (*make)();
+  bool named = false;
+};
+
+const PassedType kPassedTypes[] = {
+    {"float32", 4, [] { return H5::DataType(H5::PredType::IEEE_F32LE); }},
+    {"float64", 8, [] { return H5::DataType(H5::PredType::IEEE_F64LE); }},
+    {"float16", 2, half},
+    {"bfloat16", 2, opaque<2>, true},
+    {"float8_e4m3fn", 1, opaque<1>, true},
+    {"float8_e5m2", 1, opaque<1>, true},
+    {"float8_e8m0fnu", 1, opaque<1>, true},
+    {"int8", 1, [] { return H5::DataType(H5::PredType::STD_I8LE); }},
+    {"int16", 2, [] { return H5::DataType(H5::PredType::STD_I16LE); }},
+    {"int32", 4, [] { return H5::DataType(H5::PredType::STD_I32LE); }},
+    {"int64", 8, [] { return H5::DataType(H5::PredType::STD_I64LE); }},
+    {"uint8", 1, [] { return H5::DataType(H5::PredType::STD_U8LE); }},
+    {"uint16", 2, [] { return H5::DataType(H5::PredType::STD_U16LE); }},
+    {"uint32", 4, [] { return H5::DataType(H5::PredType::STD_U32LE); }},
+    {"uint64", 8, [] { return H5::DataType(H5::PredType::STD_U64LE); }},
+    {"bool", 1, [] { return H5::DataType(booleanType()); }},
+    {"opaque16", 2, opaque<2>},
+};
+
+const PassedType* passedTypeOf(const std::string& dtype) {
+  const auto* found = std::find_if(std::begin(kPassedTypes), std::end(kPassedTypes),
+                                   [&](const PassedType& type) { return dtype == type.dtype; });
+  return found == std::end(kPassedTypes) ? nullptr : found;
+}
+
+/// Writes an array's elements as they come, in row-major order, with no more than an element kept.
+/// Throws; needs the Hdf5Lock, also when it goes.
+class ElementWriter {
+ public:
+  ElementWriter(const H5::DataSet& array, Extents extents)
+      : array_(array),
+        type_(array_.getDataType()),
+        extents_(std::move(extents)),
+        elementBytes_(type_.getSize()),
+        remaining_(*checkedVolume(extents_)) {}
+
+  /// Whether these are not more than the array has.
+  bool take(const std::byte* bytes, std::size_t count) {
+    while (count > 0) {
+      if (part_.empty() && count >= elementBytes_) {
+        const std::size_t whole = count / elementBytes_;
+        if (whole > remaining_) return false;
+        write(bytes, whole);
+        bytes += whole * elementBytes_;
+        count -= whole * elementBytes_;
+        continue;
+      }
+      const std::size_t more = std::min(count, elementBytes_ - part_.size());
+      part_.insert(part_.end(), bytes, bytes + more);
+      bytes += more;
+      count -= more;
+      if (part_.size() < elementBytes_) break;
+      if (remaining_ == 0) return false;
+      write(part_.data(), 1);
+      part_.clear();
+    }
+    return true;
+  }
+
+  bool isComplete() const { return remaining_ == 0 && part_.empty(); }
+
+ private:
+  /// A run of elements, as boxes.
+  void write(const std::byte* bytes, std::uint64_t count) {
+    while (count > 0) {
+      // The outermost axis along which the run goes on for a whole step; `step` elements.
+      std::size_t axis = extents_.size();
+      std::uint64_t step = 1;
+      while (axis > 1 && next_ % (step * extents_[axis - 1]) == 0 &&
+             count >= step * extents_[axis - 1]) {
+        step *= extents_[--axis];
+      }
+      const std::uint64_t done = writeBox(bytes, axis, step, count);
+      bytes += done * elementBytes_;
+      next_ += done;
+      remaining_ -= done;
+      count -= done;
+    }
+  }
+
+  /// Steps of `step` elements along the axis before `axis`, as many as there are up to its end.
+  std::uint64_t writeBox(const std::byte* bytes, std::size_t axis, std::uint64_t step,
+                         std::uint64_t count) {
+    if (extents_.empty()) {
+      array_.write(bytes, type_);
+      return 1;
+    }
+    Extents start(extents_.size(), 0);
+    Extents sides(extents_);
+    std::uint64_t rest = next_ / step;
+    for (std::size_t a = axis; a-- > 0;) {
+      start[a] = rest % extents_[a];
+      rest /= extents_[a];
+      sides[a] = 1;
+    }
+    const std::uint64_t steps =
+        std::min<std::uint64_t>(count / step, extents_[axis - 1] - start[axis - 1]);
+    sides[axis - 1] = steps;
+    const hsize_t elements = steps * step;
+    H5::DataSpace inFile = array_.getSpace();
+    inFile.selectHyperslab(H5S_SELECT_SET, sides.data(), start.data());
+    array_.write(bytes, type_, H5::DataSpace(1, &elements), inFile);
+    return elements;
+  }
+
+  H5::DataSet array_;
+  H5::DataType type_;
+  Extents extents_;
+  std::size_t elementBytes_;
+  std::uint64_t next_ = 0;
+  std::uint64_t remaining_;
+  std::vector<std::byte> part_;  ///< of an element
+};
+
+// ---- the file
+
 /// Settings of this class under which an object does not tell when it was made: the same input
 /// gives the same bytes.
 template <typename Settings>
 Settings withoutTimes(Settings settings) {
   H5Pset_obj_track_times(settings.getId(), false);
+  return settings;
+}
+
+/// In one piece, whose place is known before anything is written, and which nobody fills.
+H5::DSetCreatPropList inOnePiece() {
+  H5::DSetCreatPropList settings = withoutTimes(H5::DSetCreatPropList());
+  settings.setAllocTime(H5D_ALLOC_TIME_EARLY);
+  settings.setFillTime(H5D_FILL_TIME_NEVER);
   return settings;
 }
 
@@ -208,13 +331,24 @@ H5::FileAccPropList withoutLock() {
   return access;
 }
 
-class NativeSink : public TensorSink {
+/// The HDF5 file itself. The calls alone decide where everything in it goes, not the elements: a
+/// file that gets none is as long as one that gets them. Throws; needs the Hdf5Lock.
+class NativeLayout {
  public:
-  NativeSink(std::unique_ptr<PendingFile> pending, const ModelHeader& header)
-      : pending_(std::move(pending)),
-        file_(std::make_unique<H5::H5File>(pending_->temporaryPath(), H5F_ACC_TRUNC,
-                                           withoutTimes(H5::FileCreatPropList()), withoutLock())) {
-    for (const TensorInfo& tensor : header.tensors) names_.insert(tensor.name);
+  NativeLayout(const std::string& path, const ModelHeader& header)
+      : NativeLayout(
+            H5::H5File(path, H5F_ACC_TRUNC, withoutTimes(H5::FileCreatPropList()), withoutLock()),
+            header) {}
+
+  /// In memory: only what is written takes room there.
+  NativeLayout(Hdf5Pages& pages, const ModelHeader& header)
+      : NativeLayout(createHdf5InPages(pages, withoutTimes(H5::FileCreatPropList()), withoutLock()),
+                     header) {}
+
+  NativeLayout(const H5::H5File& file, const ModelHeader& header)
+      : file_(std::make_unique<H5::H5File>(file)),
+        tensors_(namesOf(header.tensors)),
+        passed_(namesOf(header.passed)) {
     H5::Group root = file_->openGroup("/");
     setAttribute(root, "format", "quantoscope");
     setNumber<std::int64_t>(root, "format_version", kFormatVersion);
@@ -227,7 +361,7 @@ class NativeSink : public TensorSink {
     createGroups("/tensors");
   }
 
-  ~NativeSink() override {
+  ~NativeLayout() {
     const Hdf5Lock lock;
     if (!file_) return;
     try {
@@ -236,35 +370,39 @@ class NativeSink : public TensorSink {
     }
   }
 
-  Status add(const ExportTensor& tensor) override {
-    return guarded([&] {
-      reserved_ += bytesOf(tensor);
-      if (auto status = pending_->reserve(reserved_); !status) return status;
-      write(tensor);
-      return ok();
-    });
+  /// Called once for each array, with its path.
+  using Fill = std::function<void(const NativeArray&, const std::string&, const H5::DataSet&)>;
+
+  void addTensor(const NativeOutline& outline, const Measured& measured, const Fill& fill) {
+    const std::string path = nativeGroupOf(outline.info.name, tensors_);
+    H5::Group group = createGroups(path);
+    for (const NativeArray& array : nativeArraysOf(outline)) {
+      const std::string name = path + "/" + array.name;
+      const Extents extents(array.shape.begin(), array.shape.end());
+      fill(array, name,
+           file_->createDataSet(name, fileTypeOf(array.type), spaceOf(extents), inOnePiece()));
+    }
+    setTensorAttributes(group, outline, measured);
   }
 
-  Result<FinishedFile> finish() override {
-    auto status = guarded([&] {
-      file_->flush(H5F_SCOPE_GLOBAL);
-      close();
-      return ok();
-    });
-    if (!status) return status.error();
-    return FinishedFile{pending_->temporaryPath(), std::move(written_)};
+  std::string passedPath(const std::string& name) const { return nativePassedPath(name, passed_); }
+
+  H5::DataSet addPassed(const TensorInfo& info, const PassedType& type) {
+    const std::string path = passedPath(info.name);
+    createGroups(path.substr(0, path.rfind('/')));
+    const Extents extents(info.shape.begin(), info.shape.end());
+    H5::DataSet array = file_->createDataSet(path, type.make(), spaceOf(extents), inOnePiece());
+    setAttribute(array, "source_name", info.name);
+    if (type.named) setAttribute(array, "dtype", type.dtype);
+    return array;
   }
 
-  Status commit() override { return pending_->commit(); }
+  void finish() {
+    file_->flush(H5F_SCOPE_GLOBAL);
+    close();
+  }
 
  private:
-  template <typename Work>
-  Status guarded(Work work) {
-    auto status = atHdf5Border(pending_->path(), work);
-    if (status) return status;
-    return Error{ErrorCode::OutputFailed, status.error().message};
-  }
-
   /// Closes the file once. Where that fails, HDF5 has freed it all the same but still knows its
   /// number, and closing it again would end the process: the object is then given up, not
   /// destroyed.
@@ -272,74 +410,6 @@ class NativeSink : public TensorSink {
     H5::H5File* file = file_.release();
     file->close();
     delete file;
-  }
-
-  /// What a tensor takes in the file, its groups and attributes generously counted.
-  static std::uint64_t bytesOf(const ExportTensor& tensor) {
-    const GroupLayout& layout = tensor.quantized.parameters.layout;
-    const std::uint64_t codes =
-        std::visit([](const auto& values) { return values.size() * sizeof(values[0]); },
-                   tensor.quantized.codes);
-    const std::uint64_t perGroup = sizeof(float) + sizeof(std::int32_t) + sizeof(double);
-    const std::uint64_t values =
-        tensor.dequantized ? tensor.dequantized->values.size() * sizeof(float) : 0;
-    return kOverhead + codes + perGroup * layout.groups() + values;
-  }
-
-  void write(const ExportTensor& tensor) {
-    const std::string path = groupPathOf(tensor.info.name, names_);
-    H5::Group group = createGroups(path);
-    const GroupParameters& parameters = tensor.quantized.parameters;
-    const GroupLayout& layout = parameters.layout;
-    const Extents matrix = {layout.rows, layout.cols};
-    const Extents groups = {layout.rows, layout.groupsPerRow()};
-
-    std::visit([&](const auto& codes) { writeArray(path + "/codes", matrix, codes); },
-               tensor.quantized.codes);
-    writeArray(path + "/scale", groups, parameters.decoding());
-    if (!parameters.zeroPoint.empty()) {
-      const std::vector<std::int32_t> zeroPoint(parameters.zeroPoint.begin(),
-                                                parameters.zeroPoint.end());
-      writeArray(path + "/zero_point", groups, zeroPoint);
-    }
-    if (const Codebook* codebook = codecOf(tensor.quantized.spec).codebook) {
-      writeArray(path + "/codebook", {codebook->levels.size()}, codebook->levels);
-      writeArray(path + "/codebook_codes", {codebook->codes.size()},
-                 std::vector<std::int32_t>(codebook->codes.begin(), codebook->codes.end()));
-    }
-    writeRatios(path + "/clip_ratio", groups, layout, tensor.quantized.ratios);
-    if (tensor.dequantized) {
-      const StoredValues stored = inStoredOrder(tensor.info, *tensor.dequantized);
-      writeArray(path + "/dequantized", stored.extents, stored.values);
-    }
-
-    setAttribute(group, "source_name", tensor.info.name);
-    setShape(group, tensor.info.shape);
-    setAttribute(group, "source_dtype", tensor.info.dtype);
-    setAttribute(group, "orientation",
-                 nameOf(tensor.info.transposed ? Orientation::Columns : Orientation::Rows));
-    setAxes(group, tensor.info.axes);
-    setSpecAttributes(group, tensor.quantized.spec);
-    if (tensor.metrics) {
-      for (const MetricRow& row : kMetrics) setNumber(group, row.key, row.of(*tensor.metrics));
-    }
-    if (tensor.storage) setNumber(group, "bits_per_weight", tensor.storage->bitsPerWeight());
-  }
-
-  void writeRatios(const std::string& path, const Extents& groups, const GroupLayout& layout,
-                   const ClipRatios& ratios) {
-    if (ratios.granularity == ClipRatios::Granularity::Tensor) {
-      writeArray(path, {}, ratios.values);
-      return;
-    }
-    std::vector<double> spread;
-    spread.reserve(layout.groups());
-    for (std::size_t r = 0; r < layout.rows; ++r) {
-      for (std::size_t g = 0; g < layout.groupsPerRow(); ++g) {
-        spread.push_back(ratios.at(r, g, layout.groupsPerRow()));
-      }
-    }
-    writeArray(path, groups, spread);
   }
 
   /// Creates the group at `path` and its parents where they are missing.
@@ -358,70 +428,187 @@ class NativeSink : public TensorSink {
     return group;
   }
 
-  template <typename T>
-  void writeArray(const std::string& path, const Extents& extents, const std::vector<T>& values) {
-    file_
-        ->createDataSet(path, Hdf5Types<T>::file(), spaceOf(extents),
-                        withoutTimes(H5::DSetCreatPropList()))
-        .write(values.data(), Hdf5Types<T>::memory());
-    written_.push_back({path.substr(1), sha256OfBytes(values.data(), values.size() * sizeof(T))});
+  std::unique_ptr<H5::H5File> file_;  ///< null once closed
+  std::set<std::string> tensors_;     ///< the names of all, added or not yet
+  std::set<std::string> passed_;
+};
+
+class NativeSink : public TensorSink {
+ public:
+  NativeSink(std::unique_ptr<PendingFile> pending, const ModelHeader& header,
+             const Executor& executor)
+      : pending_(std::move(pending)),
+        layout_(pending_->temporaryPath(), header),
+        executor_(executor) {}
+
+  Status add(const ExportTensor& tensor) override {
+    return guarded([&]() -> Status {
+      const NativeOutline outline = outlineOf(tensor);
+      std::uint64_t bytes = kOverhead;
+      for (const NativeArray& array : nativeArraysOf(outline)) bytes += array.bytes();
+      if (auto status = reserve(bytes); !status) return status;
+      Measured measured{tensor.metrics, {}, tensor.quantized.parameters.tensorScale};
+      if (tensor.storage) measured.bitsPerWeight = tensor.storage->bitsPerWeight();
+      layout_.addTensor(outline, measured,
+                        [&](const NativeArray& array, const std::string& path,
+                            const H5::DataSet& place) { write(tensor, array, path, place); });
+      if (outline.packing.dense) decoded_.push_back(tensor.info.name);
+      return ok();
+    });
+  }
+
+  /// Whoever reads takes the lock of HDF5 itself, perhaps on another thread.
+  Status pass(const TensorInfo& info, const ArrayReader& read) override {
+    std::optional<ElementWriter> writer;
+    Sha256 digest;
+    Status done = guarded([&]() -> Status {
+      const PassedType* type = passedTypeOf(info.dtype);
+      if (type == nullptr) throw Hdf5Failure(info.name + ": cannot hold " + info.dtype);
+      const auto bytes = checkedVolume(info.shape, type->bytes);
+      if (!bytes) throw Hdf5Failure(info.name + ": claims more than can exist");
+      if (auto status = reserve(kOverhead + *bytes); !status) return status;
+      writer.emplace(layout_.addPassed(info, *type), Extents(info.shape.begin(), info.shape.end()));
+      return ok();
+    });
+    if (!done) return done;
+    done = read([&](const std::byte* piece, std::size_t count) {
+      return guarded([&] {
+        if (!writer->take(piece, count)) {
+          throw Hdf5Failure(info.name + ": there is more of it than its shape says");
+        }
+        digest.add(piece, count);
+        return ok();
+      });
+    });
+    const Status closed = guarded([&] {
+      const bool complete = writer->isComplete();
+      writer.reset();
+      if (done && !complete) {
+        throw Hdf5Failure(info.name + ": there is less of it than its shape says");
+      }
+      written_.push_back({layout_.passedPath(info.name).substr(1), digest.text()});
+      return ok();
+    });
+    return done ? closed : done;
+  }
+
+  Result<FinishedFile> finish() override {
+    auto status = guarded([&] {
+      layout_.finish();
+      return ok();
+    });
+    if (!status) return status.error();
+    return FinishedFile{pending_->temporaryPath(), std::move(written_), std::move(decoded_)};
+  }
+
+  Status commit() override { return pending_->commit(); }
+
+ private:
+  template <typename Work>
+  Status guarded(Work work) {
+    auto status = atHdf5Border(pending_->path(), work);
+    if (status) return status;
+    return Error{ErrorCode::OutputFailed, status.error().message};
+  }
+
+  Status reserve(std::uint64_t bytes) {
+    reserved_ += bytes;
+    return pending_->reserve(reserved_);
+  }
+
+  void write(const ExportTensor& tensor, const NativeArray& array, const std::string& path,
+             const H5::DataSet& place) {
+    const std::vector<std::byte> bytes = array.fill(tensor, executor_);
+    if (bytes.size() != array.bytes()) {
+      throw Hdf5Failure(path + ": " + std::to_string(bytes.size()) + " bytes do not fill it");
+    }
+    place.write(bytes.data(), fileTypeOf(array.type));
+    written_.push_back({path.substr(1), sha256OfBytes(bytes.data(), bytes.size())});
   }
 
   std::unique_ptr<PendingFile> pending_;
-  std::unique_ptr<H5::H5File> file_;    ///< null once closed
-  std::set<std::string> names_;         ///< of all tensors, added or not yet
+  NativeLayout layout_;
+  Executor executor_;
   std::uint64_t reserved_ = kOverhead;  ///< bytes set aside on the disk so far
   std::vector<WrittenArray> written_;
+  std::vector<std::string> decoded_;  ///< the names of tensors that can be decoded
 };
 
-/// Names that HDF5 cannot hold, or that stand for the same group when they are escaped.
-Findings checkNames(const ModelHeader& header) {
-  Findings findings;
-  std::map<std::string, const std::string*> taken;
-  std::set<std::string> names;
-  for (const TensorInfo& info : header.tensors) names.insert(info.name);
-  for (const TensorInfo& info : header.tensors) {
-    const auto refuse = [&](const std::string& why) {
-      findings.push_back({Finding::Severity::Refusal, info.name, why});
-    };
-    if (info.name.find('\0') != std::string::npos) {
-      refuse("its name holds a NUL character; names in an HDF5 file end there");
-      continue;
+// ---- the row
+
+Findings checkNative(const ModelHeader& header) {
+  Findings findings = nativeNameFindings(header);
+  for (const TensorInfo& info : header.passed) {
+    if (passedTypeOf(info.dtype) != nullptr) continue;
+    std::string allowed;
+    for (const PassedType& type : kPassedTypes) {
+      allowed += (allowed.empty() ? "" : ", ") + std::string(type.dtype);
     }
-    const auto [there, isNew] = taken.emplace(groupPathOf(info.name, names), &info.name);
-    if (!isNew) {
-      refuse("its place in the file, " + there->first + ", is that of " + *there->second +
-             "; allowed is one tensor a place");
-    }
+    findings.push_back({Finding::Severity::Refusal, info.name,
+                        "its elements are " + (info.dtype.empty() ? "unknown" : info.dtype) +
+                            "; allowed are " + allowed});
   }
   return findings;
 }
 
 /// HDF5 opens its file by name, and so does the process that reads it back: another process'
 /// nameless file can only be reached through /proc, which Landlock denies it.
-Result<std::unique_ptr<TensorSink>> createNative(const OutputPath& path,
-                                                 const ModelHeader& header) {
+Result<std::unique_ptr<TensorSink>> createNative(const OutputPath& path, const ModelHeader& header,
+                                                 const Executor& executor) {
   // Created here first: HDF5's own words for a folder that is missing or read-only are a riddle.
   auto pending = std::make_unique<PendingFile>(path);
   if (auto status = pending->create(); !status) return status.error();
   if (auto status = pending->reserve(kOverhead); !status) return status.error();
   auto sink = atHdf5Border(path.path, [&]() -> Result<std::unique_ptr<TensorSink>> {
-    return std::unique_ptr<TensorSink>(std::make_unique<NativeSink>(std::move(pending), header));
+    return std::unique_ptr<TensorSink>(
+        std::make_unique<NativeSink>(std::move(pending), header, executor));
   });
   if (!sink) return Error{ErrorCode::OutputFailed, sink.error().message};
   return sink;
 }
 
+/// What is said of a tensor takes the same room whatever it is.
+Measured anyMeasured() {
+  return {ErrorMetrics::unknown(), 0.0, 1};
+}
+
+/// Lays the file out without its elements, which take no room then.
+Result<std::uint64_t> nativeSize(const ModelHeader& header) {
+  return atHdf5Border(header.sourceFile, [&]() -> Result<std::uint64_t> {
+    Hdf5Pages pages;
+    ModelHeader known = header;
+    constexpr std::size_t kDigestLength = 64;
+    if (known.sourceSha256.empty()) known.sourceSha256.assign(kDigestLength, '0');
+    NativeLayout layout(pages, known);
+    for (const TensorInfo& info : header.tensors) {
+      const QuantSpec spec = header.plan.specFor(info.name);
+      layout.addTensor(outlineOf(info, spec), anyMeasured(),
+                       [](const NativeArray&, const std::string&, const H5::DataSet&) {});
+    }
+    for (const TensorInfo& info : header.passed) {
+      const PassedType* type = passedTypeOf(info.dtype);
+      if (type == nullptr || !checkedVolume(info.shape, type->bytes)) {
+        return Error{ErrorCode::DoesNotFit, info.name + ": cannot hold " + info.dtype};
+      }
+      layout.addPassed(info, *type);
+    }
+    layout.finish();
+    return pages.bytes;
+  });
+}
+
 }  // namespace
 
 ExportFormat nativeFormat() {
-  return {"native",
-          "Quantoscope HDF5",
-          ".h5",
-          "Codes, scales and zero points as plain HDF5 arrays, for h5py and for Quantoscope",
-          ExportContent::Tensors,
-          checkNames,
-          createNative};
+  return {.id = "native",
+          .title = "Quantoscope HDF5",
+          .suffix = ".h5",
+          .tip = "Codes, scales and zero points as plain HDF5 arrays, for h5py and for Quantoscope",
+          .content = ExportContent::Tensors,
+          .check = checkNative,
+          .create = createNative,
+          .wholeModel = true,
+          .sizeOf = nativeSize};
 }
 
 }  // namespace quantoscope

@@ -5,7 +5,8 @@
 
 namespace quantoscope {
 
-/// The row of the table: any spec, any tensor. app/cli/README.md describes the file, version 1.
+/// The row of the table: any spec, any tensor. app/cli/README.md describes the file, version 2. Its
+/// size is that of a source of one file, and of one that the header knows the files of.
 ExportFormat nativeFormat();
 
 }  // namespace quantoscope

@@ -1,32 +1,15 @@
 #include "core/exporting/formats/neural_compressor_config.h"
 
-#include <algorithm>
 #include <map>
 
 #include "core/base/file_output.h"
 #include "core/base/text.h"
+#include "core/exporting/module_schemes.h"
+#include "core/exporting/state_dict.h"
 
 namespace quantoscope {
 
 namespace {
-
-/// The module that owns a weight: dots for slashes, without a last "weight".
-std::string moduleOf(std::string name) {
-  std::replace(name.begin(), name.end(), '/', '.');
-  constexpr std::string_view kWeight = ".weight";
-  if (name.ends_with(kWeight)) name.resize(name.size() - kWeight.size());
-  return name;
-}
-
-/// A pattern that matches this module alone: its readers use re.match, a prefix match.
-std::string anchoredPattern(const std::string& module) {
-  std::string pattern = "^";
-  for (const char c : module) {
-    if (std::string_view("\\^$.|?*+()[]{}").find(c) != std::string_view::npos) pattern += '\\';
-    pattern += c;
-  }
-  return pattern + "$";
-}
 
 Json configOf(const QuantSpec& spec) {
   Json config = Json::object({{"dtype", nameOf(spec.dtype)},
@@ -140,8 +123,8 @@ class ConfigSink : public TensorSink {
   std::string text_;
 };
 
-Result<std::unique_ptr<TensorSink>> createConfig(const OutputPath& path,
-                                                 const ModelHeader& header) {
+Result<std::unique_ptr<TensorSink>> createConfig(const OutputPath& path, const ModelHeader& header,
+                                                 const Executor&) {
   auto pending = std::make_unique<PendingFile>(path);
   if (auto status = pending->create(PendingFile::Temporary::Nameless); !status) {
     return status.error();
@@ -162,7 +145,9 @@ Json neuralCompressorConfig(const ModelHeader& header) {
   });
   Json global = configOf(header.plan.defaultSpec);
   if (quantizesHead) global.set("quant_lm_head", true);
-  return Json::object({{"rtn", Json::object({{"global", global}, {"local", local}})}});
+  return Json::object({{"rtn", Json::object({{"global", global}, {"local", local}})},
+                       {"global", global},
+                       {"local", local}});
 }
 
 Findings neuralCompressorFindings(const ModelHeader& header) {
@@ -179,7 +164,8 @@ ExportFormat neuralCompressorFormat() {
   return {"inc-config",
           "neural-compressor configuration",
           ".json",
-          "Bits, groups and schemes for neural-compressor's RTN, which does the quantizing itself",
+          "Bits, groups and schemes for neural-compressor's RTN, which does the quantizing itself: "
+          "what json.load() reads, for quantize() or RTNConfig.from_dict()",
           ExportContent::Plan,
           neuralCompressorFindings,
           createConfig};

@@ -32,6 +32,12 @@ ExportTensor made(const WeightTensor& tensor, const QuantSpec& spec) {
   return *quantizeTensor(tensor, spec, {.withDequantized = true}, Executor(1));
 }
 
+std::string bytesOfFile(const std::string& path) {
+  QFile file(QString::fromStdString(path));
+  if (!file.open(QIODevice::ReadOnly)) return {};
+  return file.readAll().toStdString();
+}
+
 /// Writes a native file of these tensors.
 void writeNative(const std::string& path, const std::vector<ExportTensor>& tensors) {
   ModelHeader header{"model.h5", "abc", {}, {}};
@@ -42,8 +48,104 @@ void writeNative(const std::string& path, const std::vector<ExportTensor>& tenso
     }
     return ok();
   };
-  const Status status = writeExport(nativeFormat(), header, path, add);
+  const Status status = writeExport(nativeFormat(), header, path, add, Executor(1));
   QVERIFY2(status, status ? "" : status.error().message.c_str());
+}
+
+/// An array that is passed as it is, and its elements.
+struct PassedArray {
+  TensorInfo info;
+  std::string bytes;
+};
+
+PassedArray passedArray(const std::string& name, const std::string& dtype, std::size_t elementBytes,
+                        const std::vector<std::size_t>& shape) {
+  PassedArray array;
+  array.info.name = name;
+  array.info.dtype = dtype;
+  array.info.shape = shape;
+  std::size_t bytes = elementBytes;
+  for (const std::size_t side : shape) bytes *= side;
+  array.bytes.resize(bytes);
+  for (std::size_t i = 0; i < array.bytes.size(); ++i) {
+    array.bytes[i] = static_cast<char>(dtype == "bool" ? i % 2 : i * 7 + 1);
+  }
+  return array;
+}
+
+/// Hands an array over in pieces of 1, 2, 3, ... bytes.
+Status readInPieces(const std::string& bytes, const TakeBytes& take) {
+  std::size_t begin = 0;
+  for (std::size_t count = 1; begin < bytes.size(); begin += count++) {
+    count = std::min(count, bytes.size() - begin);
+    const auto* piece = reinterpret_cast<const std::byte*>(bytes.data() + begin);
+    if (auto status = take(piece, count); !status) return status;
+  }
+  return ok();
+}
+
+std::vector<PassedArray> arraysOfEveryType() {
+  return {passedArray("a/weight", "float32", 4, {3, 5, 7}),
+          passedArray("a/half", "float16", 2, {2, 3}),
+          passedArray("a/double", "float64", 8, {4, 1, 2, 3}),
+          passedArray("brain", "bfloat16", 2, {5, 3}),
+          passedArray("eight", "float8_e4m3fn", 1, {6, 3}),
+          passedArray("wide", "float8_e5m2", 1, {2}),
+          passedArray("exponents", "float8_e8m0fnu", 1, {7}),
+          passedArray("mask", "bool", 1, {3, 3}),
+          passedArray("scalar", "int64", 8, {}),
+          passedArray("none", "float32", 4, {0, 4}),
+          passedArray("..//a", "int8", 1, {9}),
+          passedArray("word", "uint16", 2, {9}),
+          passedArray("a/half/of", "int32", 4, {3})};
+}
+
+std::vector<QuantSpec> specsOfEveryKind() {
+  std::vector<QuantSpec> specs;
+  for (const Dtype dtype : allDtypes()) specs.push_back(QuantSpec{}.withDtype(dtype));
+  specs.push_back(
+      QuantSpec{}.withDtype(Dtype::Codebook, *makeNamedCodebook("own", {-1, 0, 0.5, 1, 2})));
+  QuantSpec spec;
+  for (spec.bits = 1; spec.bits <= 8; ++spec.bits) specs.push_back(spec);
+  spec.bits = 3;
+  for (const auto kind : {ClipPolicy::Kind::SearchTensor, ClipPolicy::Kind::SearchRows,
+                          ClipPolicy::Kind::SearchGroups, ClipPolicy::Kind::Optimal}) {
+    spec.clip.kind = kind;
+    specs.push_back(spec);
+  }
+  spec.doubleQuant = DoubleQuant{};
+  spec.scheme = Scheme::Sym;
+  specs.push_back(spec);
+  return specs;
+}
+
+ModelHeader headerOf(const std::vector<ExportTensor>& tensors,
+                     const std::vector<PassedArray>& passed) {
+  ModelHeader header{"model.h5", {}, {}, {}};
+  for (const ExportTensor& tensor : tensors) {
+    header.tensors.push_back(tensor.info);
+    header.plan.tensors[tensor.info.name].spec = tensor.quantized.spec;
+  }
+  for (const PassedArray& array : passed) header.passed.push_back(array.info);
+  return header;
+}
+
+/// Writes a whole model.
+Status writeWhole(const std::string& path, const std::vector<ExportTensor>& tensors,
+                  const std::vector<PassedArray>& passed) {
+  ModelHeader header = headerOf(tensors, passed);
+  header.sourceSha256.assign(64, 'a');
+  const auto fill = [&](TensorSink& sink) {
+    for (const ExportTensor& tensor : tensors) {
+      if (auto status = sink.add(tensor); !status) return status;
+    }
+    for (const PassedArray& array : passed) {
+      const auto read = [&](const TakeBytes& take) { return readInPieces(array.bytes, take); };
+      if (auto status = sink.pass(array.info, read); !status) return status;
+    }
+    return ok();
+  };
+  return writeExport(nativeFormat(), header, path, fill, Executor(1));
 }
 
 }  // namespace
@@ -216,6 +318,7 @@ class ExportingTest : public QObject {
   void nativeFilesHoldWhatTheContractSays() {
     const WeightTensor tensor = tensorOf(6, 70, normalValues(420, 51), "block/dense");
     QuantSpec spec;
+    spec.bits = 3;
     spec.clip.kind = ClipPolicy::Kind::SearchGroups;
     spec.doubleQuant = DoubleQuant{};
     const ExportTensor native = made(tensor, spec);
@@ -223,29 +326,43 @@ class ExportingTest : public QObject {
     QCOMPARE(filesInFolder(), 1);
 
     const std::string file = path("x.h5");
-    const auto codes = readArray(file, "/tensors/block/dense/codes");
-    const auto scale = readArray(file, "/tensors/block/dense/scale");
-    const auto zero = readArray(file, "/tensors/block/dense/zero_point");
-    const auto ratio = readArray(file, "/tensors/block/dense/clip_ratio");
-    const auto values = readArray(file, "/tensors/block/dense/dequantized");
+    const std::string group = "/tensors/block/dense";
+    const auto codes = readArray(file, group + "/codes");
+    const auto scale = readArray(file, group + "/scale");
+    const auto zero = readArray(file, group + "/zero_point");
+    const auto ratio = readArray(file, group + "/clip_ratio");
+    const auto grid = readArray(file, group + "/clip_ratio_grid");
+    const auto values = readArray(file, group + "/dequantized");
     QCOMPARE(codes->type, std::string("uint8"));
-    QCOMPARE(zero->type, std::string("int32"));
-    QCOMPARE(ratio->type, std::string("float64"));
+    QCOMPARE(zero->type, std::string("uint8"));
+    QCOMPARE(ratio->type, std::string("uint16"));
+    QCOMPARE(grid->type, std::string("float64"));
     QCOMPARE(scale->type, std::string("float32"));
-    QCOMPARE(codes->shape, (std::vector<std::size_t>{6, 70}));
+    QCOMPARE(codes->shape, (std::vector<std::size_t>{6, 27}));  // ceil(70 * 3 / 8)
     QCOMPARE(scale->shape, (std::vector<std::size_t>{6, 3}));
+    QCOMPARE(zero->shape, (std::vector<std::size_t>{6, 2}));  // ceil(3 * 3 / 8)
     QCOMPARE(ratio->shape, (std::vector<std::size_t>{6, 3}));
+    QCOMPARE(grid->values, spec.grid.ratios());
     for (std::size_t r = 0; r < 6; ++r) {
       for (std::size_t c = 0; c < 70; ++c) {
-        const std::size_t g = r * 3 + c / 32;
-        const auto decoded = static_cast<float>(codes->values[r * 70 + c] - zero->values[g]) *
-                             static_cast<float>(scale->values[g]);
-        QCOMPARE(static_cast<float>(values->values[r * 70 + c]), decoded);
+        const auto decoded =
+            static_cast<float>(unpacked(*codes, r, c, 3) - unpacked(*zero, r, c / 32, 3)) *
+            static_cast<float>(scale->values[r * 3 + c / 32]);
+        QVERIFY(static_cast<float>(values->values[r * 70 + c]) == decoded);
       }
+      for (std::size_t g = 0; g < 3; ++g) {
+        const auto index = static_cast<std::size_t>(ratio->values[r * 3 + g]);
+        QVERIFY(grid->values[index] == native.quantized.ratios.at(r, g, 3));
+      }
+      QCOMPARE(static_cast<int>(codes->values[r * 27 + 26]) >> 2, 0);  // 6 bits are left over
     }
     QCOMPARE(*readAttribute(file, "/", "format"), std::string("quantoscope"));
+    QCOMPARE(*readAttribute(file, "/", "format_version"), std::string("2"));
     QCOMPARE(*readAttribute(file, "/", "source_sha256"), std::string("abc"));
-    const std::string group = "/tensors/block/dense";
+    QCOMPARE(*readAttribute(file, group, "packing"), std::string("dense"));
+    QCOMPARE(*readAttribute(file, group, "cols"), std::string("70"));
+    QCOMPARE(*readAttribute(file, group, "code_bits"), std::string("3"));
+    QCOMPARE(*readAttribute(file, group, "code_offset"), std::string("0"));
     QCOMPARE(*readAttribute(file, group, "source_name"), std::string("block/dense"));
     QCOMPARE(*readAttribute(file, group, "clip"), std::string("search-groups"));
     QCOMPARE(*readAttribute(file, group, "double_quant"), std::string("true"));
@@ -254,6 +371,80 @@ class ExportingTest : public QObject {
     QCOMPARE(*readAttribute(file, group, "mse"), formatNumber(native.metrics->mse));
     QCOMPARE(*readAttribute(file, group, "bits_per_weight"),
              formatNumber(native.storage->bitsPerWeight()));
+  }
+
+  void signedCodesAreStoredFromTheLowestOn() {
+    QuantSpec spec;
+    spec.scheme = Scheme::Sym;
+    std::vector<ExportTensor> tensors;
+    for (spec.bits = 1; spec.bits <= 8; ++spec.bits) {
+      tensors.push_back(
+          made(tensorOf(3, 21, normalValues(63, 70), std::to_string(spec.bits)), spec));
+    }
+    writeNative(path("s.h5"), tensors);
+    for (int bits = 1; bits <= 8; ++bits) {
+      const std::string group = "/tensors/" + std::to_string(bits);
+      const int offset = bits == 1 ? 0 : -(1 << (bits - 1));
+      QCOMPARE(*readAttribute(path("s.h5"), group, "code_offset"), std::to_string(offset));
+      QVERIFY(!readArray(path("s.h5"), group + "/zero_point"));
+      const auto codes = readArray(path("s.h5"), group + "/codes");
+      const auto& made = tensors[static_cast<std::size_t>(bits - 1)].quantized.codes;
+      for (std::size_t i = 0; i < 63; ++i) {
+        QCOMPARE(unpacked(*codes, i / 21, i % 21, bits) + offset,
+                 static_cast<int>(std::get<std::vector<std::int8_t>>(made)[i]));
+      }
+    }
+  }
+
+  void ratiosTakeAsMuchRoomAsTheyNeed() {
+    const WeightTensor tensor = tensorOf(4, 64, normalValues(256, 71), "w");
+    QuantSpec spec;
+    const auto ratioOf = [&](ClipPolicy::Kind kind) {
+      spec.clip.kind = kind;
+      writeNative(path("r.h5"), {made(tensor, spec)});
+      return readArray(path("r.h5"), "/tensors/w/clip_ratio");
+    };
+    QCOMPARE(ratioOf(ClipPolicy::Kind::None)->shape, std::vector<std::size_t>{});
+    QCOMPARE(ratioOf(ClipPolicy::Kind::SearchTensor)->type, std::string("float64"));
+    const auto rows = ratioOf(ClipPolicy::Kind::SearchRows);
+    QCOMPARE(rows->type, std::string("float64"));
+    QCOMPARE(rows->shape, (std::vector<std::size_t>{4, 1}));
+    QVERIFY(!readArray(path("r.h5"), "/tensors/w/clip_ratio_grid"));
+    QCOMPARE(ratioOf(ClipPolicy::Kind::SearchGroups)->shape, (std::vector<std::size_t>{4, 2}));
+    QVERIFY(!ratioOf(ClipPolicy::Kind::Optimal));
+    QVERIFY(readArray(path("r.h5"), "/tensors/w/scale"));
+  }
+
+  void theScaleOfATensorIsTold() {
+    const QuantSpec spec = QuantSpec{}.withDtype(Dtype::Nvfp4);
+    const ExportTensor native = made(tensorOf(2, 32, normalValues(64, 72), "w"), spec);
+    writeNative(path("v.h5"), {native, made(tensorOf(2, 32, normalValues(64, 72), "x"), {})});
+    QCOMPARE(*readAttribute(path("v.h5"), "/tensors/w", "tensor_scale"),
+             formatNumber(native.quantized.parameters.tensorScale));
+    QVERIFY(!readAttribute(path("v.h5"), "/tensors/x", "tensor_scale"));
+  }
+
+  void codesThatAreNotClampedStayIntegers() {
+    ExportTensor tensor = made(tensorOf(2, 3, normalValues(6, 73), "w"), {});
+    const std::vector<std::int32_t> codes = {1, -70000, 3, 4, 5, 2000000000};
+    tensor.quantized.codes = codes;
+    tensor.quantized.parameters.zeroPoint = {300, -2};
+    writeNative(path("i.h5"), {tensor});
+    const auto stored = readArray(path("i.h5"), "/tensors/w/codes");
+    QCOMPARE(stored->type, std::string("int32"));
+    QCOMPARE(stored->values, std::vector<double>(codes.begin(), codes.end()));
+    QCOMPARE(readArray(path("i.h5"), "/tensors/w/zero_point")->values,
+             (std::vector<double>{300, -2}));
+    QCOMPARE(*readAttribute(path("i.h5"), "/tensors/w", "packing"), std::string("none"));
+    QVERIFY(!readAttribute(path("i.h5"), "/tensors/w", "code_bits"));
+  }
+
+  void equalTensorsGiveEqualBytes() {
+    const std::vector<ExportTensor> tensors = {made(normalTensor(5, 40, 74), {}),
+                                               made(tensorOf(2, 3, normalValues(6, 75), "w"), {})};
+    writeNative(path("one.h5"), tensors);
+    writeNative(path("two.h5"), tensors);
+    QVERIFY(bytesOfFile(path("one.h5")) == bytesOfFile(path("two.h5")));
   }
 
   void aTensorMayHaveTheNameOfAnothersArray() {
@@ -274,7 +465,7 @@ class ExportingTest : public QObject {
     for (const auto& [name, place] : places) {
       QCOMPARE(*readAttribute(path("same.h5"), place, "source_name"), std::string(name));
       const auto codes = readArray(path("same.h5"), std::string(place) + "/codes");
-      QVERIFY2(codes && codes->shape == (std::vector<std::size_t>{2, 32}), place);
+      QVERIFY2(codes && codes->shape == (std::vector<std::size_t>{2, 16}), place);
     }
     const auto source = openTensorSource(path("same.h5"));
     QVERIFY(source);
@@ -294,14 +485,26 @@ class ExportingTest : public QObject {
     const auto names = readArray(path("n.h5"), "/tensors/w/codebook_codes");
     const auto scale = readArray(path("n.h5"), "/tensors/w/scale");
     const auto values = readArray(path("n.h5"), "/tensors/w/dequantized");
-    QCOMPARE(codes->type, std::string("int8"));
+    QCOMPARE(codes->type, std::string("uint8"));
+    QCOMPARE(codes->shape, (std::vector<std::size_t>{2, 16}));
+    const std::vector<int>& known = codebookOf(Dtype::Nf4).codes;
+    QCOMPARE(names->values, std::vector<double>(known.begin(), known.end()));
     QVERIFY(!readArray(path("n.h5"), "/tensors/w/zero_point"));
     for (std::size_t i = 0; i < 64; ++i) {
-      const auto entry = std::find(names->values.begin(), names->values.end(), codes->values[i]);
-      const auto level = levels->values[static_cast<std::size_t>(entry - names->values.begin())];
-      QCOMPARE(static_cast<float>(values->values[i]),
-               static_cast<float>(level) * static_cast<float>(scale->values[i / 32]));
+      const auto level = static_cast<std::size_t>(unpacked(*codes, i / 32, i % 32, 4));
+      QVERIFY(static_cast<float>(values->values[i]) ==
+              static_cast<float>(levels->values[level]) *
+                  static_cast<float>(scale->values[i / 32]));
     }
+  }
+
+  void aCodebookTakesTheBitsOfItsLevels() {
+    QuantSpec spec;
+    spec = spec.withDtype(Dtype::Codebook, *makeNamedCodebook("own", {-1, -0.5, 0, 0.5, 1}));
+    writeNative(path("c.h5"), {made(tensorOf(2, 9, normalValues(18, 76), "w"), spec)});
+    QCOMPARE(*readAttribute(path("c.h5"), "/tensors/w", "code_bits"), std::string("3"));
+    QCOMPARE(readArray(path("c.h5"), "/tensors/w/codes")->shape,
+             (std::vector<std::size_t>{2, 4}));  // ceil(9 * 3 / 8)
   }
 
   void dequantizedWeightsKeepTheSourcesAxes() {
@@ -327,6 +530,76 @@ class ExportingTest : public QObject {
              std::string("columns"));
   }
 
+  void arraysThatArePassedKeepShapeAndType() {
+    const std::vector<PassedArray> passed = arraysOfEveryType();
+    const Status status =
+        writeWhole(path("p.h5"), {made(tensorOf(2, 3, normalValues(6, 77), "w"), {})}, passed);
+    QVERIFY2(status, status ? "" : status.error().message.c_str());
+    const std::pair<const char*, const char*> places[] = {
+        {"a/weight", "float32"},  {"a/half", "float16"},   {"a/double", "float64"},
+        {"brain", "opaque2"},     {"eight", "opaque1"},    {"wide", "opaque1"},
+        {"exponents", "opaque1"}, {"mask", "enumeration"}, {"scalar", "int64"},
+        {"none", "float32"},      {"%2E%2E/%/a", "int8"},  {"word", "uint16"},
+        {"a/half%2Fof", "int32"}};
+    for (std::size_t i = 0; i < passed.size(); ++i) {
+      const std::string place = std::string("/passed/") + places[i].first;
+      const auto array = readArray(path("p.h5"), place);
+      QVERIFY2(array, place.c_str());
+      QCOMPARE(array->shape, passed[i].info.shape);
+      QCOMPARE(array->type, std::string(places[i].second));
+      QVERIFY2(*readBytes(path("p.h5"), place) == passed[i].bytes, place.c_str());
+      QCOMPARE(*readAttribute(path("p.h5"), place, "source_name"), passed[i].info.name);
+      const auto dtype = readAttribute(path("p.h5"), place, "dtype");
+      QCOMPARE(dtype.has_value(), array->type.starts_with("opaque"));
+      if (dtype) QCOMPARE(*dtype, passed[i].info.dtype);
+    }
+  }
+
+  void whatIsPassedMustBeWhole() {
+    std::vector<PassedArray> passed = {passedArray("a", "float32", 4, {2, 3})};
+    for (const char* bytes : {"short", "twenty-five bytes, one more"}) {
+      passed[0].bytes = bytes;
+      const Status status = writeWhole(path("p.h5"), {}, passed);
+      QCOMPARE(status.error().code, ErrorCode::OutputFailed);
+      QVERIFY(status.error().message.find("a: there is ") != std::string::npos);
+    }
+    passed[0].info.dtype = "string";
+    const Status status = writeWhole(path("p.h5"), {}, passed);
+    QCOMPARE(status.error().code, ErrorCode::DoesNotFit);
+    QVERIFY(status.error().message.find("a: its elements are string; allowed are float32") !=
+            std::string::npos);
+    QCOMPARE(filesInFolder(), 0);
+  }
+
+  void sizesAreThoseOfTheFiles() {
+    std::vector<std::vector<ExportTensor>> models = {{}};
+    std::vector<ExportTensor> all;
+    for (const QuantSpec& spec : specsOfEveryKind()) {
+      const std::string name = "block/" + std::to_string(all.size()) + "/weight";
+      const WeightTensor tensor = tensorOf(5, 70, normalValues(350, 78), name);
+      all.push_back(*quantizeTensor(tensor, spec, {}, Executor(1)));
+      models.push_back({all.back()});
+    }
+    models.push_back(all);
+    // More groups than a node of HDF5's trees holds, with names of all lengths.
+    std::vector<ExportTensor> many;
+    for (std::size_t i = 0; i < 300; ++i) {
+      many.push_back(all[i % all.size()]);
+      many.back().info.name = std::string(i % 90, 'n') + "/" + std::to_string(i);
+    }
+    models.push_back(many);
+    for (const auto& tensors : models) {
+      for (const auto& passed : {std::vector<PassedArray>{}, arraysOfEveryType()}) {
+        if (tensors.size() == 1 && !passed.empty()) continue;
+        const Status status = writeWhole(path("z.h5"), tensors, passed);
+        QVERIFY2(status, status ? "" : status.error().message.c_str());
+        const auto size = nativeFormat().sizeOf(headerOf(tensors, passed));
+        QVERIFY2(size, size ? "" : size.error().message.c_str());
+        QCOMPARE(*size, std::filesystem::file_size(path("z.h5")));
+      }
+    }
+  }
+
   void namesThatHdf5CannotHoldAreEscaped() {
     writeNative(path("e.h5"), {made(tensorOf(1, 4, {1, 2, 3, 4}, "a//../b"), QuantSpec{})});
     QCOMPARE(*readAttribute(path("e.h5"), "/tensors/a/%/%2E%2E/b", "source_name"),
@@ -335,12 +608,12 @@ class ExportingTest : public QObject {
 
   void withoutACommitNothingIsLeft() {
     {
-      auto sink = nativeFormat().create(path("gone.h5"), {});
+      auto sink = nativeFormat().create(path("gone.h5"), {}, Executor(1));
       QVERIFY((*sink)->add(made(normalTensor(4, 32, 53), QuantSpec{})));
       QCOMPARE(filesInFolder(), 1);
     }
     QCOMPARE(filesInFolder(), 0);
-    const auto refused = nativeFormat().create(path("no/folder.h5"), {});
+    const auto refused = nativeFormat().create(path("no/folder.h5"), {}, Executor(1));
     QCOMPARE(refused.error().code, ErrorCode::OutputFailed);
   }
 };
