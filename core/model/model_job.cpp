@@ -35,9 +35,11 @@ ModelJob ModelJob::of(const SharedSource& source, const QuantSpec& spec, Orienta
 
 std::size_t countQuantized(const TensorSource& source) {
   const auto& tensors = source.tensors();
-  return static_cast<std::size_t>(std::count_if(
-      tensors.begin(), tensors.end(),
-      [](const TensorInfo& info) { return info.reason.starts_with(kAlreadyQuantized); }));
+  const auto isLeftOut = [](const TensorInfo& info) {
+    return info.reason.starts_with(kAlreadyQuantized) &&
+           info.reason.find(kDecodedAs) == std::string::npos;
+  };
+  return static_cast<std::size_t>(std::count_if(tensors.begin(), tensors.end(), isLeftOut));
 }
 
 Result<std::vector<TensorInfo>> chooseTensors(const TensorSource& source,

@@ -26,6 +26,12 @@ using ImportanceLoader = std::function<Result<SharedImportance>(const WeightTens
 /// Whether a model may lack arrays.
 enum class Gaps { Refused, Allowed };
 
+/// What of a model is exported.
+enum class Extent {
+  Tensors,     ///< the tensors of the job alone
+  WholeModel,  ///< and all else that the source holds, as it is, where the format takes it
+};
+
 /// Work on a model: a value that owns what it needs.
 struct ModelJob {
   std::string file;  ///< the source, as it is named in what is written
@@ -33,6 +39,7 @@ struct ModelJob {
   SharedSource source = nullptr;
   std::optional<SourceDigest> digest = {};  ///< of the source, where it is known already
   Gaps gaps = Gaps::Refused;                ///< whether the source may lack arrays
+  Extent extent = Extent::Tensors;          ///< exports only
   std::vector<TensorInfo> tensors;          ///< those to work on, quantizable, in their order
   TuningPlan plan;                          ///< the spec of each: TuningPlan::specFor
   TensorLoader load;
@@ -43,7 +50,8 @@ struct ModelJob {
                      Orientation orientation = Orientation::Auto);
 };
 
-/// How many tensors of a source are quantized already, so that work on its weights leaves them out.
+/// How many tensors of a source are quantized already and cannot be decoded, so that work on its
+/// weights leaves them out.
 std::size_t countQuantized(const TensorSource& source);
 
 /// The quantizable tensors of a source; or those with these names, in the order of the names.

@@ -33,6 +33,8 @@ hid_t openFile(const std::string& file) {
 std::string typeName(hid_t type) {
   const std::string bits = std::to_string(8 * H5Tget_size(type));
   if (H5Tget_class(type) == H5T_FLOAT) return "float" + bits;
+  if (H5Tget_class(type) == H5T_OPAQUE) return "opaque" + std::to_string(H5Tget_size(type));
+  if (H5Tget_class(type) == H5T_ENUM) return "enumeration";
   if (H5Tget_class(type) != H5T_INTEGER) return "";
   return (H5Tget_sign(type) == H5T_SGN_NONE ? "uint" : "int") + bits;
 }
@@ -54,6 +56,29 @@ std::optional<Hdf5Array> readArray(const std::string& file, const std::string& p
   array.values.resize(static_cast<std::size_t>(H5Sget_simple_extent_npoints(space)));
   H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, array.values.data());
   return array;
+}
+
+int unpacked(const Hdf5Array& array, std::size_t row, std::size_t index, int bits) {
+  int number = 0;
+  for (int bit = 0; bit < bits; ++bit) {
+    const std::size_t at = index * static_cast<std::size_t>(bits) + static_cast<std::size_t>(bit);
+    const int byte = static_cast<int>(array.values[row * array.shape[1] + at / 8]);
+    number |= (byte >> (at % 8) & 1) << bit;
+  }
+  return number;
+}
+
+std::optional<std::string> readBytes(const std::string& file, const std::string& path) {
+  const Handle opened(openFile(file), H5Fclose);
+  if (!opened.good()) return std::nullopt;
+  const Handle dataset(H5Dopen2(opened, path.c_str(), H5P_DEFAULT), H5Dclose);
+  if (!dataset.good()) return std::nullopt;
+  const Handle space(H5Dget_space(dataset), H5Sclose);
+  const Handle type(H5Dget_type(dataset), H5Tclose);
+  const auto count = static_cast<std::size_t>(H5Sget_simple_extent_npoints(space));
+  std::string bytes(count * H5Tget_size(type), '\0');
+  H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data());
+  return bytes;
 }
 
 std::optional<std::string> readAttribute(const std::string& file, const std::string& object,
