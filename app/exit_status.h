@@ -7,6 +7,7 @@
 namespace quantoscope {
 
 inline constexpr int kDone = 0;
+inline constexpr int kDoesNotHold = 1;
 inline constexpr int kWrongUsage = 2;
 inline constexpr int kUnreadable = 3;
 inline constexpr int kDoesNotFit = 4;
@@ -20,6 +21,7 @@ struct ExitStatusRow {
 
 inline constexpr ExitStatusRow kExitStatuses[] = {
     {kDone, "done"},
+    {kDoesNotHold, "what was to be verified does not hold"},
     {kWrongUsage, "wrong usage: an unknown tensor or option, an impossible specification"},
     {kUnreadable, "a file could not be read"},
     {kDoesNotFit, "the specification does not fit the tensor, or the tensor is not finite"},

@@ -7,6 +7,8 @@
 #include "core/base/output_place.h"
 #include "core/base/printable.h"
 #include "core/io/model/completeness.h"
+#include "core/io/model_file.h"
+#include "core/io/reader/remote_container.h"
 
 namespace quantoscope::cli {
 
@@ -65,12 +67,24 @@ ModelControl Context::modelControl() const {
           }};
 }
 
-Result<SharedSource> Context::open(const std::string& file) const {
+OpenOptions Context::openOptions() const {
   OpenOptions options;
   options.allowOutside = options_.allowExternal;
   options.wordsAreBFloat16 = options_.bfloat16;
   options.control.cancel = cancel_;
-  auto source = openTensorSource(file, options);
+  return options;
+}
+
+Result<SharedContainer> Context::openStored(const std::string& file) const {
+  const auto path = modelFileOf(file);
+  if (!path) return path.error();
+  OpenOptions options = openOptions();
+  options.asStored = true;
+  return openRemoteContainer(*path, options);
+}
+
+Result<SharedSource> Context::open(const std::string& file) const {
+  auto source = openTensorSource(file, openOptions());
   if (!source) return source;
   for (const std::string& line : (*source)->notes()) note(file + ": " + line);
   for (const std::string& output : outputs_) {

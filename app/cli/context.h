@@ -10,6 +10,7 @@
 #include "core/base/file_output.h"
 #include "core/base/json.h"
 #include "core/base/result.h"
+#include "core/io/container/container.h"
 #include "core/io/tensor_source.h"
 #include "core/metrics/channels.h"
 #include "core/model/model_job.h"
@@ -47,6 +48,9 @@ class Context {
   /// file that it names as a part of the model, is a path that checkOutput() has let pass.
   Result<SharedSource> open(const std::string& file) const;
 
+  /// The same file with the arrays of quantized tensors as they are stored.
+  Result<SharedContainer> openStored(const std::string& file) const;
+
   /// Text for people on stdout.
   std::ostream& out() const { return std::cout; }
   void print(const Json& json) const { std::cout << json.text() << "\n"; }
@@ -70,6 +74,8 @@ class Context {
   Status checkOutput(const std::string& path, const std::vector<std::string>& inputs) const;
 
  private:
+  OpenOptions openOptions() const;
+
   GeneralOptions options_;
   Executor executor_;
   CancelToken cancel_;

@@ -108,8 +108,8 @@ Result<int> encode(const EncodeOptions& options, const Context& context) {
   if (!digest) return digest.error();
   const ModelHeader model{target->file, digest->sha256, {tensor.info()}, {}, digest->files};
   const auto addIt = [&](TensorSink& sink) { return sink.add(*made); };
-  const Status written =
-      writeExport(nativeFormat(), model, context.output(options.out), addIt, cancel, &source);
+  const Status written = writeExport(nativeFormat(), model, context.output(options.out), addIt,
+                                     context.executor(), cancel, &source);
   if (!written) return written.error();
   std::vector<std::string> header = {"tensor"};
   appendHeadings(header, TableRoom::Narrow);

@@ -1,15 +1,14 @@
 // quantize: tensors as a native file.
 #include <CLI/CLI.hpp>
-#include <map>
 #include <utility>
 
+#include "app/cli/chosen_plan.h"
 #include "app/cli/report.h"
 #include "app/cli/spec_options.h"
 #include "app/cli/verbs.h"
 #include "app/exit_status.h"
 #include "core/base/text.h"
 #include "core/exporting/formats/native_file.h"
-#include "core/exporting/plan_file.h"
 #include "core/model/export_model.h"
 
 namespace quantoscope::cli {
@@ -24,50 +23,6 @@ struct QuantizeWords {
   bool withDequantized = false;
   SpecOptions spec;
 };
-
-/// The plan to follow: the one of --plan, or one that gives every tensor the spec of the options.
-Result<TuningPlan> planOf(const QuantizeWords& options, const TensorSource& source) {
-  if (options.plan.empty()) {
-    auto spec = options.spec.spec();
-    if (!spec) return spec.error();
-    TuningPlan plan;
-    plan.defaultSpec = *spec;
-    return plan;
-  }
-  if (options.spec.given()) {
-    return wrongUsage("--plan holds the specification; give no specification options with it");
-  }
-  auto plan = readPlan(options.plan);
-  if (!plan) return plan.error();
-  // By the names in the file, under which specs are looked up: a plan may have them escaped, or
-  // with a leading slash. Where it has both, the name itself goes first.
-  std::map<std::string, TensorPlan> named;
-  for (const auto& [name, tensor] : plan->tensors) {
-    const auto info = findTensor(source, name);
-    if (!info) return Error{info.error().code, options.plan + ": " + info.error().message};
-    if (info->name == name) {
-      named.insert_or_assign(name, tensor);
-    } else {
-      named.emplace(info->name, tensor);
-    }
-  }
-  plan->tensors = std::move(named);
-  return plan;
-}
-
-/// What was exported, as a table.
-std::string tableOf(const ExportReport& report) {
-  std::vector<std::vector<std::string>> rows;
-  for (const ExportedTensor& tensor : report.tensors) {
-    rows.push_back({tensor.name, describe(tensor.spec)});
-    appendCells(rows.back(), tensor.metrics, TableRoom::Narrow);
-    rows.back().push_back(formatRounded(tensor.storage.bitsPerWeight(), 4));
-  }
-  std::vector<std::string> header = {"tensor", "specification"};
-  appendHeadings(header, TableRoom::Narrow);
-  header.emplace_back("bits/weight");
-  return tableText(header, rows);
-}
 
 Result<int> quantize(QuantizeWords options, const Context& context) {
   if (const FileAndPath parts = splitFileAndPath(options.file); !parts.path.empty()) {
@@ -92,7 +47,7 @@ Result<int> quantize(QuantizeWords options, const Context& context) {
   context.clearProgress();
   if (!whole) return whole.error();
   noteGaps(**source, context);
-  auto plan = planOf(options, **source);
+  auto plan = planOf(options.plan, options.spec, **source);
   if (!plan) return plan.error();
   auto chosen = chooseTensors(**source, options.tensors);
   if (!chosen) return withHint(chosen.error(), ErrorCode::DoesNotFit, "list --all shows why");
@@ -112,12 +67,12 @@ Result<int> quantize(QuantizeWords options, const Context& context) {
   job.importance = [&](const WeightTensor& tensor) {
     return loadImportance(context, options.spec.importance(), tensor);
   };
-  const auto report =
-      exportModel(job, nativeFormat(), context.output(options.out), {options.withDequantized},
-                  context.executor(), context.modelControl());
+  const auto report = exportModel(job, nativeFormat(), context.output(options.out),
+                                  {options.withDequantized, Fix::Usual}, context.executor(),
+                                  context.modelControl());
   context.clearProgress();
   if (!report) return report.error();
-  context.out() << tableOf(*report);
+  context.out() << text(*report);
   for (const Finding& finding : report->findings) context.note("note: " + finding.line());
   context.note("wrote " + options.out);
   return kDone;

@@ -183,6 +183,11 @@ void addProfiles(Json& json, const ErrorReport& report) {
   json.set("group_positions", profileJson(report.groupPositions, cols));
 }
 
+/// Whether it is float8 with scales, which its type tells.
+static bool isScaled(const TensorInfo& info) {
+  return info.dtype.find(kTimesScales) != std::string::npos;
+}
+
 Json toJson(const TensorInfo& info) {
   std::vector<std::uint64_t> shape(info.shape.begin(), info.shape.end());
   return Json::object(
@@ -203,7 +208,8 @@ Json toJson(const TensorInfo& info) {
        {"reason", info.reason},
        {"refused", info.refused},
        {"incomplete", info.incomplete},
-       {"perhaps_bfloat16", info.perhapsBFloat16}});
+       {"perhaps_bfloat16", info.perhapsBFloat16},
+       {"quantized_as", isScaled(info) ? info.dtype : info.quantizedAs}});
 }
 
 Json toJson(const StorageCost& storage) {
@@ -312,6 +318,19 @@ std::string text(const ErrorReport& report) {
   return words;
 }
 
+std::string text(const ExportReport& report) {
+  std::vector<std::vector<std::string>> rows;
+  for (const ExportedTensor& tensor : report.tensors) {
+    rows.push_back({tensor.name, describe(tensor.spec)});
+    appendCells(rows.back(), tensor.metrics, TableRoom::Narrow);
+    rows.back().push_back(formatRounded(tensor.storage.bitsPerWeight(), 4));
+  }
+  std::vector<std::string> header = {"tensor", "specification"};
+  appendHeadings(header, TableRoom::Narrow);
+  header.emplace_back("bits/weight");
+  return tableText(header, rows);
+}
+
 std::string text(const ErrorMetrics& metrics) {
   std::string words;
   for (const MetricRow* metric : metricsByAspect()) {
@@ -341,6 +360,8 @@ std::string text(const AnalysisResult& result) {
   out << printable(info.name) << "\n"
       << line("stored as", shapeText(info.shape) + " " + info.dtype + ", " +
                                formatBytes(static_cast<double>(info.bytes)))
+      << (info.quantizedAs.empty() ? std::string()
+                                   : line("decoded from", printable(info.quantizedAs)))
       << line("read as", std::to_string(info.rows) + " output x " + std::to_string(info.cols) +
                              " input channels" + (info.transposed ? " (transposed)" : ""))
       << line("stored axes", "rows from " + axesText(axesJson(info, true)) + ", columns from " +

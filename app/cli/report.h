@@ -9,6 +9,7 @@
 #include "core/engine/analysis.h"
 #include "core/metrics/error_report.h"
 #include "core/metrics/metrics_json.h"
+#include "core/model/export_model.h"
 
 namespace quantoscope::cli {
 
@@ -31,6 +32,9 @@ std::string shapeText(const std::vector<std::size_t>& shape);
 
 /// The text that inspect prints.
 std::string text(const AnalysisResult& result);
+
+/// What was exported, as a table.
+std::string text(const ExportReport& report);
 
 /// The metrics alone, one line each.
 std::string text(const ErrorMetrics& metrics);

@@ -21,6 +21,9 @@ Verb addCompare(CLI::App& verb);
 Verb addOverview(CLI::App& verb);
 Verb addQuantize(CLI::App& verb);
 Verb addEncode(CLI::App& verb);
+Verb addExport(CLI::App& verb);
+Verb addTargets(CLI::App& verb);
+Verb addVerify(CLI::App& verb);
 Verb addDoctor(CLI::App& verb);
 
 struct VerbRow {
@@ -37,7 +40,10 @@ inline constexpr VerbRow kVerbs[] = {
      addCompare},
     {"overview", "Quantize every tensor, show the errors, and write a plan", addOverview},
     {"quantize", "Write quantized tensors to a native HDF5 file", addQuantize},
+    {"export", "Write a model in a form that other programs load", addExport},
+    {"targets", "Show which export formats can carry a specification or plan", addTargets},
     {"encode", "Quantize a tensor with given scales", addEncode},
+    {"verify", "Judge a quantized file, and compare it with its original", addVerify},
     {"doctor", "Show versions, kernels, machine, sandbox and formats, for bug reports", addDoctor},
 };
 

@@ -504,6 +504,37 @@ class FilesTest : public QObject {
     }
   }
 
+  void whatDecodesIsAWeightLikeAnyOther() {
+    QVERIFY(QDir().mkpath(path("decodes")));
+    const QString file = path("decodes/model.safetensors");
+    write(file.toStdString(),
+          safetensorsBytes("{\"q.qweight\":{\"dtype\":\"I32\",\"shape\":[8,16],"
+                           "\"data_offsets\":[0,512]},\"q.qzeros\":{\"dtype\":\"I32\",\"shape\":"
+                           "[2,2],\"data_offsets\":[512,528]},\"q.scales\":{\"dtype\":\"F16\","
+                           "\"shape\":[2,16],\"data_offsets\":[528,592]}}",
+                           std::string(528, '\x57') + std::string(64, '\x3c')));
+    write(path("decodes/config.json").toStdString(),
+          "{\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":4,\"group_size\":32,"
+          "\"checkpoint_format\":\"gptq_v2\"}}");
+    const Run listed = run({"list", file, "--json"});
+    QCOMPARE(listed.status, kDone);
+    const auto json = parseJson(listed.out.toStdString(), "list");
+    QVERIFY(json);
+    const Json::Array& tensors = *json->find("tensors")->asArray();
+    QCOMPARE(tensors.size(), std::size_t{1});
+    QCOMPARE(*tensors[0].find("name")->asString(), std::string("q.weight"));
+    QCOMPARE(*tensors[0].find("quantized_as")->asString(),
+             std::string("GPTQ, 4 bits, groups of 32, zero points stored as they are (v2)"));
+    QCOMPARE(*tensors[0].find("axes_evidence")->asString(), std::string("file"));
+    const Run inspected = run({"inspect", file, "q.weight", "--group-size", "32"});
+    QCOMPARE(inspected.status, kDone);
+    QVERIFY2(inspected.out.contains("GPTQ, 4 bits"), inspected.out);
+    const Run quantized =
+        run({"quantize", file, "--group-size", "32", "--out", path("decodes/again.h5")});
+    QCOMPARE(quantized.status, kDone);
+    QVERIFY2(!quantized.err.contains("left out"), quantized.err);
+  }
+
   void withoutItsReaderItSaysSo() {
     auto environment = QProcessEnvironment::systemEnvironment();
     const QString file = path("names.h5");
