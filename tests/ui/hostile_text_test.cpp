@@ -21,6 +21,7 @@
 #include "core/base/printable.h"
 #include "core/quant/codebooks.h"
 #include "tests/ui/desk.h"
+#include "ui/main_window/export_dialog.h"
 #include "ui/panels/spec_panel.h"
 #include "ui/plots/plot.h"
 #include "ui/session/pin_store.h"
@@ -171,6 +172,27 @@ QuantSpec ownCodebook() {
   return spec;
 }
 
+/// Each target, with findings about every tensor: no configuration holds a clip ratio.
+void lookAtExports(Desk& desk, Inspector& inspector) {
+  QuantSpec spec;
+  spec.clip = ClipPolicy::fixed(0.9);
+  desk.session->editSpec(spec, QStringLiteral("clip ratio"));
+  desk.session->applyToAll();
+  desk.window->findChild<QAction*>(QStringLiteral("exportModel"))->trigger();
+  auto* dialog = desk.window->findChild<ExportDialog*>();
+  QVERIFY(dialog != nullptr);
+  auto* target = dialog->findChild<QComboBox*>(QStringLiteral("exportTarget"));
+  std::size_t findings = 0;
+  for (int i = 0; i < target->count(); ++i) {
+    target->setCurrentIndex(i);
+    QTRY_VERIFY(dialog->study()->isCurrent());
+    findings += dialog->study()->lines().size();
+    inspector.look();
+  }
+  QVERIFY(findings >= kNames.size());
+  dialog->close();
+}
+
 }  // namespace
 
 class HostileTextTest : public QObject {
@@ -262,6 +284,7 @@ void HostileTextTest::nothingInTheWindowIsMarkupOrRaw() {
     dialog->close();
     QTRY_VERIFY2(QApplication::activeModalWidget() == nullptr, qPrintable(title));
   }
+  lookAtExports(desk, inspector);
   QVERIFY2(inspector.problems().isEmpty(),
            qPrintable(inspector.problems().mid(0, 40).join(QLatin1Char('\n'))));
   for (const char* part :

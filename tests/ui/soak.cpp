@@ -18,6 +18,7 @@
 #include <QFileInfo>
 #include <QLineEdit>
 #include <QMenu>
+#include <QMessageBox>
 #include <QSettings>
 #include <QStandardPaths>
 #include <QTemporaryDir>
@@ -60,7 +61,8 @@ class Dice {
 
   std::size_t below(std::size_t count) { return count == 0 ? 0 : engine_() % count; }
   int between(int least, int most) {
-    return least + static_cast<int>(below(static_cast<std::size_t>(most - least + 1)));
+    const int count = most - least + 1;
+    return least + static_cast<int>(below(static_cast<std::size_t>(count)));
   }
   bool once(std::size_t in) { return below(in) == 0; }
   template <typename List>
@@ -168,6 +170,8 @@ class Walk {
     constexpr int kPatienceMs = 200;
     popups_.callOnTimeout([] {
       if (QWidget* popup = QApplication::activePopupWidget()) popup->close();
+      // What a file dialog asks when it is answered, which waits for an answer of its own.
+      if (auto* box = qobject_cast<QMessageBox*>(QApplication::activeModalWidget())) box->reject();
     });
     popups_.start(kPatienceMs);
   }

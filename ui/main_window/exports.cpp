@@ -6,7 +6,9 @@
 
 #include "core/base/text.h"
 #include "core/exporting/csv.h"
+#include "core/exporting/registry.h"
 #include "ui/main_window/commands.h"
+#include "ui/main_window/export_dialog.h"
 #include "ui/main_window/main_window.h"
 #include "ui/panels/file_dialogs.h"
 #include "ui/panels/message_bar.h"
@@ -49,6 +51,15 @@ void MainWindow::askAndExport(const QString& title, const QString& nameEnd,
   askForSavePath(this, *settings_,
                  {title, baseName() + nameEnd + QLatin1Char('.') + suffix, filters, suffix},
                  std::move(exportTo));
+}
+
+void MainWindow::showExportDialog() {
+  if (exportDialog_ == nullptr) {
+    exportDialog_ = new ExportDialog(session_, settings_, exportFormats(), this);
+  }
+  exportDialog_->show();
+  exportDialog_->raise();
+  exportDialog_->activateWindow();
 }
 
 void MainWindow::exportPlan(const QString& path) {

@@ -204,7 +204,13 @@ void MainWindow::connectSession() {
   connect(session_, &Session::exported, this,
           [this](const QString& what, const QString& path, const QStringList& notes) {
             QString text = tr("%1 written to %2").arg(what, path);
-            for (const QString& note : notes) text += QStringLiteral("\n• ") + note;
+            constexpr qsizetype kMostTold = 5;
+            for (const QString& note : notes.first(std::min(notes.size(), kMostTold))) {
+              text += QStringLiteral("\n• ") + note;
+            }
+            if (notes.size() > kMostTold) {
+              text += QStringLiteral("\n• ") + tr("and %1 more").arg(notes.size() - kMostTold);
+            }
             messages_->showMessage(MessageBar::Kind::Info, text);
           });
   connectFileWatch();

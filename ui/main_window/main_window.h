@@ -23,6 +23,7 @@ namespace quantoscope::ui {
 class ClipCurveFrame;
 class ClipCurvePlot;
 class ClipSpreads;
+class ExportDialog;
 class FileWatch;
 class MessageBar;
 class MetricsPanel;
@@ -128,6 +129,7 @@ class MainWindow : public QMainWindow {
   void offerReload(const QString& path);
   void askAndExport(const QString& title, const QString& nameEnd, const QStringList& filters,
                     const QString& suffix, std::function<void(const QString&)> exportTo);
+  void showExportDialog();
   void setLogCounts(bool on);
   void setTextPercent(int percent, bool relative);
   void showLog();
@@ -190,7 +192,8 @@ class MainWindow : public QMainWindow {
   QAction* defaultAction_ = nullptr;
   QAction* logAction_ = nullptr;
   QAction* dequantizedAction_ = nullptr;
-  std::vector<QAction*> tensorActions_;  ///< those that need a tensor
+  ExportDialog* exportDialog_ = nullptr;  ///< once it was asked for
+  std::vector<QAction*> tensorActions_;   ///< those that need a tensor
   int dragGesture_ = 0;
   SharedResult shownResult_;
 };

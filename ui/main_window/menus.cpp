@@ -189,29 +189,27 @@ void MainWindow::createExportMenu() {
       askAndExport(title, nameEnd, filters, suffix, exportTo);
     }));
   };
+  QAction* model =
+      addAction(exportMenu_, {}, tr("&Export Model…"),
+                QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_E), [this] { showExportDialog(); });
+  model->setObjectName(QStringLiteral("exportModel"));
+  model->setToolTip(tr("All tensors in the form that other programs load"));
+  tensorActions_.push_back(model);
   add(exportMenu_, tr("Tuning &Plan…"), QKeySequence(Qt::CTRL | Qt::Key_E), QStringLiteral("-plan"),
       json, QStringLiteral("json"), [this](const QString& path) { exportPlan(path); });
-  for (const ExportFormat& format : exportFormats()) {
-    const QString title = QString::fromUtf8(format.title);
-    const QString suffix = QString::fromUtf8(format.suffix);
-    const auto offer = [&](const QString& text, const QString& nameEnd, bool allTensors) {
-      add(exportMenu_, text, {}, nameEnd, {title + QStringLiteral(" (*%1)").arg(suffix)},
-          suffix.mid(1), [this, &format, allTensors](const QString& path) {
-            session_->exportModel(
-                format, path,
-                {.allTensors = allTensors, .dequantized = dequantizedAction_->isChecked()});
-          });
-    };
-    if (format.content == ExportContent::Plan) {
-      offer(tr("%1…").arg(title), QLatin1Char('-') + QString::fromUtf8(format.id), true);
-      continue;
-    }
-    offer(tr("This Tensor as %1…").arg(title), QStringLiteral("-tensor-quantized"), false);
-    offer(tr("All Tensors as %1…").arg(title), QStringLiteral("-quantized"), true);
-  }
+  const ExportFormat& native = **findExportFormat("native");
+  const QString title = QString::fromUtf8(native.title);
+  const QString suffix = QString::fromUtf8(native.suffix);
+  add(exportMenu_, tr("&This Tensor as %1…").arg(title), {}, QStringLiteral("-tensor-quantized"),
+      {title + QStringLiteral(" (*%1)").arg(suffix)}, suffix.mid(1),
+      [this, &native](const QString& path) {
+        session_->exportModel(
+            native, path, {.allTensors = false, .dequantized = dequantizedAction_->isChecked()});
+      });
   dequantizedAction_ = exportMenu_->addAction(tr("&Include Dequantized Weights"));
   dequantizedAction_->setCheckable(true);
-  dequantizedAction_->setToolTip(tr("Also store float32 weights as they are decoded"));
+  dequantizedAction_->setToolTip(
+      tr("Also store float32 weights as they are decoded, with this tensor"));
   exportMenu_->addSeparator();
   add(exportMenu_, tr("&Metrics Table…"), {}, QStringLiteral("-metrics"), csv,
       QStringLiteral("csv"), [this](const QString& path) { exportMetrics(path); });

@@ -103,7 +103,11 @@ void TensorDetails::show(const TensorInfo* info) {
   }
   set(name_, name);
   set(layer_, shownText(info->layer));
-  set(type_, info->dtype.empty() ? tr("unknown") : shownText(info->dtype));
+  QString type = info->dtype.empty() ? tr("unknown") : shownText(info->dtype);
+  if (!info->quantizedAs.empty()) {
+    type = tr("%1, decoded from %2").arg(type, shownText(info->quantizedAs));
+  }
+  set(type_, type);
   set(shape_, shapeText(info->shape));
   set(axes_, info->quantizable ? axesText(*info) : QString());
   set(evidence_, info->quantizable ? QString::fromStdString(info->because) : QString());

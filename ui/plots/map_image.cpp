@@ -12,7 +12,7 @@ namespace {
 /// The cells from first to past that a pixel meets.
 using Span = std::pair<std::size_t, std::size_t>;
 
-Span cellsUnder(int pixel, int count, double from, double to, double perCell, std::size_t cells) {
+Span cellsOfPixel(int pixel, int count, double from, double to, double perCell, std::size_t cells) {
   const double begin = (from + (to - from) * pixel / count) / perCell;
   const double end = (from + (to - from) * (pixel + 1) / count) / perCell;
   const auto last = static_cast<std::ptrdiff_t>(cells) - 1;
@@ -47,15 +47,16 @@ std::vector<float> reducedPlane(const MapView& view, const std::vector<float>& p
   const int height = view.pixels.height();
   std::vector<Span> across;
   for (int x = 0; x < width; ++x) {
-    across.push_back(cellsUnder(x, width, view.lower, view.upper,
-                                static_cast<double>(map.groupsPerCell), map.cellCols));
+    across.push_back(cellsOfPixel(x, width, view.lower, view.upper,
+                                  static_cast<double>(map.groupsPerCell), map.cellCols));
   }
   std::vector<float> reduced;
   reduced.reserve(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
   std::vector<float> columns(map.cellCols);
   for (int y = 0; y < height; ++y) {
-    const auto [firstRow, pastRow] = cellsUnder(y, height, 0, static_cast<double>(map.layout.rows),
-                                                static_cast<double>(map.rowsPerCell), map.cellRows);
+    const auto [firstRow, pastRow] =
+        cellsOfPixel(y, height, 0, static_cast<double>(map.layout.rows),
+                     static_cast<double>(map.rowsPerCell), map.cellRows);
     std::fill(columns.begin(), columns.end(), 0.0F);
     for (std::size_t row = firstRow; row < pastRow; ++row) {
       const float* cells = plane.data() + row * map.cellCols;

@@ -17,7 +17,7 @@ namespace quantoscope::ui {
 
 namespace {
 
-constexpr int kPadding = 6;
+constexpr int kImagePadding = 6;
 
 QString fileNameFor(const QString& title) {
   return title.toLower().replace(QLatin1Char(' '), QLatin1Char('_'));
@@ -40,11 +40,11 @@ std::vector<std::string> texts(const QStringList& header) {
 void Plot::paintHeader(QPainter& painter, const QRectF& rect) const {
   QFont bold = font();
   bold.setBold(true);
-  const QRectF inside = rect.adjusted(2 * kPadding, kPadding, -2 * kPadding, 0);
+  const QRectF inside = rect.adjusted(2 * kImagePadding, kImagePadding, -2 * kImagePadding, 0);
   painter.setFont(bold);
   painter.setPen(theme_.text);
   painter.drawText(inside, Qt::AlignLeft | Qt::AlignVCenter, title_);
-  const double used = QFontMetricsF(bold).horizontalAdvance(title_) + 2 * kPadding;
+  const double used = QFontMetricsF(bold).horizontalAdvance(title_) + 2 * kImagePadding;
   const QString subject =
       QFontMetricsF(font()).elidedText(subject_, Qt::ElideMiddle, inside.width() - used);
   painter.setFont(font());
@@ -60,7 +60,7 @@ void Plot::paintImage(QPaintDevice& device, QSize size, double scale, bool canCl
   painter.setMode(QCPPainter::pmNonCosmetic);
   painter.scale(scale, scale);
   painter.fillRect(QRect(QPoint(), size), theme_.background);
-  const int header = qCeil(QFontMetricsF(font()).height()) + 2 * kPadding;
+  const int header = qCeil(QFontMetricsF(font()).height()) + 2 * kImagePadding;
   const QRectF body(0, header, size.width(), size.height() - header);
   if (!isShowing()) {
     paintMessage(painter, body);

@@ -2,11 +2,8 @@
 
 #include <condition_variable>
 #include <deque>
-#include <future>
 #include <mutex>
 #include <utility>
-
-#include "ui/session/guarded.h"
 
 namespace quantoscope::ui {
 
@@ -52,18 +49,9 @@ void IoQueue::post(Priority priority, Job job) {
 
 Result<WeightTensor> IoQueue::load(const SharedSource& source, const TensorInfo& info,
                                    const TaskControl& control, Orientation orientation) {
-  auto promise = std::make_shared<std::promise<Result<WeightTensor>>>();
-  auto future = promise->get_future();
-  post(Priority::Background,
-       [promise, source, info, control, orientation](const CancelToken& closing) {
-         if (closing.cancelled() || control.cancel.cancelled()) {
-           promise->set_value(Error{ErrorCode::Cancelled, "cancelled"});
-         } else {
-           promise->set_value(
-               guarded(info.name, [&] { return source->load(info, orientation, control); }));
-         }
-       });
-  return future.get();
+  return ask(info.name, control.cancel, [source, info, control, orientation] {
+    return source->load(info, orientation, control);
+  });
 }
 
 void IoQueue::work(const std::shared_ptr<State>& state) {

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <memory>
+#include <string>
 #include <thread>
+#include <utility>
 
 #include "core/base/result.h"
 #include "core/io/tensor_source.h"
 #include "core/parallel/task_control.h"
+#include "ui/session/guarded.h"
 
 namespace quantoscope::ui {
 
@@ -34,6 +38,24 @@ class IoQueue {
   Result<WeightTensor> load(const SharedSource& source, const TensorInfo& info,
                             const TaskControl& control,
                             Orientation orientation = Orientation::Auto);
+
+  /// Calls `work`, which returns a Result or a Status, at background priority, waits for it and
+  /// returns that; Cancelled where the queue ends or `cancel` came before. `what`: the file or
+  /// tensor that errors begin with. From the threads that load() is called from; does not throw.
+  template <typename Work>
+  auto ask(const std::string& what, const CancelToken& cancel, Work work) -> decltype(work()) {
+    auto promise = std::make_shared<std::promise<decltype(work())>>();
+    auto future = promise->get_future();
+    post(Priority::Background,
+         [promise, what, cancel, work = std::move(work)](const CancelToken& closing) {
+           if (closing.cancelled() || cancel.cancelled()) {
+             promise->set_value(Error{ErrorCode::Cancelled, "cancelled"});
+           } else {
+             promise->set_value(guarded(what, work));
+           }
+         });
+    return future.get();
+  }
 
  private:
   struct State;

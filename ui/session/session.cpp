@@ -723,14 +723,14 @@ Status Session::mayWrite(const QString& path) const {
   return ok();
 }
 
-void Session::startExport(const QString& what, const QString& path, ExportJob job) {
+bool Session::startExport(const QString& what, const QString& path, ExportJob job) {
   if (exporting_) {
     Q_EMIT failed(tr("%1 is still being exported: wait for it or cancel it").arg(exportName_));
-    return;
+    return false;
   }
   if (const Status status = mayWrite(path); !status) {
     Q_EMIT failed(messageOf(status.error()));
-    return;
+    return false;
   }
   exporting_ = true;
   exportName_ = what;
@@ -748,6 +748,7 @@ void Session::startExport(const QString& what, const QString& path, ExportJob jo
         });
       });
   Q_EMIT activityChanged();
+  return true;
 }
 
 void Session::takeExport(const QString& what, const QString& path, ExportResult result) {
@@ -765,14 +766,19 @@ void Session::takeExport(const QString& what, const QString& path, ExportResult 
   Q_EMIT activityChanged();
 }
 
+ModelJob Session::jobOf(const OpenFile& opened, SharedSource source) const {
+  ModelJob job;
+  job.file = opened.source->path();
+  job.source = std::move(source);
+  job.plan = opened.plan;
+  job.load = queuedLoader(opened.source, opened.orientations, io_);
+  return job;
+}
+
 void Session::exportModel(const ExportFormat& format, const QString& path,
                           const ExportChoice& choice) {
   if (file() == nullptr) return;
-  ModelJob job;
-  job.file = file()->source->path();
-  job.source = file()->source;
-  job.plan = file()->plan;
-  job.load = queuedLoader(file()->source, file()->orientations, io_);
+  ModelJob job = jobOf(*file(), file()->source);
   if (choice.allTensors) {
     std::copy_if(tensors().begin(), tensors().end(), std::back_inserter(job.tensors),
                  [](const TensorInfo& info) { return info.quantizable; });
@@ -784,6 +790,32 @@ void Session::exportModel(const ExportFormat& format, const QString& path,
   startExport(whole ? title : tr("%1 of one tensor").arg(title), path,
               modelExport(path.toStdString(), format, std::move(job), {choice.dequantized},
                           exactExecutor_));
+}
+
+std::optional<ModelJob> Session::wholeModel() const {
+  if (file() == nullptr || file()->waits) return std::nullopt;
+  ModelJob job = jobOf(*file(), queuedSource(file()->source, io_));
+  job.extent = Extent::WholeModel;
+  for (const TensorInfo& info : tensors()) {
+    // Groups run along the axes that were chosen.
+    if (info.quantizable) job.tensors.push_back(oriented(info, orientationOf(info)));
+  }
+  return job;
+}
+
+bool Session::exportWholeModel(const ExportFormat& format, const OutputPath& path,
+                               const ExportOptions& options, std::shared_ptr<ExportRun> run) {
+  auto job = wholeModel();
+  if (!job) return false;
+  for (const std::string& report : reportPaths(format, path.path)) {
+    if (const Status status = mayWrite(text(report)); !status) {
+      Q_EMIT failed(messageOf(status.error()));
+      return false;
+    }
+  }
+  job->source = queuedSource(file()->source, io_, [run](std::uint64_t bytes) { run->pass(bytes); });
+  return startExport(QString::fromUtf8(format.title), text(path.path),
+                     modelExport(path, format, std::move(*job), options, exactExecutor_, run));
 }
 
 }  // namespace quantoscope::ui

@@ -273,9 +273,12 @@ class Session : public QObject {
   /// one, by any path or link. Whatever writes a file that a person has named asks this first.
   Status mayWrite(const QString& path) const;
 
-  /// Runs the job on a thread of its own, one at a time; ends with exported or failed. `what` is a
-  /// noun to be shown: "Plan", `path` what it writes.
-  void startExport(const QString& what, const QString& path, ExportJob job);
+  /// Runs the job on a thread of its own, one at a time; ends with exported, failed or cancelled.
+  /// `what` is a noun to be shown: "Plan", `path` what it writes. False where it was not begun,
+  /// which failed() told.
+  bool startExport(const QString& what, const QString& path, ExportJob job);
+  /// Stops that alone.
+  void cancelExport() { exportCancel_.cancel(); }
   /// What exportModel() writes.
   struct ExportChoice {
     bool allTensors = true;    ///< else the current one
@@ -284,6 +287,16 @@ class Session : public QObject {
   /// The current file's choices, or its tensors quantized by them, in a format of the table of
   /// export formats; tensors that cannot be quantized are left out.
   void exportModel(const ExportFormat& format, const QString& path, const ExportChoice& choice);
+
+  /// The current file's model as an export takes it: each tensor that can be quantized under its
+  /// present choice, and all else as it is. To be worked on by threads that may wait for reading;
+  /// nothing where no file is open.
+  std::optional<ModelJob> wholeModel() const;
+  /// Begins an export of wholeModel(). False where it was not begun, which failed() told.
+  bool exportWholeModel(const ExportFormat& format, const OutputPath& path,
+                        const ExportOptions& options, std::shared_ptr<ExportRun> run);
+  /// For work of others on threads of their own: stands back for all that the user waits for.
+  const Executor& patientExecutor() const { return patientExecutor_; }
 
  Q_SIGNALS:
   void filesChanged();  ///< openFiles()
@@ -381,6 +394,7 @@ class Session : public QObject {
   void takeCurve(const Question& asked, Result<ClipCurve> curve);
   struct Survey;
   void takeMeasures(std::uint64_t fileId, const std::vector<Survey>& surveyed);
+  ModelJob jobOf(const OpenFile& opened, SharedSource source) const;
   void takeExport(const QString& what, const QString& path, ExportResult result);
   void checkIntegrity();
   void takeIntegrity(const Status& status);
