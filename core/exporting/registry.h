@@ -8,7 +8,7 @@
 
 namespace quantoscope {
 
-/// All formats, in the order in which they are offered. The window's export menu, `doctor` and
+/// All formats, in the order in which they are offered. The window's export dialog, `doctor` and
 /// the tests read this table; `quantize` always writes the format `native`. Adding a format is a
 /// pair of files in formats/ and a row here.
 const std::vector<ExportFormat>& exportFormats();
